@@ -1,0 +1,61 @@
+"""Writing a table whose media cells lie beside it, or inside it where the format can hold bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from omnishot.errors import UsageError
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+class TableWriter:
+    """Collects rows for the table `out` and stores media so that the table finds them again.
+
+    With `.parquet` a media cell is the file's bytes, so one file holds everything; with the text formats it is
+    a path relative to the table, below a folder named after it (`birds.csv` -> `birds_files/...`).
+
+    Raises:
+        UsageError: if the format of `out` cannot be written.
+    """
+
+    def __init__(self, out: str | Path):
+        self.out = Path(out)
+        if self.out.suffix not in FORMATS:
+            raise UsageError(f"cannot write a table to {self.out}: the name must end in one of {', '.join(FORMATS)}")
+        self.folder = PurePosixPath(f"{self.out.stem}_files")
+        self.rows: list[dict[str, Any]] = []
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+
+    def media(self, name: str, data: bytes) -> str | bytes:
+        """Store the file `name` (a relative posix path) and return the cell that refers to it."""
+        if self.out.suffix == ".parquet":
+            return data
+        cell = self.folder / name
+        path = self.out.parent / cell
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return str(cell)
+
+    def row(self, **cells: Any) -> None:
+        """Append a row; None is a missing cell."""
+        self.rows.append(cells)
+
+    def close(self) -> Path:
+        """Write the table itself, last, so that a table that exists is whole. Returns its path."""
+        frame = pd.DataFrame(self.rows)
+        partial = self.out.with_name(f".{self.out.name}.partial")
+        match self.out.suffix:
+            case ".csv":
+                frame.to_csv(partial, index=False)
+            case ".tsv":
+                frame.to_csv(partial, index=False, sep="\t")
+            case ".jsonl":
+                frame.to_json(partial, orient="records", lines=True, force_ascii=False)
+            case ".parquet":
+                frame.to_parquet(partial, index=False)
+        partial.replace(self.out)
+        return self.out
