@@ -1,1 +1,1 @@
-"""."""
+"""Episodes: rows in memory, where tasks come from, and the loader that feeds the network."""

@@ -1,1 +1,11 @@
-"""."""
+"""Objectives, one a file: the kind of thing predicted, its loss, its metrics, how it decodes."""
+
+from omnishot.registry import Registry
+
+OBJECTIVES = Registry(
+    "objective",
+    {
+        "classify": "omnishot.objectives.classify:Classify",
+        "regress": "omnishot.objectives.regress:Regress",
+    },
+)

@@ -1,0 +1,59 @@
+"""Taking cells away: for training (modality dropout) and to see what missing cells cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+#: Stands for all inputs together.
+ALL = "*"
+
+
+def remove(
+    present: np.ndarray, names: Sequence[str], missing: Mapping[str, float], rng: np.random.Generator
+) -> np.ndarray:
+    """Take an exact share of the present cells away, at random.
+
+    Args:
+        present: bool `[..., inputs]`.
+        names: the inputs' names, in order.
+        missing: share 0…1 of the cells of an input that goes, by input name; under `*` the share of the cells of
+            all inputs together.
+
+    Where there are several inputs a row keeps at least one cell, so a share that would empty rows is met as far as
+    that allows.
+    """
+    shape = present.shape
+    present = present.reshape(-1, shape[-1]).copy()
+    for name, share in missing.items():
+        columns = np.arange(len(names)) if name == ALL else np.array([list(names).index(name)])
+        rows, which = np.nonzero(present[:, columns])
+        cells = np.stack([rows, columns[which]], 1)
+        wanted = round(share * len(cells))
+        cells = rng.permutation(cells)
+        if len(names) > 1:
+            cells = cells[_spare(cells[:, 0], present)]
+        gone = cells[:wanted]
+        present[gone[:, 0], gone[:, 1]] = False
+    return present.reshape(shape)
+
+
+def _spare(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Which candidate cells, taken in this order, may go without emptying their row; bool `[candidates]`."""
+    order = np.argsort(rows, kind="stable")
+    ranked = rows[order]
+    rank = np.arange(len(rows)) - np.searchsorted(ranked, ranked)  # 0 for a row's first candidate, then 1, …
+    allowed = np.empty(len(rows), dtype=bool)
+    allowed[order] = rank < present.sum(1)[ranked] - 1
+    return allowed
+
+
+def drop(present: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Modality dropout: each cell goes with probability `rate`, but a row keeps one of its cells.
+
+    Paper: Neverova et al., ModDrop, TPAMI 2016.
+    """
+    luck = np.where(present, rng.random(present.shape), -1.0)
+    best = luck == luck.max(-1, keepdims=True)
+    return present & ((luck >= rate) | best)

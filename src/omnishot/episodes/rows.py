@@ -1,0 +1,89 @@
+"""Rows and episodes: what networks and learners see."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch of decoded rows. Leading dimensions `...` are empty for one task, `[tasks]` for a meta-batch.
+
+    Args:
+        inputs: by input name, `[..., rows, *cell]`, normalised; what stands in an absent cell has no meaning.
+        present: bool `[..., rows, inputs]` in the order of `inputs`.
+        target: classes 0..ways-1 as int64 `[..., rows]`, numbers as float `[..., rows, targets]`, or None if unknown.
+        label: int64 `[..., rows]`, the class among all training classes (what joint training predicts), or None.
+        ways: number of classes of the task; None when the target is no class.
+    """
+
+    inputs: dict[str, Tensor]
+    present: Tensor
+    target: Tensor | None = None
+    label: Tensor | None = None
+    ways: int | None = None
+
+    def __len__(self) -> int:
+        return self.present.shape[-2]
+
+    def tensors(self) -> dict[str, Any]:
+        """The tensors as a plain tree, without what is None: what `torch.vmap` maps over."""
+        tree = {"inputs": self.inputs, "present": self.present, "target": self.target, "label": self.label}
+        return {name: value for name, value in tree.items() if value is not None}
+
+    def with_tensors(self, tree: dict[str, Any]) -> Rows:
+        """The same rows with other tensors; the inverse of `tensors`."""
+        return dataclasses.replace(self, **tree)
+
+    def map(self, function: Any) -> Rows:
+        """Apply `function` to every tensor."""
+        tree = self.tensors()
+        mapped = {name: function(value) for name, value in tree.items() if name != "inputs"}
+        return self.with_tensors(mapped | {"inputs": {k: function(v) for k, v in self.inputs.items()}})
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Rows:
+        """Move to a device; `dtype` applies to floating tensors only."""
+        return self.map(lambda t: t.to(device, dtype if dtype and t.is_floating_point() else t.dtype))
+
+    def task(self, index: int) -> Rows:
+        """One task of a meta-batch."""
+        return self.map(lambda t: t[index])
+
+    def select(self, index: Any) -> Rows:
+        """Some rows of one task (`index` as for a tensor's first dimension)."""
+        return self.map(lambda t: t[index])
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One task, or with a leading dimension a meta-batch of tasks of equal shape."""
+
+    support: Rows
+    query: Rows
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks of a meta-batch."""
+        return self.support.present.shape[0]
+
+    def task(self, index: int) -> Episode:
+        """One task of a meta-batch."""
+        return Episode(self.support.task(index), self.query.task(index))
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Episode:
+        """Move both halves."""
+        return Episode(self.support.to(device, dtype), self.query.to(device, dtype))
+
+
+def concatenate(first: Rows, second: Rows) -> Rows:
+    """Rows of one task one after the other; targets are kept only if both have them."""
+    a, b = first.tensors(), second.tensors()
+    tree = {name: torch.cat([a[name], b[name]]) for name in a if name in b and name != "inputs"}
+    tree["inputs"] = {name: torch.cat([first.inputs[name], second.inputs[name]]) for name in first.inputs}
+    missing = {name: None for name in ("target", "label") if name not in tree}
+    return dataclasses.replace(first, **tree, **missing)

@@ -1,0 +1,114 @@
+"""The learner's contract, two pure functions, and what follows from them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from omnishot.episodes.rows import Episode, Rows
+from omnishot.errors import UsageError
+from omnishot.nn.network import Network
+from omnishot.objectives.base import Objective
+
+Params = dict[str, Tensor]
+#: A tree (nested dicts) of tensors.
+State = dict[str, Any]
+
+
+class Learner(nn.Module):
+    """What is learned across tasks.
+
+    `params` are this module's own parameters by name. Subclasses write `fit` and `predict`; both are pure, and
+    neither knows about training loops, devices, tables or files.
+    """
+
+    #: Objectives that the method serves.
+    serves: ClassVar[tuple[str, ...]] = ("classify",)
+    #: Whether anything is learned across tasks; if not, training has nothing to do.
+    meta_trained: ClassVar[bool] = True
+
+    def __init__(self, network: Network, objective: Objective):
+        super().__init__()
+        if objective.name not in self.serves:
+            raise UsageError(
+                f"learner {type(self).__name__.lower()!r} serves {', '.join(self.serves)}, not {objective.name}"
+            )
+        self.network = network
+        self.objective = objective
+
+    def fit(self, params: Params, support: Rows) -> State:
+        """Learn one task from its support rows."""
+        raise NotImplementedError(f"{type(self).__name__}.fit")
+
+    def predict(self, params: Params, state: State, query: Rows) -> Tensor:
+        """Predict one task's query rows, `[rows, out]`."""
+        raise NotImplementedError(f"{type(self).__name__}.predict")
+
+    def loss(self, params: Params, episode: Episode) -> Tensor:
+        """What meta-training minimises for one task: the loss on the query rows after learning the support rows."""
+        state = self.fit(params, episode.support)
+        return self.objective.loss(self.predict(params, state, episode.query), episode.query)
+
+    # -- what follows from the two functions ------------------------------------------------------------
+
+    @property
+    def transductive(self) -> bool:
+        """Whether predictions use the statistics of the query batch."""
+        return self.network.transductive
+
+    def params(self) -> Params:
+        """This learner's parameters by name."""
+        return dict(self.named_parameters())
+
+    def features(self, params: Params, rows: Rows) -> Tensor:
+        """The network's features `[rows, dim]` under `params`."""
+        prefix = "network."
+        own = {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}
+        return functional_call(self.network, own, (rows,))
+
+    def backward(self, batch: Episode, vectorize: bool = False) -> Tensor:
+        """Add the meta-gradient of a meta-batch, the mean over its tasks, to the parameters' `.grad`.
+
+        Either a loop over tasks, whose graphs are freed one by one, or one `torch.vmap`; the gradient is the same
+        (checked in float64). Returns the losses `[tasks]`.
+        """
+        params = {name: p for name, p in self.named_parameters() if p.requires_grad}
+        for p in params.values():
+            if p.grad is None:
+                p.grad = torch.zeros_like(p)
+        if vectorize:
+            return self._backward_vmap(params, batch)
+        losses = []
+        for t in range(batch.tasks):
+            loss = self.loss(params, batch.task(t))
+            (loss / batch.tasks).backward()
+            losses.append(loss.detach())
+        return torch.stack(losses)
+
+    def _backward_vmap(self, params: Params, batch: Episode) -> Tensor:
+        def loss(params: Params, support: dict, query: dict) -> Tensor:
+            return self.loss(
+                params, Episode(batch.support.with_tensors(support), batch.query.with_tensors(query))
+            )
+
+        detached = {name: p.detach() for name, p in params.items()}
+        gradients, losses = vmap(grad_and_value(loss), in_dims=(None, 0, 0), randomness="different")(
+            detached, batch.support.tensors(), batch.query.tensors()
+        )
+        for name, p in params.items():
+            assert p.grad is not None
+            p.grad += gradients[name].mean(0)
+        return losses
+
+    @torch.no_grad()
+    def adapt(self, support: Rows) -> State:
+        """Learn one task with the present parameters; nothing is differentiated through."""
+        return self.fit({name: p.detach() for name, p in self.named_parameters()}, support)
+
+    @torch.no_grad()
+    def answer(self, state: State, query: Rows) -> Tensor:
+        """Predict one task's query rows with the present parameters."""
+        return self.predict({name: p.detach() for name, p in self.named_parameters()}, state, query)

@@ -1,0 +1,170 @@
+"""What every modality is: a frozen, fitted description of how cells become tensors.
+
+A modality is fitted on training rows only, holds nothing but JSON-able settings, and then applied to every row:
+
+    cell --decode--> stored array (fixed shape, small dtype, cached) --corrupt?--> --normalise--> network
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omnishot.errors import UsageError
+
+Cell = TypeVar("Cell")
+Seen = TypeVar("Seen")
+
+
+class CellError(ValueError):
+    """Why one cell cannot be decoded; the reason alone, since the caller knows the row and the column."""
+
+
+def usable(look: Callable[[Cell], Seen], cells: Sequence[Cell]) -> list[Seen]:
+    """What `look` sees in every cell it can read; bad cells are left out, for the check names them.
+
+    Raises:
+        CellError: if not a single cell can be read, with the first reason.
+    """
+    seen, reasons = [], []
+    for cell in cells:
+        try:
+            seen.append(look(cell))
+        except CellError as error:
+            reasons.append(str(error))
+    if not seen:
+        raise CellError(
+            f"none of {len(reasons)} cells can be read; the first: {reasons[0] if reasons else 'no cell'}"
+        )
+    return seen
+
+
+def dense(cell: np.ndarray) -> np.ndarray:
+    """The array itself, or the rectangular one that nested arrays (a Parquet list column) stand for.
+
+    Raises:
+        CellError: if it holds anything but real numbers, or rows of unequal length.
+    """
+    if cell.dtype == object:
+        try:
+            cell = np.array([np.asarray(item, np.float64) for item in cell], np.float64)
+        except (TypeError, ValueError):
+            raise CellError("nested values that form no rectangular array of numbers") from None
+    if cell.dtype.kind not in "buif":
+        raise CellError(f"array of {cell.dtype}, not of numbers")
+    return cell
+
+
+def random_like(
+    draw: Callable[..., Tensor], shape: Sequence[int], generator: torch.Generator, to: Tensor
+) -> Tensor:
+    """`draw` (torch.rand, torch.randn) on the generator's device, moved to where `to` is."""
+    return draw(tuple(shape), generator=generator, device=generator.device).to(to.device)
+
+
+def frozen(value: Any) -> Any:
+    """Lists as tuples, all the way down: the inverse of what JSON does to tuples."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+@dataclasses.dataclass(frozen=True)
+class Modality(ABC):
+    """One input of a row: an image column, a text column, or all number and category columns together.
+
+    Shape notation: `cell` is `shape`, the fixed shape of one stored cell; `...` any leading dimensions.
+    """
+
+    kind: ClassVar[str]
+    dtype: ClassVar[type[np.generic]]
+    #: True if a cell is a file (path, bytes) or an array, which is decoded one by one and in parallel;
+    #: False if cells are plain values, which are decoded a whole column at a time.
+    media: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one stored cell."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, *cells: Any, **options: Any) -> Self:
+        """Choose the settings by looking at training rows; `options` override what was seen.
+
+        Media and texts take a sequence of cells, tabular takes the columns (and their kinds).
+        """
+
+    @abstractmethod
+    def normalise(self, stored: Tensor) -> Tensor:
+        """Stored cells `[..., *cell]` -> what the encoder reads: floats, or int64 tokens."""
+
+    def corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+        """Stored cells `[..., *cell]` with noise of `level` 0 (unchanged) to 1 (nothing left of them).
+
+        Raises:
+            UsageError: if the level is not within 0..1.
+        """
+        if not 0 <= level <= 1:
+            raise UsageError(
+                f"noise level {level} for {self.kind}: give a number from 0 (none) to 1 (noise only)"
+            )
+        return stored if level == 0 else self._corrupt(stored, level, generator)
+
+    @abstractmethod
+    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+        """`corrupt` for a level above 0; at 1 the result is independent of `stored`."""
+
+    def turn(self, stored: Tensor, turns: Tensor) -> Tensor:
+        """Stored cells `[..., *cell]` turned by `turns` `[...]` quarter turns; what has no orientation stays."""
+        return stored
+
+    @abstractmethod
+    def picture(self, stored: np.ndarray) -> Any:
+        """One stored cell as a person would look at it: a PIL image, or a string for text and numbers."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings, with the kind."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, settings: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(**{name: frozen(value) for name, value in settings.items() if name != "kind"})
+
+
+class Media(Modality):
+    """A modality whose cells are files or arrays: `decode` takes the file's bytes or the array."""
+
+    media = True
+
+    @abstractmethod
+    def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
+        """One cell -> stored array of `self.shape` and `self.dtype`.
+
+        Raises:
+            CellError: with the reason, if the cell is damaged or not of this modality.
+        """
+
+
+class Values(Modality):
+    """A modality whose cells are plain values: `decode_columns` takes whole columns at once."""
+
+    media = False
+
+    @abstractmethod
+    def decode_columns(
+        self, columns: Mapping[str, Sequence[Any]]
+    ) -> tuple[np.ndarray, list[tuple[int, str, str]]]:
+        """Columns of equal length n (missing: None, NaN) -> stored `[n, *cell]`, bad (row, column, reason).
+
+        Rows count from 0. A bad cell is stored as missing; the caller decides whether bad cells stop the work.
+        """
+
+    @abstractmethod
+    def present(self, stored: np.ndarray) -> np.ndarray:
+        """Stored `[n, *cell]` -> bool `[n]`: which cells hold anything."""

@@ -1,0 +1,45 @@
+"""A small residual network for images."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from omnishot.modality.base import Modality
+from omnishot.nn.encoders.base import Encoder
+from omnishot.nn.layers import Norm
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions beside a 1×1 shortcut, halving height and breadth."""
+
+    def __init__(self, channels: int, width: int, norm: str):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 3, padding=1, stride=2)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.shortcut = nn.Conv2d(channels, width, 1, stride=2)
+        self.norm1, self.norm2 = Norm(width, norm), Norm(width, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+class ResNet(Encoder):
+    """A small ResNet: four residual blocks that double in width, then the mean over the picture.
+
+    Paper: He et al., Deep Residual Learning for Image Recognition, CVPR 2016
+    """
+
+    reads = ("image",)
+
+    def __init__(self, modality: Modality, *, width: int = 32, norm: str = "group"):
+        super().__init__()
+        widths = [modality.shape[0], width, 2 * width, 4 * width, 8 * width]
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(i, o, norm) for i, o in zip(widths[:-1], widths[1:], strict=True))
+        )
+        self.out = widths[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x).mean((-1, -2))

@@ -1,0 +1,70 @@
+"""Heads: features to predictions. A head gives its task parameters for a support set, then applies them.
+
+Task parameters are what an inner loop adapts: `{"weight": [out, dim], "bias": [out]}`.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from omnishot.episodes.rows import Rows
+from omnishot.errors import UsageError
+
+
+def class_mask(target: Tensor, ways: int) -> Tensor:
+    """Which row is of which class, as bool `[rows, ways]` (works under vmap, where indexing does not)."""
+    return target.unsqueeze(-1) == target.new_tensor(range(ways))
+
+
+def class_means(features: Tensor, target: Tensor, ways: int) -> Tensor:
+    """Mean feature vector of every class, `[rows, dim] -> [ways, dim]`; zero for a class without rows."""
+    members = class_mask(target, ways).to(features.dtype)
+    return (members.transpose(-1, -2) @ features) / members.sum(-2).clamp(min=1).unsqueeze(-1)
+
+
+def linear(head: dict[str, Tensor], features: Tensor) -> Tensor:
+    """Apply task parameters: `[rows, dim] -> [rows, out]`."""
+    return features @ head["weight"].transpose(-1, -2) + head["bias"]
+
+
+class PrototypeHead(nn.Module):
+    """A linear head that starts at the class means, for any number of classes.
+
+    −|f − c|²·s = 2s c·f − s|c|² − s|f|², whose last term is the same for every class, so weight 2sc and bias
+    −s|c|² start where a prototypical network stands. Paper: Triantafillou et al., Meta-Dataset, ICLR 2020, §3
+    (Proto-MAML).
+    """
+
+    def __init__(self, dim: int, scale: float | None = None):
+        super().__init__()
+        self.scale = scale or dim**-0.5
+
+    def start(self, own: dict[str, Tensor], features: Tensor, support: Rows) -> dict[str, Tensor]:
+        """Task parameters for a support set whose features `[rows, dim]` are given."""
+        assert support.target is not None
+        assert support.ways is not None
+        means = class_means(features, support.target, support.ways)
+        return {"weight": 2 * self.scale * means, "bias": -self.scale * means.square().sum(-1)}
+
+
+class LinearHead(nn.Module):
+    """A linear head learned across tasks, as published MAML has: its number of outputs is fixed."""
+
+    def __init__(self, dim: int, out: int):
+        super().__init__()
+        self.out = out
+        layer = nn.Linear(dim, out)
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def start(self, own: dict[str, Tensor], features: Tensor, support: Rows) -> dict[str, Tensor]:
+        """The learned parameters themselves.
+
+        Raises:
+            UsageError: if the task has another number of classes than the head.
+        """
+        if support.ways not in (None, self.out):
+            raise UsageError(
+                f"this run's head is fixed to {self.out} classes, the task has {support.ways}: "
+                "adapt to as many, or train with head='prototype', which takes any number"
+            )
+        return own

@@ -1,0 +1,62 @@
+"""Tables of named things that are imported only when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from omnishot.errors import UsageError, choose, nearest
+
+
+class Registry:
+    """Names of one kind of thing, each with where it lives as `module:attribute`.
+
+    The thing's docstring gives its summary (first line) and its paper (a line that begins with `Paper:`); its
+    keyword-only parameters are its options.
+    """
+
+    def __init__(self, kind: str, places: Mapping[str, str]):
+        self.kind = kind
+        self.places = dict(places)
+
+    def names(self) -> list[str]:
+        """All names, in the order of the registry."""
+        return list(self.places)
+
+    def load(self, name: str) -> Any:
+        """Import and return the thing.
+
+        Raises:
+            UsageError: naming the nearest known name, if there is no such thing.
+        """
+        module, attribute = self.places[choose(self.kind, name, self.places)].split(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def options(self, name: str) -> dict[str, Any]:
+        """Option names with their defaults."""
+        parameters = inspect.signature(self.load(name)).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    def check_options(self, name: str, given: Mapping[str, Any]) -> None:
+        """Refuse options that the thing does not have.
+
+        Raises:
+            UsageError: naming the nearest right option.
+        """
+        known = self.options(name)
+        for option in given:
+            if option not in known:
+                raise UsageError(f"{self.kind} {name!r} has no option {option!r}: {nearest(option, known)}")
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What `omnishot list` prints: name, summary, paper and options of each."""
+        return [
+            {"name": name, **self._documentation(name), "options": self.options(name)} for name in self.places
+        ]
+
+    def _documentation(self, name: str) -> dict[str, str]:
+        lines = (inspect.getdoc(self.load(name)) or "").splitlines()
+        paper = next((line.removeprefix("Paper:").strip() for line in lines if line.startswith("Paper:")), "")
+        return {"summary": lines[0] if lines else "", "paper": paper}
