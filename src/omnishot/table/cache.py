@@ -1,0 +1,231 @@
+"""The cache of decoded cells: decoded once, then memory-mapped; named by content and settings.
+
+An entry is a folder `<key>` that holds `cells.bin` (raw, `[n, *shape]`), `present.npy` (bool `[n]`) and
+`meta.json`. It is written as `<key>.partial-...` and renamed when whole, so an entry that has its name is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omnishot.errors import DataError
+from omnishot.table.cells import missing, open_cell
+from omnishot.table.parallel import in_chunks
+from omnishot.table.table import cell_digest
+
+VERSION = 1
+Decoded = tuple[np.ndarray, np.ndarray, list[tuple[int, str]]]
+
+
+def cache_root() -> Path:
+    """`$OMNISHOT_CACHE`, else `omnishot` in the user's cache folder."""
+    if said := os.environ.get("OMNISHOT_CACHE"):
+        return Path(said).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "omnishot"
+
+
+def decoded(
+    cells: Sequence[Any],
+    *,
+    key_settings: dict[str, Any],
+    shape: tuple[int, ...],
+    dtype: Any,
+    decode: Callable[[bytes | np.ndarray], np.ndarray],
+    folder: Path | None,
+    root: Path | None = None,
+    label: str | None = None,
+    workers: int | None = None,
+) -> Decoded:
+    """Every cell decoded, from the cache if the same cells were decoded with the same settings before.
+
+    Args:
+        cells: n media cells (see `open_cell`); missing ones stay zero.
+        key_settings: JSON-able, everything that `decode` depends on.
+        shape, dtype: of one decoded cell.
+        decode: content -> array of `shape`; a ValueError says why a cell is bad.
+        folder: where paths start from.
+        root: of the cache; by default `cache_root()`.
+        label: shows progress on stderr.
+
+    Returns:
+        Stored cells `[n, *shape]`, read-only and memory-mapped; present, bool `[n]`; and the bad cells as
+        (row, reason), which are stored as zeros and not present.
+
+    Raises:
+        DataError: if the cache cannot be written: the disk is full, or the folder not ours.
+    """
+    root, kind = root or cache_root(), np.dtype(dtype)
+    meta = {
+        "version": VERSION,
+        "settings": key_settings,
+        "shape": list(shape),
+        "dtype": kind.str,
+        "cells": len(cells),
+    }
+    entry = root / _key(cells, folder, meta, label and f"{label}: looking", workers)
+    if (found := _load(entry, meta)) is not None:
+        return found
+    needed = len(cells) * int(np.prod(shape)) * kind.itemsize
+    partial = root / f"{entry.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    try:
+        partial.mkdir(parents=True)
+        _remove_stale(root)
+        _allocate(partial / "cells.bin", needed)
+        _write(partial, cells, meta, decode, folder, label, workers)
+        _publish(partial, entry, meta)
+    except OSError as error:
+        raise DataError(
+            f"cannot cache decoded cells in {root}: {error.strerror or error} ({needed:,} bytes are needed): "
+            "make room there, or set OMNISHOT_CACHE to a folder on a disk that has it"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    found = _load(entry, meta)
+    if found is None:
+        raise DataError(f"the cache entry {entry} was damaged while it was written: try again")
+    return found
+
+
+def _key(
+    cells: Sequence[Any], folder: Path | None, meta: dict[str, Any], label: str | None, workers: int | None
+) -> str:
+    def digest(chunk: range) -> bytes:
+        return b"".join(_content_digest(cells[i], folder) for i in chunk)
+
+    key = hashlib.blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=20)
+    for part in in_chunks(digest, len(cells), label=label, workers=workers):
+        key.update(part)
+    return key.hexdigest()
+
+
+def _content_digest(cell: Any, folder: Path | None) -> bytes:
+    """16 bytes for what `open_cell` gives; a cell that cannot be opened counts by the reason."""
+    if missing(cell):
+        return bytes(16)
+    try:
+        return cell_digest(open_cell(cell, folder))
+    except ValueError as problem:
+        return cell_digest(str(problem))
+
+
+def _write(
+    partial: Path,
+    cells: Sequence[Any],
+    meta: dict[str, Any],
+    decode: Callable[[bytes | np.ndarray], np.ndarray],
+    folder: Path | None,
+    label: str | None,
+    workers: int | None,
+) -> None:
+    stored = _map(partial / "cells.bin", meta, "r+")
+    present = np.zeros(len(cells), dtype=bool)
+
+    def work(chunk: range) -> list[tuple[int, str]]:
+        bad = []
+        for i in chunk:
+            if missing(cells[i]):
+                continue
+            try:
+                array = np.asarray(decode(open_cell(cells[i], folder)))
+            except ValueError as problem:
+                bad.append((i, str(problem)))
+                continue
+            if array.shape != stored.shape[1:]:  # the modality's mistake, not the cell's
+                raise TypeError(f"decoding gave shape {array.shape}, not {stored.shape[1:]}")
+            stored[i], present[i] = array, True
+        return bad
+
+    bad = [problem for part in in_chunks(work, len(cells), label=label, workers=workers) for problem in part]
+    if isinstance(stored, np.memmap):
+        stored.flush()
+    np.save(partial / "present.npy", present)
+    (partial / "meta.json").write_text(json.dumps({**meta, "bad": bad}))
+    for file in (*partial.iterdir(), partial):
+        _sync(file)
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Reserve the file now: a full disk is an error here, but a crash when memory-mapped pages are written."""
+    with path.open("wb") as file:
+        if not size:
+            return
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        block = bytes(1 << 20)
+        for start in range(0, size, len(block)):
+            file.write(block[: size - start])
+
+
+def _publish(partial: Path, entry: Path, meta: dict[str, Any]) -> None:
+    """Give the folder its name, unless another process has been first."""
+    try:
+        partial.rename(entry)
+    except OSError:
+        if _load(entry, meta) is not None:
+            return
+        shutil.rmtree(entry, ignore_errors=True)  # damaged
+        partial.rename(entry)
+    _sync(entry.parent)
+
+
+def _load(entry: Path, meta: dict[str, Any]) -> Decoded | None:
+    """A whole entry, or None if there is none or it is damaged."""
+    try:
+        saved = json.loads((entry / "meta.json").read_text())
+        bad = [(int(row), str(reason)) for row, reason in saved.pop("bad")]
+        present = np.load(entry / "present.npy", allow_pickle=False)
+        if saved != json.loads(json.dumps(meta)) or present.shape != (meta["cells"],) or present.dtype != bool:
+            return None
+        return _map(entry / "cells.bin", meta, "r"), present, bad
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
+
+
+def _map(path: Path, meta: dict[str, Any], mode: Any) -> np.ndarray:
+    shape, dtype = (meta["cells"], *meta["shape"]), np.dtype(meta["dtype"])
+    size = int(np.prod(shape)) * dtype.itemsize
+    if path.stat().st_size != size:
+        raise ValueError(f"{path} holds {path.stat().st_size} bytes, not {size}")
+    return np.memmap(path, dtype, mode, shape=shape) if size else np.zeros(shape, dtype)
+
+
+def _remove_stale(root: Path) -> None:
+    """Remove what processes of this host left behind that no longer run."""
+    for folder in root.glob(f"*.partial-{_host()}-*"):
+        pid = folder.name.rsplit("-", 2)[1]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _host() -> str:
+    """A short name of this host: a cache on a shared disk holds partial folders of processes elsewhere."""
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,141 @@
+"""What was understood of a table, for people and programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from omnishot.table.cells import media_kind
+from omnishot.table.frames import is_text
+from omnishot.table.splits import PARTS
+from omnishot.table.table import Table, cell_name
+
+EXAMPLE_LENGTH = 32
+
+
+@dataclass(frozen=True)
+class BadCell:
+    """A cell that cannot be used: index of the row, column, why, and what a person calls the row."""
+
+    row: int
+    column: str
+    reason: str
+    number: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """`row` is what a person calls it."""
+        row = self.row if self.number is None else self.number
+        return {"row": row, "column": self.column, "reason": self.reason}
+
+    def __str__(self) -> str:
+        found = self.to_json()
+        return f"row {found['row']}, column {found['column']!r}: {found['reason']}"
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """One column: present cells, distinct ones among them (None for bytes and arrays), three examples."""
+
+    name: str
+    role: str
+    modality: str | None
+    present: int
+    distinct: int | None
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was understood.
+
+    Args:
+        classes: how many, and the rows of the smallest, the median and the largest; None if there is nothing
+            to classify.
+        splits: rows, and classes or groups, by part; None if not asked for.
+    """
+
+    name: str
+    rows: int
+    objective: str | None
+    columns: tuple[ColumnReport, ...]
+    classes: dict[str, int | float] | None
+    splits: dict[str, dict[str, int]] | None
+    bad: tuple[BadCell, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A tree of plain values."""
+        return dataclasses.asdict(self) | {"bad": [cell.to_json() for cell in self.bad]}
+
+    def lines(self) -> list[str]:
+        """The report as text, one line a fact."""
+        what = f", to {self.objective}" if self.objective else ""
+        found = [f"{self.name}: {self.rows:,} rows, {len(self.columns)} columns{what}", *self._column_lines()]
+        if self.classes:
+            low, middle, high = (self.classes[key] for key in ("min", "median", "max"))
+            found.append(f"classes: {self.classes['count']:,}; rows per class {low:,} to {high:,}, median {middle:,}")
+        for part, counts in (self.splits or {}).items():
+            found.append(f"{part}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
+        found += [f"bad cell: {cell}" for cell in self.bad]
+        return [*found, f"{len(self.bad):,} bad cells"]
+
+    def _column_lines(self) -> list[str]:
+        rows = [("column", "is", "present", "distinct", "examples")]
+        for column in self.columns:
+            distinct = "" if column.distinct is None else f"{column.distinct:,}"
+            kind = column.modality or column.role
+            rows.append((column.name, kind, f"{column.present:,}", distinct, " | ".join(column.examples)))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        return ["  " + "  ".join([*(row[i].ljust(widths[i]) for i in range(4)), row[4]]).rstrip() for row in rows]
+
+
+def describe(table: Table, splits: np.ndarray | None = None, bad: Sequence[BadCell] = ()) -> Report:
+    """What was understood of a table; `splits` as of `splits.assign`, `bad` as of `checking.check`."""
+    columns = tuple(_column(table.frame[c.name], c.name, c.role, c.modality) for c in table.schema.columns)
+    classes = None
+    if table.classes:
+        codes, names = table.labels
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
+        classes = {"count": len(names), "min": int(counts.min()), "max": int(counts.max())}
+        classes["median"] = float(np.median(counts))  # type: ignore[assignment]
+    parts = None if splits is None else {part: _part(table, splits == part) for part in PARTS}
+    return Report(table.name, len(table), table.schema.objective, columns, classes, parts, tuple(bad))  # type: ignore[arg-type]
+
+
+def _part(table: Table, rows: np.ndarray) -> dict[str, int]:
+    counts = {"rows": int(rows.sum())}
+    if table.schema.objective == "classify":
+        counts["classes"] = len(np.setdiff1d(table.labels[0][rows], [-1]))
+    if table.schema.group is not None:
+        counts["groups"] = len(np.setdiff1d(table.groups[0][rows], [-1]))
+    return counts
+
+
+def _column(column: pd.Series, name: str, role: str, modality: str | None) -> ColumnReport:
+    present = column.dropna()
+    plain = column.dtype != object or is_text(column)
+    values = present.unique() if plain else present
+    examples = tuple(example(value) for value in values[:3])
+    return ColumnReport(name, role, modality, len(present), len(values) if plain else None, examples)
+
+
+def example(cell: Any) -> str:
+    """A short text for a present cell."""
+    if isinstance(cell, bytes):
+        return f"<{media_kind(cell) or 'unknown'}, {len(cell):,} bytes>"
+    if isinstance(cell, np.ndarray | list | tuple):
+        return f"<array {'×'.join(map(str, np.shape(cell)))}>" if not _ragged(cell) else "<ragged list>"
+    text = " ".join(cell_name(cell).split())
+    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
+
+
+def _ragged(cell: Any) -> bool:
+    try:
+        np.shape(cell)
+    except ValueError:
+        return True
+    return False

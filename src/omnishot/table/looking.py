@@ -1,0 +1,113 @@
+"""Inferring a column's modality and a target's objective by looking at cells."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from omnishot.errors import DataError
+from omnishot.table.cells import media_kind
+from omnishot.table.frames import is_text
+
+SAMPLE = 1000
+ID_NAMES = ("id", "index", "row", "uuid")
+MEDIA_SHARE, NUMBER_SHARE, CATEGORY_SHARE = 0.8, 0.9, 0.2
+CATEGORY_MOST, CATEGORY_LENGTH = 50, 40
+#: Digits that are a code, not a number: with a leading zero, or more of them than a float holds.
+CODE = r"^(-?0[0-9]+|-?[0-9]{16,})$"
+
+
+def look(name: str, column: pd.Series, asked: bool = False) -> str:
+    """The modality of a column, or "note", by these rules, the first that fits:
+
+    1. a name that begins with "_", or no present cell -> note
+    2. at least 80% of up to 1,000 cells, evenly spread, look like one kind of media (`media_kind`) -> that
+    3. named id, index, row or uuid, text or whole numbers, and not `asked` for -> note
+    4. True/False -> category; numbers, or text of which 90% of the sample reads as numbers -> number
+    5. words with digits and without spaces, no two alike, and not `asked` for: an identifier -> note
+    6. at most 50 distinct values of at most 40 characters, at most 2 or 20% of present cells -> category
+    7. -> text
+
+    Raises:
+        DataError: if the cells are bytes or arrays of no known kind.
+    """
+    present = column.dropna()
+    if name.startswith("_") or not len(present):
+        return "note"
+    sample = _sample(present)
+    media = Counter(kind for kind in map(media_kind, sample) if kind) if present.dtype.kind not in "biuf" else Counter()
+    likeliest, count = (media.most_common(1) or [("", 0)])[0]
+    if count >= MEDIA_SHARE * len(sample):
+        return likeliest
+    if not (types.is_bool_dtype(column) or types.is_numeric_dtype(column) or is_text(column)):
+        raise DataError(
+            f"column {name!r} holds {type(sample.iloc[0]).__name__} cells of no known kind: say its "
+            f"modality, or that it is a note (--modality {name}=image, --modality {name}=note)"
+        )
+    if not asked and name.lower() in ID_NAMES and not types.is_float_dtype(column):
+        return "note"
+    if types.is_bool_dtype(column):
+        return "category"
+    if _numeric(column):
+        return "number"
+    if not asked and _identifies(present, sample):
+        return "note"
+    return "category" if _repeats(present, sample) else "text"
+
+
+def tabular_kind(column: pd.Series) -> str:
+    """Whether a column said to be tabular is "number" or "category"."""
+    return "number" if not types.is_bool_dtype(column) and _numeric(column) else "category"
+
+
+def objective_of(column: pd.Series) -> str:
+    """Whether a target is to "classify" or to "regress".
+
+    Text is classes unless 90% of it reads as fractional numbers; numbers are quantities if one is fractional.
+    Whole numbers are classes if they repeat (half as many distinct as rows at most) and there are either few
+    (50, or twice the root of the rows) or every one of them repeats.
+    """
+    if types.is_bool_dtype(column) or not _numeric(column):
+        return "classify"
+    values = pd.to_numeric(column, errors="coerce").dropna().to_numpy(float)
+    if (values % 1 != 0).any():
+        return "regress"
+    _, counts = np.unique(values, return_counts=True)
+    few = len(counts) <= max(50, 2 * len(values) ** 0.5)
+    return "classify" if len(counts) <= len(values) / 2 and (few or counts.min() > 1) else "regress"
+
+
+def _sample(present: pd.Series) -> pd.Series:
+    step = max(1, -(-len(present) // SAMPLE))
+    return present.iloc[::step]
+
+
+def _numeric(column: pd.Series) -> bool:
+    if types.is_numeric_dtype(column):
+        return True
+    if not is_text(column):
+        return False
+    sample = _sample(column.dropna()).astype(str)
+    numbers = pd.to_numeric(sample, errors="coerce").notna() & ~sample.str.match(CODE)
+    return len(sample) > 0 and bool(numbers.mean() >= NUMBER_SHARE)
+
+
+def _identifies(present: pd.Series, sample: pd.Series) -> bool:
+    if not is_text(present) or len(present) < 2 or not all(_like_id(cell) for cell in sample):
+        return False
+    return bool(present.is_unique)
+
+
+def _like_id(cell: str) -> bool:
+    return any(c.isdigit() for c in cell) and not any(c.isspace() for c in cell)
+
+
+def _repeats(present: pd.Series, sample: pd.Series) -> bool:
+    if sample.nunique() > CATEGORY_MOST or max(map(len, sample)) > CATEGORY_LENGTH:
+        return False
+    values = present.unique()
+    most = min(CATEGORY_MOST, max(2, CATEGORY_SHARE * len(present)))
+    return len(values) <= most and max(map(len, values)) <= CATEGORY_LENGTH

@@ -1,0 +1,139 @@
+"""Which column is what: said by the user, or inferred by looking."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from omnishot.errors import UsageError, choose
+from omnishot.table.looking import look, objective_of, tabular_kind
+
+MEDIA = ("image", "audio", "video", "series")
+VALUES = ("text", "number", "category")
+TABULAR = ("number", "category")
+KINDS = (*MEDIA, *VALUES, "tabular", "note")
+OBJECTIVES = ("classify", "regress")
+TARGET_NAMES = ("label", "target", "class", "y")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table; `modality` is None unless the role is "input"."""
+
+    name: str
+    role: str
+    modality: str | None = None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns in table order, and the objective ("classify" or "regress"; None without a target)."""
+
+    columns: tuple[Column, ...]
+    objective: str | None
+
+    @property
+    def target(self) -> str | None:
+        """The column to predict."""
+        return self._named("target")
+
+    @property
+    def group(self) -> str | None:
+        """The column whose values are tasks."""
+        return self._named("group")
+
+    @property
+    def split(self) -> str | None:
+        """The column that says train, val or test."""
+        return self._named("split")
+
+    def inputs(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Inputs by name: modality and columns. All number and category columns are one, named "tabular"."""
+        found: dict[str, tuple[str, tuple[str, ...]]] = {}
+        for column in self.columns:
+            if column.modality in TABULAR:
+                found["tabular"] = ("tabular", (*found.get("tabular", ("", ()))[1], column.name))
+            elif column.modality is not None:
+                found[column.name] = (column.modality, (column.name,))
+        return found
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            UsageError: with the nearest name, if there is none.
+        """
+        choose("column", name, [column.name for column in self.columns])
+        return next(column for column in self.columns if column.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return dataclasses.asdict(self) | {"columns": [dataclasses.asdict(column) for column in self.columns]}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Schema:
+        """The inverse of `to_json`."""
+        return cls(tuple(Column(**column) for column in saved["columns"]), saved["objective"])
+
+    def _named(self, role: str) -> str | None:
+        return next((column.name for column in self.columns if column.role == role), None)
+
+
+def infer(
+    frame: pd.DataFrame,
+    *,
+    target: str | None = None,
+    group: str | None = None,
+    modality: Mapping[str, str] | None = None,
+    inputs: Sequence[str] | None = None,
+    split: str | None = "split",
+    objective: str | None = None,
+) -> Schema:
+    """What each column of a clean frame is: as said, else by looking (see `looking.look`).
+
+    Raises:
+        UsageError: if what is said names an unknown column, modality or objective, or contradicts itself.
+    """
+    names, said = list(frame.columns), dict(modality or {})
+    for name in (target, group, *said, *(inputs or ())):
+        if name is not None:
+            choose("column", name, names)
+    for kind in said.values():
+        choose("modality", kind, KINDS)
+    if split is not None and split != "split":
+        choose("column", split, names)
+    spoken = {*said, *(inputs or ())}
+    if target is None:
+        target = _default_target([n for n in names if n not in spoken and n not in (group, split)])
+    roles = {name: role for name, role in ((split, "split"), (group, "group"), (target, "target")) if name in names}
+    if len(roles) < sum(name in names for name in (split, group, target)):
+        raise UsageError(f"one column cannot be two of target ({target}), group ({group}) and split ({split})")
+    for name in roles.keys() & {*(inputs or ()), *(n for n, kind in said.items() if kind != "note")}:
+        raise UsageError(f"column {name!r} is the {roles[name]} and cannot be an input too")
+
+    def column(name: str) -> Column:
+        if name in roles:
+            return Column(name, roles[name])
+        kind = "note" if inputs is not None and name not in inputs else said.get(name)
+        if kind == "tabular":
+            kind = tabular_kind(frame[name])
+        kind = kind or look(name, frame[name], asked=inputs is not None)
+        return Column(name, "note") if kind == "note" else Column(name, "input", kind)
+
+    columns = tuple(column(name) for name in names)
+    if any(c.name == "tabular" and c.modality not in (*TABULAR, None) for c in columns):
+        raise UsageError("no image, text, audio, video or series column may be named 'tabular': rename it")
+    if objective is not None:
+        choose("objective", objective, OBJECTIVES)
+    elif target is not None:
+        objective = objective_of(frame[target])
+    return Schema(columns, objective)
+
+
+def _default_target(names: Sequence[str]) -> str | None:
+    found = [name for name in names if name.lower() in TARGET_NAMES]
+    return found[0] if len(found) == 1 else None

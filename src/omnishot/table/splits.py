@@ -1,0 +1,115 @@
+"""Train, validation and test parts that share no class (or no group), read from the table or made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from omnishot.errors import DataError, UsageError
+from omnishot.table.table import Table, encode
+
+PARTS = ("train", "val", "test")
+SPELLINGS = {"validation": "val", "valid": "val", "dev": "val"} | {part: part for part in PARTS}
+#: Classes that a part needs to hold one task; groups, each of which is a task.
+LEAST_CLASSES, LEAST_GROUPS = 2, 1
+
+
+def given(table: Table) -> np.ndarray | None:
+    """The part of each row as the table says it (text `[n]`), or None if it has no split column.
+
+    Raises:
+        DataError: if a cell is missing or is none of train, val (validation, valid, dev) and test.
+    """
+    if table.schema.split is None:
+        return None
+    codes, names = encode(table.frame[table.schema.split])
+    where = f"{table.name}, column {table.schema.split!r}"
+    unknown = [name for name in names if name.strip().lower() not in SPELLINGS]
+    if unknown:
+        raise DataError(
+            f"{where}: {', '.join(map(repr, unknown[:5]))} is none of {', '.join(PARTS)}: "
+            "correct it, or if the column means something else rename it or say split=None"
+        )
+    if (codes < 0).any():
+        row = table.row_number(int(np.argmax(codes < 0)))
+        raise DataError(f"{where}, row {row}: no value: every row must say {', '.join(PARTS)}")
+    return np.array([SPELLINGS[name.strip().lower()] for name in names])[codes]
+
+
+def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.20)) -> np.ndarray:
+    """The part of each row, "train", "val" or "test" as text `[n]`; "" for a row without a class (or group).
+
+    No two parts share a group, or without a group column a class. A split column is honoured; parts it does not
+    name stay empty. Otherwise classes or groups, ordered by name, are shuffled by `seed` and dealt out: what a
+    row gets does not depend on the order of rows. With 4 or 5 classes, or 2 groups, there is no validation part.
+
+    Args:
+        fractions: of classes or groups, in the order train, val, test; 0 leaves a part empty.
+
+    Raises:
+        DataError: if the parts of the split column overlap, or there are too few classes or groups.
+        UsageError: if the table has no target, or is to regress without a group column.
+    """
+    said = given(table)
+    codes, names, kind = _tasks(table, needed=said is None)
+    if said is not None:
+        _check_disjoint(table, said, codes, names, kind)
+        return said
+    sizes = _sizes(len(names), fractions, LEAST_GROUPS if kind == "group" else LEAST_CLASSES)
+    if sizes is None:
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
+        found = ", ".join(f"{name} ({count} rows)" for name, count in zip(names, counts, strict=True)) or "none"
+        need = "2 groups" if kind == "group" else "4 classes (2 to train on, 2 to test on)"
+        raise DataError(
+            f"{table.name}: {len(names)} distinct {table.schema.group or table.schema.target}: {found}; "
+            f"parts that share no {kind} need at least {need}: add rows of others, or give a split column of your own"
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    part = np.empty(len(names) + 1, dtype="<U5")
+    part[order], part[-1] = np.repeat(PARTS, sizes), ""
+    return part[codes]
+
+
+def _tasks(table: Table, needed: bool) -> tuple[np.ndarray, tuple[str, ...], str]:
+    """What parts must not share: codes `[n]` (-1 where missing), names, and "group" or "class"."""
+    if table.schema.group is not None:
+        return *table.groups, "group"
+    if table.schema.objective == "classify":
+        return *table.labels, "class"
+    if needed:
+        raise UsageError(f"{table.name}: tasks that predict a number need a group column: say which (group=)")
+    return np.full(len(table), -1), (), "group"
+
+
+def _check_disjoint(table: Table, said: np.ndarray, codes: np.ndarray, names: Sequence[str], kind: str) -> None:
+    held = np.zeros((len(PARTS), len(names)), dtype=bool)
+    for i, part in enumerate(PARTS):
+        held[i, codes[(said == part) & (codes >= 0)]] = True
+    shared = np.flatnonzero(held.sum(axis=0) > 1)
+    if len(shared):
+        first = ", ".join(
+            f"{names[j]} ({' and '.join(p for p, has in zip(PARTS, held[:, j], strict=True) if has)})"
+            for j in shared[:5]
+        )
+        more = f" and {len(shared) - 5} more" if len(shared) > 5 else ""
+        raise DataError(
+            f"{table.name}, column {table.schema.split!r}: parts may not share a {kind}, but share {first}{more}"
+            f": put all rows of a {kind} into one part, or say split=None to have parts made"
+            + ("" if kind == "group" else ", or say which column is the group (group=) if each group is a task")
+        )
+
+
+def _sizes(count: int, fractions: Sequence[float], least: int) -> list[int] | None:
+    """How many go to train, val and test, each at least `least` (val: or none); None if there are too few."""
+    if len(fractions) != len(PARTS) or min(fractions) < 0 or not fractions[0] or abs(sum(fractions) - 1) > 1e-6:
+        raise UsageError(f"fractions must be three shares (train, val, test) that sum to 1, not {tuple(fractions)}")
+    wanted = [fraction > 0 for fraction in fractions]
+    if count < least * sum(wanted):
+        wanted[1] = False
+    if count < least * sum(wanted):
+        return None
+    val, test = (max(least, round(count * f)) if want else 0 for f, want in zip(fractions[1:], wanted[1:], strict=True))
+    while count - val - test < least:  # rounding up has taken too much
+        val, test = (val - 1, test) if val > test else (val, test - 1)
+    return [count - val - test, val, test]
