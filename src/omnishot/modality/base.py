@@ -1,6 +1,6 @@
 """What every modality is: a frozen, fitted description of how cells become tensors.
 
-A modality is fitted on training rows only, holds nothing but JSON-able settings, and then applied to every row:
+A modality is fitted on training rows only, holds JSON-able settings, and is then applied to every row:
 
     cell --decode--> stored array (fixed shape, small dtype, cached) --corrupt?--> --normalise--> network
 """
@@ -39,9 +39,7 @@ def usable(look: Callable[[Cell], Seen], cells: Sequence[Cell]) -> list[Seen]:
         except CellError as error:
             reasons.append(str(error))
     if not seen:
-        raise CellError(
-            f"none of {len(reasons)} cells can be read; the first: {reasons[0] if reasons else 'no cell'}"
-        )
+        raise CellError(f"none of {len(reasons)} cells can be read; the first: {reasons[0] if reasons else 'no cell'}")
     return seen
 
 
@@ -61,9 +59,7 @@ def dense(cell: np.ndarray) -> np.ndarray:
     return cell
 
 
-def random_like(
-    draw: Callable[..., Tensor], shape: Sequence[int], generator: torch.Generator, to: Tensor
-) -> Tensor:
+def random_like(draw: Callable[..., Tensor], shape: Sequence[int], generator: torch.Generator, to: Tensor) -> Tensor:
     """`draw` (torch.rand, torch.randn) on the generator's device, moved to where `to` is."""
     return draw(tuple(shape), generator=generator, device=generator.device).to(to.device)
 
@@ -104,15 +100,13 @@ class Modality(ABC):
         """Stored cells `[..., *cell]` -> what the encoder reads: floats, or int64 tokens."""
 
     def corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
-        """Stored cells `[..., *cell]` with noise of `level` 0 (unchanged) to 1 (nothing left of them).
+        """Stored cells `[..., *cell]` with noise of `level`, 0 (unchanged) to 1 (noise alone).
 
         Raises:
             UsageError: if the level is not within 0..1.
         """
         if not 0 <= level <= 1:
-            raise UsageError(
-                f"noise level {level} for {self.kind}: give a number from 0 (none) to 1 (noise only)"
-            )
+            raise UsageError(f"noise level {level} for {self.kind}: give a number from 0 (none) to 1 (noise only)")
         return stored if level == 0 else self._corrupt(stored, level, generator)
 
     @abstractmethod
@@ -157,10 +151,8 @@ class Values(Modality):
     media = False
 
     @abstractmethod
-    def decode_columns(
-        self, columns: Mapping[str, Sequence[Any]]
-    ) -> tuple[np.ndarray, list[tuple[int, str, str]]]:
-        """Columns of equal length n (missing: None, NaN) -> stored `[n, *cell]`, bad (row, column, reason).
+    def decode_columns(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, list[tuple[int, str, str]]]:
+        """Columns of equal length n (missing: None, NaN) -> `[n, *cell]`, and bad (row, column, reason).
 
         Rows count from 0. A bad cell is stored as missing; the caller decides whether bad cells stop the work.
         """

@@ -1,0 +1,195 @@
+"""Images: any file Pillow reads safely, or an array, as uint8 pixels of one size."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import torch
+from torch import Tensor
+
+from omnishot.errors import UsageError
+from omnishot.modality.base import CellError, Media, dense, usable
+from omnishot.modality.looks import looks_like
+
+LARGEST = 84  # pixels a side that images are brought to unless something else is asked for (mini-ImageNet's size)
+PIXEL_LIMIT = 64_000_000  # an image that would unpack to more is refused before it is unpacked
+# No format whose reader runs a program or an interpreter (EPS runs Ghostscript).
+_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA", "JPEG2000", "AVIF")
+# `catch_warnings` changes a state that all threads share.
+_OPENING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Image(Media):
+    """Images of one size.
+
+    Args:
+        size: height and width in pixels.
+        channels: 1 (grey) or 3 (red, green, blue).
+        mean, std: of the training pixels, by channel, in units where white is 1.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    kind = "image"
+    dtype = np.uint8
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.channels, *self.size)
+
+    @classmethod
+    def fit(
+        cls, cells: Sequence[Any], *, size: int | Sequence[int] | None = None, channels: int | None = None
+    ) -> Image:
+        """Measure training images.
+
+        Args:
+            cells: bytes or arrays.
+            size: pixels a side, or (height, width). Default: the images' own size if all share one of at most
+                84 pixels a side, else 84 x 84.
+            channels: 1 or 3. Default: 1 if no image has any colour.
+
+        Raises:
+            CellError: if no cell can be decoded.
+            UsageError: for a size or number of channels that no image can have.
+        """
+        if channels not in (None, 1, 3):
+            raise UsageError(f"channels = {channels} for images: give 1 (grey) or 3 (colour)")
+        shape = _common_size(usable(_size, cells)) if size is None else _sides(size)
+        colour = cls(shape, 3, (0.0,) * 3, (1.0,) * 3)
+        pixels = np.stack(usable(colour.decode, cells))
+        if channels is None:
+            channels = 1 if (pixels == pixels[:, :1]).all() else 3
+        if channels == 1:
+            grey = cls(shape, 1, (0.0,), (1.0,))
+            pixels = np.stack(usable(grey.decode, cells))
+        mean = pixels.mean((0, 2, 3), dtype=np.float64) / 255
+        std = pixels.std((0, 2, 3), dtype=np.float64) / 255
+        return cls(shape, channels, tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist()))
+
+    def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
+        """Turned upright (EXIF), on white where transparent, resized (Lanczos, proportions not kept)."""
+        image = _from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
+        height, width = self.size
+        try:
+            # JPEG can unpack at a fraction of its size; twice what is wanted leaves enough to average.
+            image.draft("RGB" if self.channels == 3 else "L", (2 * max(self.size), 2 * max(self.size)))
+            image.load()
+            image = _plain(PIL.ImageOps.exif_transpose(image)).convert("RGB" if self.channels == 3 else "L")
+        except Exception as error:  # a damaged file makes Pillow's readers stumble in any way
+            reason = str(error) or type(error).__name__
+            known = "truncated" in reason.lower()
+            inside = reason[reason.find("(") + 1 : -1] if reason.endswith(")") else reason
+            raise CellError(f"image file is truncated ({inside})" if known else f"damaged image ({reason})") from error
+        if image.size != (width, height):
+            image = image.resize((width, height), PIL.Image.Resampling.LANCZOS)
+        pixels = np.asarray(image, np.uint8)
+        return np.ascontiguousarray(pixels.reshape(height, width, self.channels).transpose(2, 0, 1))
+
+    def normalise(self, stored: Tensor) -> Tensor:
+        """uint8 `[..., channels, h, w]` -> float32, mean 0 and deviation 1 over the training pixels."""
+        mean = torch.tensor(self.mean, device=stored.device).view(-1, 1, 1)
+        std = torch.tensor(self.std, device=stored.device).view(-1, 1, 1)
+        return (stored.float() / 255 - mean) / std
+
+    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+        """Mix with uniform noise: `(1 - level) * pixel + level * noise`."""
+        noise = torch.randint(0, 256, stored.shape, generator=generator, device=generator.device)
+        return ((1 - level) * stored.float() + level * noise.to(stored.device)).round().to(stored.dtype)
+
+    def picture(self, stored: np.ndarray) -> PIL.Image.Image:
+        """The pixels as a Pillow image."""
+        pixels = np.asarray(stored, np.uint8)
+        return PIL.Image.fromarray(pixels[0] if self.channels == 1 else pixels.transpose(1, 2, 0))
+
+
+def _sides(size: int | Sequence[int]) -> tuple[int, int]:
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in sides):
+        raise UsageError(f"size = {size!r} for images: give pixels a side, or [height, width], from 1 to 4096")
+    return sides[0], sides[1]
+
+
+def _common_size(sizes: list[tuple[int, int]]) -> tuple[int, int]:
+    same = len(set(sizes)) == 1 and max(sizes[0]) <= LARGEST
+    return sizes[0] if same else (LARGEST, LARGEST)
+
+
+def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
+    """(height, width) as a person sees it."""
+    image = _from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
+    try:
+        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 lie on their side
+    except Exception:  # unreadable EXIF data turn nothing
+        turned = False
+    return image.size if turned else image.size[::-1]
+
+
+def _open(data: bytes) -> PIL.Image.Image:
+    """Read the header only."""
+    PIL.Image.init()
+    formats = [name for name in _FORMATS if name in PIL.Image.OPEN]
+    try:
+        with _OPENING, warnings.catch_warnings():
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            image = PIL.Image.open(io.BytesIO(data), formats=formats)
+    except (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError) as error:
+        raise CellError(f"refused as a decompression bomb ({error})") from None
+    except PIL.UnidentifiedImageError:
+        raise CellError(f"not an image, but {looks_like(data)}") from None
+    except Exception as error:  # as in decode
+        raise CellError(f"damaged image ({error or type(error).__name__})") from error
+    _check_pixels(*image.size)
+    return image
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > PIXEL_LIMIT:
+        raise CellError(f"refused as a decompression bomb ({width} x {height} pixels; the limit is {PIXEL_LIMIT:,})")
+
+
+def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Any mode -> "L" or "RGB" (or one that converts to them without loss), on white where transparent."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(image, np.float64)
+        highest = values.max()
+        white = (
+            1.0 if image.mode == "F" and highest <= 1 else 255.0 if highest <= 255 and image.mode != "I;16" else 65535.0
+        )
+        return PIL.Image.fromarray(np.clip(values / white * 255, 0, 255).round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return PIL.Image.alpha_composite(PIL.Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("L") if image.mode == "1" else image
+
+
+def _from_array(cell: np.ndarray) -> PIL.Image.Image:
+    """`[h, w]`, `[h, w, c]` or `[c, h, w]` with 1, 3 or 4 channels; integers 0..255, floats 0..1 or bool."""
+    array = dense(cell)
+    if array.ndim == 3 and array.shape[2] not in (1, 3, 4):
+        array = array.transpose(1, 2, 0)
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or 0 in array.shape:
+        raise CellError(
+            f"array of shape {cell.shape} is no image: expected [h, w], [h, w, c] or [c, h, w], c 1, 3 or 4"
+        )
+    _check_pixels(array.shape[1], array.shape[0])
+    white = 1 if array.dtype.kind in "bf" else 255
+    low, high = array.min(), array.max()
+    if not (low >= -1e-6 and high <= white + 1e-6):  # also true of NaN
+        raise CellError(f"pixel values from {low} to {high}: expected 0 to {white} for an array of {array.dtype}")
+    pixels = array if array.dtype == np.uint8 else (array * (255 / white)).round().clip(0, 255).astype(np.uint8)
+    return PIL.Image.fromarray(
+        np.ascontiguousarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+    )

@@ -1,0 +1,234 @@
+"""Numbers and categories: all number and category columns of a row together, as one input."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from omnishot.errors import choose
+from omnishot.modality.base import CellError, Values, random_like
+
+KINDS = ("number", "category")
+MOST_LEVELS = 1000  # of one category column; rarer ones count as unknown
+FURTHEST = 100.0  # standard deviations; a number further out is brought there, or it would drown all others
+_LARGEST = float(np.finfo(np.float32).max)
+
+BadCells = list[tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class Tabular(Values):
+    """Number and category columns, mixed.
+
+    Layout of a stored cell, float32 `[columns, 2]`, the number columns first, in the order of `columns`:
+
+        [i, 0]  a number: standardised by the training rows;  a category: the index of its level, as a float
+        [i, 1]  1 if the value is there, 0 if it is missing (then [i, 0] is 0)
+
+    A category's index is 1..len(levels); 0 is missing. A level not seen in training is stored as missing, for
+    the network has learned nothing about it. An encoder reads `numbers` and `cardinalities` and splits
+    `[..., :numbers, :]` from `[..., numbers:, :]`.
+
+    Args:
+        columns: names, numbers first.
+        kinds: "number" or "category", by column.
+        mean, std: of the training numbers, by column (0 and 1 for a category).
+        levels: of the training categories as text, most frequent first, by column (empty for a number).
+    """
+
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    levels: tuple[tuple[str, ...], ...]
+
+    kind = "tabular"
+    dtype = np.float32
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.columns), 2)
+
+    @property
+    def numbers(self) -> int:
+        """How many number columns there are; they come first."""
+        return self.kinds.count("number")
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """By category column, the number of indices, 0 (missing) included."""
+        return tuple(len(levels) + 1 for levels in self.levels[self.numbers :])
+
+    @classmethod
+    def fit(cls, cells: Mapping[str, Sequence[Any]], *, kinds: Mapping[str, str]) -> Tabular:
+        """Measure training rows.
+
+        Args:
+            cells: training rows by column (a DataFrame will do).
+            kinds: "number" or "category", by column.
+
+        Raises:
+            CellError: if no column has a value.
+            UsageError: for an unknown kind.
+        """
+        for column in cells:
+            choose(f"kind of column {column!r}", kinds[column], KINDS)
+        columns = sorted(cells, key=lambda column: KINDS.index(kinds[column]))
+        moments, levels = [], []
+        for column in columns:
+            number = kinds[column] == "number"
+            moments.append(_moments(_numbers(_series(cells[column]), column)[0]) if number else (0.0, 1.0))
+            levels.append(() if number else _levels(_labels(_series(cells[column]), column)[0]))
+        fitted = cls(
+            tuple(columns),
+            tuple(kinds[column] for column in columns),
+            tuple(mean for mean, _ in moments),
+            tuple(std for _, std in moments),
+            tuple(levels),
+        )
+        if not fitted.present(fitted.decode_columns(cells)[0]).any():
+            raise CellError("no value in it")
+        return fitted
+
+    def decode_columns(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, BadCells]:
+        """Columns -> `[n, columns, 2]`; text or infinity in a number column, or a container, is bad."""
+        stored = np.zeros((len(columns[self.columns[0]]), *self.shape), np.float32)
+        bad: BadCells = []
+        for i, column in enumerate(self.columns):
+            cells = _series(columns[column])
+            if self.kinds[i] == "number":
+                values, wrong = _numbers(cells, column)
+                there = ~np.isnan(values)
+                scaled = np.clip((values - self.mean[i]) / self.std[i], -FURTHEST, FURTHEST)
+                stored[:, i, 0] = np.where(there, scaled, 0)
+            else:
+                (codes, names), wrong = _labels(cells, column)
+                index = self._indices[i]
+                # One lookup a distinct value; the last serves code -1, which is missing.
+                stored[:, i, 0] = np.array([*(index.get(name, 0) for name in names), 0])[codes]
+                there = stored[:, i, 0] > 0
+            stored[:, i, 1] = there
+            bad += wrong
+        return stored, sorted(bad, key=lambda cell: cell[0])
+
+    def present(self, stored: np.ndarray) -> np.ndarray:
+        """True where at least one column has a value."""
+        return np.asarray((stored[..., 1] > 0).any(-1))
+
+    def normalise(self, stored: Tensor) -> Tensor:
+        """The layout above, as it is stored; values of absent columns are 0."""
+        value, there = stored.float().unbind(-1)
+        return torch.stack([value * there, there], -1)
+
+    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+        """Numbers mix with Gaussian noise; a category is replaced by a random level with probability `level`.
+
+        A missing value is replaced by a random one with that probability, for its absence is information too.
+        """
+        value, there = stored.unbind(-1)
+        hit = random_like(torch.rand, value.shape, generator, stored) < level
+        noise = random_like(torch.randn, value.shape, generator, stored)
+        uniform = random_like(torch.rand, value.shape, generator, stored)
+        levels = torch.tensor([len(names) for names in self.levels], device=stored.device)
+        is_number = torch.tensor([kind == "number" for kind in self.kinds], device=stored.device)
+        drawn = torch.where(levels > 0, 1 + (uniform * levels).floor().clamp(max=levels - 1), 0.0)
+        there = torch.where(hit, (is_number | (levels > 0)).to(there), there)
+        value = torch.where(is_number, (1 - level) * value + level * noise, torch.where(hit, drawn.to(value), value))
+        return torch.stack([value * there, there], -1)
+
+    def picture(self, stored: np.ndarray) -> str:
+        """A line `name: value` for every value that is there."""
+        lines = []
+        for i, (value, there) in enumerate(np.asarray(stored, np.float64)):
+            if there:
+                number = self.kinds[i] == "number"
+                said = f"{value * self.std[i] + self.mean[i]:.5g}" if number else self.levels[i][int(value) - 1]
+                lines.append(f"{self.columns[i]}: {said}")
+        return "\n".join(lines)
+
+    @cached_property
+    def _indices(self) -> list[dict[str, int]]:
+        return [{name: index for index, name in enumerate(names, start=1)} for names in self.levels]
+
+
+def _series(cells: Any) -> pd.Series:
+    if isinstance(cells, pd.Series):
+        return cells.reset_index(drop=True)
+    return pd.Series(list(cells), dtype=object) if not isinstance(cells, np.ndarray) else pd.Series(cells)
+
+
+def _numbers(cells: pd.Series, column: str) -> tuple[np.ndarray, BadCells]:
+    """float64 `[n]`, NaN where missing or bad."""
+    plain = cells.map(lambda cell: math.nan if _is_container(cell) else cell) if cells.dtype == object else cells
+    values = pd.to_numeric(plain, errors="coerce").to_numpy(np.float64, na_value=math.nan).copy()
+    with np.errstate(invalid="ignore"):
+        endless = np.abs(values) > _LARGEST
+    values[endless] = math.nan
+    suspects = np.flatnonzero(np.isnan(values) & ~cells.isna().to_numpy())
+    bad = [(int(row), column, _why(cells[row])) for row in suspects if not _is_blank(cells[row])]
+    return values, bad
+
+
+def _why(cell: Any) -> str:
+    if isinstance(cell, str):
+        try:
+            float(cell)
+        except ValueError:
+            return f"text in a number column: {cell[:40]!r}"
+    return f"{type(cell).__name__} in a number column" if _is_container(cell) else f"{cell} in a number column"
+
+
+def _labels(cells: pd.Series, column: str) -> tuple[tuple[np.ndarray, list[str]], BadCells]:
+    """Codes `[n]` (-1 where missing or bad) and, by code, the category as text."""
+    bad: BadCells = []
+    if cells.dtype == object:
+        wrong = np.flatnonzero(cells.map(_is_container).to_numpy(bool))
+        bad = [(int(row), column, f"{type(cells[row]).__name__} in a category column") for row in wrong]
+        cells = cells.copy()
+        cells[wrong] = None
+    codes, uniques = pd.factorize(cells)
+    names = [_label(value) for value in uniques]
+    blank = np.array([*(not name for name in names), True])
+    return (np.where(blank[codes], -1, codes), names), bad
+
+
+def _label(value: Any) -> str:
+    """The same text for 1 and 1.0: a column of whole numbers turns into floats as soon as one is missing."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _levels(labels: tuple[np.ndarray, list[str]]) -> tuple[str, ...]:
+    codes, names = labels
+    counts: Counter[str] = Counter()
+    for name, count in zip(names, np.bincount(codes[codes >= 0], minlength=len(names)).tolist(), strict=True):
+        if count:
+            counts[name] += count
+    return tuple(sorted(counts, key=lambda name: (-counts[name], name))[:MOST_LEVELS])
+
+
+def _moments(values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of what is there; 1 for the latter where nothing varies."""
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return 0.0, 1.0
+    mean, std = float(values.mean()), float(values.std())
+    return mean, std if std > 1e-9 * abs(mean) + 1e-30 else 1.0
+
+
+def _is_container(cell: Any) -> bool:
+    return isinstance(cell, bytes | bytearray | np.ndarray | list | tuple | dict | set)
+
+
+def _is_blank(cell: Any) -> bool:
+    return isinstance(cell, str) and cell.strip().lower() in ("", "nan")
