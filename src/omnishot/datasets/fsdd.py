@@ -1,0 +1,105 @@
+"""Free Spoken Digit Dataset: 3,000 recordings of the English digits by 6 speakers, 8 kHz mono."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnishot.datasets.archive import contents, damaged, locate
+from omnishot.errors import DataError, UsageError, choose
+from omnishot.table.writing import TableWriter
+
+PAPER = "Jackson et al.: Free Spoken Digit Dataset (2016)"
+
+RECORDINGS = "recordings"
+TEST_INDICES = range(5)  # the data set's own split: the first five recordings of each digit and speaker
+
+
+@dataclass(frozen=True, order=True)
+class Recording:
+    """One recording; sorts by speaker, digit, index."""
+
+    speaker: str
+    digit: str
+    index: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.digit}_{self.speaker}_{self.index}.wav"
+
+
+def read(
+    directory: Path,
+    out: Path,
+    *,
+    split: str = "speaker",
+    test_speakers: str | Sequence[str] | None = None,
+    val_speaker: str | None = None,
+) -> Path:
+    """Write the files `recordings/DIGIT_SPEAKER_INDEX.wav` as a table, one row a recording.
+
+    Columns: audio (the wav as published), digit (the target, "0" to "9"), speaker (the group), index, split.
+
+    Args:
+        split: "speaker" keeps whole speakers for test; "index" is the data set's own, recordings 0 to 4 of
+            each digit and speaker for test; "none" writes no such column, so that Omnishot makes its own.
+        test_speakers: whose voices are for test, as a list or separated by commas; by default the last two in
+            the alphabet (of the published six: theo and yweweler).
+        val_speaker: whose voice is for val; by default nobody's, so that four speakers remain to train on.
+
+    Raises:
+        DataError: if the recordings are missing or damaged, or nobody remains to train on.
+        UsageError: if a speaker is unknown or has two parts to play, or the options do not go together.
+    """
+    choose("split", split, ("speaker", "index", "none"))
+    if split != "speaker" and (test_speakers is not None or val_speaker is not None):
+        raise UsageError(f"test_speakers and val_speaker go with split=speaker only, not with split={split}")
+    table = TableWriter(out)
+    found = _recordings(locate(directory, (RECORDINGS,))[RECORDINGS])
+    speakers = {}
+    if split == "speaker":
+        speakers = _roles({recording.speaker for recording in found}, test_speakers, val_speaker)
+    for recording in sorted(found):
+        assigned = {}
+        if split == "speaker":
+            assigned["split"] = speakers[recording.speaker]
+        elif split == "index":
+            assigned["split"] = "test" if recording.index in TEST_INDICES else "train"
+        cell = table.media(recording.name, found[recording])
+        table.row(audio=cell, **_cells(recording), **assigned)
+    return table.close()
+
+
+def _cells(recording: Recording) -> dict[str, str | int]:
+    return {"digit": recording.digit, "speaker": recording.speaker, "index": recording.index}
+
+
+def _recordings(path: Path) -> dict[Recording, bytes]:
+    found: dict[Recording, bytes] = {}
+    for name, data in contents(path, ".wav"):
+        fields = re.fullmatch(r"([0-9])_(.+)_([0-9]+)", name.stem)
+        if not fields:
+            raise damaged(path, f"{name} is not called DIGIT_SPEAKER_INDEX.wav")
+        recording = Recording(speaker=fields[2], digit=fields[1], index=int(fields[3]))
+        if recording in found:
+            raise damaged(path, f"it holds {recording.name} twice")
+        found[recording] = data
+    return found
+
+
+def _roles(speakers: set[str], test: str | Sequence[str] | None, val: str | None) -> dict[str, str]:
+    """Which split each speaker is for."""
+    if isinstance(test, str):
+        test = [name.strip() for name in test.split(",")]
+    tested = sorted(speakers)[-2:] if test is None else [choose("speaker", name, speakers) for name in test]
+    validated = [] if val is None else [choose("speaker", val, speakers)]
+    if set(validated) & set(tested):
+        raise UsageError(f"{val} is a test speaker already ({', '.join(tested)}); choose another val_speaker")
+    if speakers <= {*tested, *validated}:
+        raise DataError(
+            f"of the speakers {', '.join(sorted(speakers))} nobody remains to train on; "
+            "name fewer test_speakers, or use split=index"
+        )
+    return dict.fromkeys(speakers, "train") | dict.fromkeys(validated, "val") | dict.fromkeys(tested, "test")
