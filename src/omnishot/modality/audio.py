@@ -44,6 +44,7 @@ class Audio(Media):
     loudness: float
 
     kind = "audio"
+    later = ("loudness",)
     dtype = np.int16
 
     @property

@@ -135,6 +135,13 @@ class Media(Modality):
     """A modality whose cells are files or arrays: `decode` takes the file's bytes or the array."""
 
     media = True
+    #: Fields that matter only after decoding: other values of theirs need no other cache.
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """The settings that `decode` depends on."""
+        return {name: value for name, value in self.to_json().items() if name not in self.later}
 
     @abstractmethod
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:

@@ -43,6 +43,7 @@ class Image(Media):
     std: tuple[float, ...]
 
     kind = "image"
+    later = ("mean", "std")
     dtype = np.uint8
 
     @property
@@ -69,14 +70,12 @@ class Image(Media):
             raise UsageError(f"channels = {channels} for images: give 1 (grey) or 3 (colour)")
         shape = _common_size(usable(_size, cells)) if size is None else _sides(size)
         colour = cls(shape, 3, (0.0,) * 3, (1.0,) * 3)
-        pixels = np.stack(usable(colour.decode, cells))
+        seen = usable(lambda cell: _moments(colour.decode(cell)), cells)
         if channels is None:
-            channels = 1 if (pixels == pixels[:, :1]).all() else 3
-        if channels == 1:
-            grey = cls(shape, 1, (0.0,), (1.0,))
-            pixels = np.stack(usable(grey.decode, cells))
-        mean = pixels.mean((0, 2, 3), dtype=np.float64) / 255
-        std = pixels.std((0, 2, 3), dtype=np.float64) / 255
+            channels = 1 if all(grey for grey, _ in seen) else 3
+        chosen = slice(3, 4) if channels == 1 else slice(3)
+        mean, square = np.mean([moments for _, moments in seen], 0)[:, chosen]
+        std = np.sqrt(np.maximum(square - mean**2, 0))
         return cls(shape, channels, tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist()))
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
@@ -106,8 +105,22 @@ class Image(Media):
 
     def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
         """Mix with uniform noise: `(1 - level) * pixel + level * noise`."""
-        noise = torch.randint(0, 256, stored.shape, generator=generator, device=generator.device)
+        noise = torch.randint(0, 256, stored.shape, generator=generator, dtype=torch.uint8, device=generator.device)
         return ((1 - level) * stored.float() + level * noise.to(stored.device)).round().to(stored.dtype)
+
+    def turn(self, stored: Tensor, turns: Tensor) -> Tensor:
+        """uint8 `[..., channels, h, w]`, each turned by `turns` `[...]` quarter turns against the clock.
+
+        Raises:
+            UsageError: if the images are not square.
+        """
+        if self.size[0] != self.size[1]:
+            raise UsageError(f"only square images can be turned, not {self.size[0]} x {self.size[1]}: set their size")
+        turned = stored.clone()
+        for k in (1, 2, 3):
+            these = (turns % 4 == k).to(stored.device)
+            turned[these] = torch.rot90(stored[these], k, (-2, -1))
+        return turned
 
     def picture(self, stored: np.ndarray) -> PIL.Image.Image:
         """The pixels as a Pillow image."""
@@ -135,6 +148,14 @@ def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
     except Exception:  # unreadable EXIF data turn nothing
         turned = False
     return image.size if turned else image.size[::-1]
+
+
+def _moments(pixels: np.ndarray) -> tuple[bool, np.ndarray]:
+    """Whether `[3, h, w]` is grey; mean and mean square `[2, 4]` of red, green, blue and luma (ITU-R BT.601)."""
+    grey = bool((pixels == pixels[:1]).all())
+    values = pixels / np.float64(255)
+    values = np.concatenate([values, np.tensordot([[0.299, 0.587, 0.114]], values, 1)])
+    return grey, np.stack([values.mean((1, 2)), (values**2).mean((1, 2))])
 
 
 def _open(data: bytes) -> PIL.Image.Image:

@@ -44,6 +44,7 @@ class Series(Media):
     std: tuple[float, ...]
 
     kind = "series"
+    later = ("mean", "std")
     dtype = np.float32
 
     @property

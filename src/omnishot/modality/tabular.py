@@ -35,8 +35,7 @@ class Tabular(Values):
         [i, 1]  1 if the value is there, 0 if it is missing (then [i, 0] is 0)
 
     A category's index is 1..len(levels); 0 is missing. A level not seen in training is stored as missing, for
-    the network has learned nothing about it. An encoder reads `numbers` and `cardinalities` and splits
-    `[..., :numbers, :]` from `[..., numbers:, :]`.
+    the network has learned nothing about it. An encoder reads `cardinalities`.
 
     Args:
         columns: names, numbers first.
@@ -65,8 +64,9 @@ class Tabular(Values):
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
-        """By category column, the number of indices, 0 (missing) included."""
-        return tuple(len(levels) + 1 for levels in self.levels[self.numbers :])
+        """By column, how many indices a category has, 0 (missing) included; 0 for a number column."""
+        pairs = zip(self.kinds, self.levels, strict=True)
+        return tuple(len(levels) + 1 if kind == "category" else 0 for kind, levels in pairs)
 
     @classmethod
     def fit(cls, cells: Mapping[str, Sequence[Any]], *, kinds: Mapping[str, str]) -> Tabular:

@@ -1,0 +1,158 @@
+"""All inputs of a table at once: fit their modalities on training rows, then decode every row."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omnishot.errors import DataError, UsageError, choose, nearest
+from omnishot.modality.base import CellError, Media, Modality, Values
+from omnishot.modality.kinds import modality_class
+from omnishot.table.cache import decoded
+from omnishot.table.cells import missing
+from omnishot.table.checking import BadCell
+from omnishot.table.table import Table, open_cell
+
+MEDIA_SAMPLE = 2_000  # cells that a modality is fitted on
+MEDIA_BYTES = 256 << 20  # of files, above which fewer cells do
+VALUES_SAMPLE = 200_000
+DECODERS = 1  # raise it whenever a decoder gives other arrays for the same settings
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Every row of a table, decoded.
+
+    Args:
+        stored: by input name, `[n, *cell]`; media are memory-mapped and read-only.
+        present: bool `[n, inputs]`, in the order of `stored`.
+        bad: in row order; these cells are not present.
+    """
+
+    stored: dict[str, np.ndarray]
+    present: np.ndarray
+    bad: list[BadCell]
+
+
+def fit_inputs(
+    table: Table, rows: np.ndarray, options: Mapping[str, Mapping[str, Any]] | None = None, *, seed: int = 0
+) -> dict[str, Modality]:
+    """The modality of each input of the table, fitted on a seeded sample of `rows` (the training rows).
+
+    Args:
+        options: of `fit`, by input name or by kind (`{"image": {"size": 28}}`); the name's count more.
+
+    Raises:
+        UsageError: for an unknown input or option, naming the nearest, and for video.
+        DataError: if an input has no training cell that can be decoded.
+    """
+    inputs, options = table.schema.inputs(), options or {}
+    _check_options(inputs, options)
+    fitted = {}
+    for name, (kind, columns) in inputs.items():
+        said = {**options.get(kind, {}), **options.get(name, {})}
+        rng = np.random.default_rng(seed)
+        try:
+            fitted[name] = _fit(table, kind, columns, rows, said, rng)
+        except CellError as error:
+            raise DataError(
+                f"{table.name}: {kind} input {name!r} cannot be learned from the {len(rows)} training rows: {error}; "
+                f"fill in some cells, or leave the column out"
+            ) from error
+    return fitted
+
+
+def decode_inputs(
+    table: Table, modalities: Mapping[str, Modality], *, progress: bool = False, root: Path | None = None
+) -> Decoded:
+    """Every row through the fitted modalities, media by way of the cache in `root`.
+
+    Raises:
+        UsageError: if the table lacks a column that a modality reads.
+        DataError: if the cache cannot be written.
+    """
+    stored, present, found = {}, np.zeros((len(table), len(modalities)), bool), []
+    for i, (name, modality) in enumerate(modalities.items()):
+        for column in columns_of(name, modality):
+            choose("column", column, table.frame.columns)
+        if isinstance(modality, Media):
+            stored[name], present[:, i], bad = decoded(
+                table.frame[name].to_list(),
+                key_settings={"decoders": DECODERS, **modality.decoding},
+                shape=modality.shape,
+                dtype=modality.dtype,
+                decode=modality.decode,
+                folder=table.folder,
+                root=root,
+                label=name if progress else None,
+            )
+            found += [(row, name, reason) for row, reason in bad]
+        elif isinstance(modality, Values):
+            columns: dict[str, Any] = {column: table.frame[column] for column in columns_of(name, modality)}
+            stored[name], wrong = modality.decode_columns(columns)
+            present[:, i] = modality.present(stored[name])
+            found += wrong
+    place = {column: i for i, column in enumerate(table.frame.columns)}
+    found.sort(key=lambda cell: (cell[0], place[cell[1]]))
+    return Decoded(stored, present, [BadCell(*cell, table.row_number(cell[0])) for cell in found])
+
+
+def columns_of(name: str, modality: Modality) -> tuple[str, ...]:
+    """The columns that an input of this name reads."""
+    return getattr(modality, "columns", (name,))
+
+
+def _fit(
+    table: Table,
+    kind: str,
+    columns: tuple[str, ...],
+    rows: np.ndarray,
+    said: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> Modality:
+    cls = modality_class(kind)
+    if kind == "tabular":
+        kinds = {column: table.schema.column(column).modality for column in columns}
+        return cls.fit({column: table.frame[column].iloc[rows] for column in columns}, kinds=kinds, **said)
+    cells = table.frame[columns[0]].to_numpy(dtype=object)[rows]
+    cells = cells[[not missing(cell) for cell in cells]]
+    if cls.media:
+        return cls.fit(_opened(rng.permutation(len(cells))[:MEDIA_SAMPLE], cells, table.folder), **said)
+    chosen = np.sort(rng.permutation(len(cells))[:VALUES_SAMPLE])
+    return cls.fit(cells[chosen].tolist(), **said)
+
+
+def _opened(order: np.ndarray, cells: np.ndarray, folder: Path | None) -> list[Any]:
+    """Contents of the cells in this order, as many as fit into memory; what cannot be opened is left out."""
+    contents: list[Any] = []
+    size, problem = 0, None
+    for i in order:
+        try:
+            content = open_cell(cells[i], folder)
+        except ValueError as error:
+            problem = error
+            continue
+        contents.append(content)
+        size += len(content) if isinstance(content, bytes) else content.nbytes
+        if size > MEDIA_BYTES:
+            break
+    if not contents:
+        raise CellError(f"no cell can be opened; one of them {problem}" if problem else "every cell is missing")
+    return contents
+
+
+def _check_options(inputs: Mapping[str, tuple[str, tuple[str, ...]]], options: Mapping[str, Mapping[str, Any]]) -> None:
+    kinds = {name: kind for name, (kind, _) in inputs.items()}
+    kinds |= {kind: kind for kind in kinds.values()}
+    for name, said in options.items():
+        kind = kinds[choose("input", name, kinds)]
+        parameters = inspect.signature(modality_class(kind).fit).parameters.values()
+        known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"kinds"}
+        for option in said:
+            if option not in known:
+                raise UsageError(f"{kind} input {name!r} has no option {option!r}: {nearest(option, known)}")
