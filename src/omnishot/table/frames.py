@@ -103,6 +103,8 @@ def _clean_objects(column: pd.Series) -> pd.Series:
 
 
 def _text(column: pd.Series) -> pd.Series:
+    if getattr(column.dtype, "na_value", None) is pd.NA:
+        column = pd.Series(column.to_numpy(object, na_value=np.nan))
     return column.mask(column == "", None)
 
 

@@ -72,7 +72,10 @@ def objective_of(column: pd.Series) -> str:
     """
     if types.is_bool_dtype(column) or not _numeric(column):
         return "classify"
-    values = pd.to_numeric(column, errors="coerce").dropna().to_numpy(float)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(float)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return "regress"
     if (values % 1 != 0).any():
         return "regress"
     _, counts = np.unique(values, return_counts=True)

@@ -20,6 +20,7 @@ from pyarrow import csv as arrow_csv
 from omnishot.errors import DataError
 from omnishot.table.frames import check_header, objects
 
+BLOCK = 1 << 24
 MISSING = ["", "null", "NULL", "NaN", "nan"]
 # An integer of more digits than a float holds, or with a leading zero, is a name rather than a number: text.
 INTEGER = r"^-?(0|[1-9][0-9]{0,14})$"
@@ -39,7 +40,7 @@ def read_csv(path: Path, delimiter: str) -> tuple[pd.DataFrame, np.ndarray]:
     try:
         table = arrow_csv.read_csv(
             path,
-            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=1 << 24),
+            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, block_size=BLOCK),
             parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -122,12 +123,19 @@ def _typed(column: pa.ChunkedArray) -> pd.Series:
 
 def _line_numbers(path: Path, delimiter: str, rows: int) -> np.ndarray:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        ends = sum(content[i : i + (1 << 24)].count(b"\n") for i in range(0, len(content), 1 << 24))
-        lines = ends + (content[-1:] != b"\n")
+        lines = sum(_line_ends(content, start) for start in range(0, len(content), BLOCK))
+        lines += content[-1:] not in b"\r\n"
     if lines == rows + 1:  # neither blank lines nor cells of several lines
         return np.arange(2, rows + 2)
     numbers = [number for number, _ in _records(path, delimiter)][1:]
     return np.asarray(numbers if len(numbers) == rows else range(2, rows + 2), dtype=np.int64)
+
+
+def _line_ends(content: mmap.mmap, start: int) -> int:
+    """How many lines end in a block: by a line feed, a carriage return, or both."""
+    block = content[start : start + BLOCK]
+    pairs = content[start : start + BLOCK + 1].count(b"\r\n")
+    return block.count(b"\n") + block.count(b"\r") - pairs
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
