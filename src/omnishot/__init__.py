@@ -1,3 +1,45 @@
-"""Omnishot: multimodal meta-learning."""
+"""Omnishot: multimodal meta-learning on rows that mix pictures, text, sound, sensor series and numbers."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from omnishot.api import evaluate, load
+    from omnishot.errors import DataError, OmnishotError, UsageError
+    from omnishot.estimators import FewShotClassifier, FewShotRegressor
+    from omnishot.model import Model
+    from omnishot.run import Run, train
+    from omnishot.table.reading import read_table
+
+_PLACES = {
+    "DataError": "errors",
+    "FewShotClassifier": "estimators",
+    "FewShotRegressor": "estimators",
+    "Model": "model",
+    "OmnishotError": "errors",
+    "Run": "run",
+    "UsageError": "errors",
+    "evaluate": "api",
+    "load": "api",
+    "read_table": "table.reading",
+    "train": "run",
+}
+
+__all__ = [*_PLACES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import omnishot` is quick."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'omnishot' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"omnishot.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

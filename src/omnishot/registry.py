@@ -52,9 +52,7 @@ class Registry:
 
     def describe(self) -> list[dict[str, Any]]:
         """What `omnishot list` prints: name, summary, paper and options of each."""
-        return [
-            {"name": name, **self._documentation(name), "options": self.options(name)} for name in self.places
-        ]
+        return [{"name": name, **self._documentation(name), "options": self.options(name)} for name in self.places]
 
     def _documentation(self, name: str) -> dict[str, str]:
         lines = (inspect.getdoc(self.load(name)) or "").splitlines()

@@ -49,6 +49,7 @@ class Loader:
         dropout: rate of modality dropout.
         missing: share of cells taken away, by input name or `*`.
         noise: noise level by input name.
+        only: the inputs that are left present; empty: all.
     """
 
     store: Store
@@ -60,6 +61,7 @@ class Loader:
     dropout: float = 0.0
     missing: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
     def batch(self, step: int) -> Episode:
         """The meta-batch of one step, with leading dimensions `[tasks, rows]`."""
@@ -84,6 +86,8 @@ class Loader:
         turned = None if turns is None or classes is None else np.take_along_axis(turns, classes, 1)
         rows = self.store.gather(index, turns=turned, noise=self.noise, seed=int(spoil.integers(2**63)))
         present = rows.present.numpy()
+        if self.only:
+            present = present & np.isin(list(self.store.modalities), self.only)
         if self.missing:
             present = remove(present, list(self.store.modalities), self.missing, spoil)
         if self.dropout:

@@ -83,7 +83,6 @@ class Episode:
 def concatenate(first: Rows, second: Rows) -> Rows:
     """Rows of one task one after the other; targets are kept only if both have them."""
     a, b = first.tensors(), second.tensors()
-    tree = {name: torch.cat([a[name], b[name]]) for name in a if name in b and name != "inputs"}
+    tree: dict[str, Any] = {name: torch.cat([a[name], b[name]]) for name in a if name in b and name != "inputs"}
     tree["inputs"] = {name: torch.cat([first.inputs[name], second.inputs[name]]) for name in first.inputs}
-    missing = {name: None for name in ("target", "label") if name not in tree}
-    return dataclasses.replace(first, **tree, **missing)
+    return dataclasses.replace(first, **{"target": None, "label": None} | tree)

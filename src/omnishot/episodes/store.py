@@ -63,14 +63,14 @@ class Store:
 
         Args:
             turns: quarter turns of each row's pictures, `[...]`.
-            noise: noise level by input, drawn from `seed`.
+            noise: noise level by input, each input's drawn from `seed` and its position alone.
         """
         inputs = {}
-        for name, modality in self.modalities.items():
+        for i, (name, modality) in enumerate(self.modalities.items()):
             cells = torch.from_numpy(np.ascontiguousarray(self.stored[name][index]))
             if turns is not None:
                 cells = modality.turn(cells, torch.from_numpy(turns))
             if noise and noise.get(name):
-                cells = modality.corrupt(cells, noise[name], torch.Generator().manual_seed(seed))
+                cells = modality.corrupt(cells, noise[name], torch.Generator().manual_seed(seed + i))
             inputs[name] = modality.normalise(cells)
         return Rows(inputs, torch.from_numpy(self.present[index]))

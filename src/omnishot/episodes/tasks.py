@@ -41,7 +41,16 @@ class Index:
         return len(self.keys)
 
     def sample(self, rng: np.random.Generator, position: int, n: int) -> np.ndarray:
-        """`n` different rows of the key at `position`."""
+        """`n` different rows of the key at `position`.
+
+        Raises:
+            DataError: if it has fewer.
+        """
+        if n > self.counts[position]:
+            raise DataError(
+                f"a task needs {n} different rows (shots and queries) of each class or group, "
+                f"one has {self.counts[position]}: add rows to it, or ask for fewer shots or queries"
+            )
         return self.order[self.starts[position] + distinct(rng, self.counts[position], n)]
 
 
@@ -65,9 +74,7 @@ def split_classes(rows: np.ndarray, shots: int) -> Draw:
         return np.broadcast_to(np.repeat(np.arange(ways), n), (tasks, ways * n))
 
     support, query = rows[:, :, :shots], rows[:, :, shots:]
-    return Draw(
-        support.reshape(tasks, -1), query.reshape(tasks, -1), targets(shots), targets(each - shots), ways
-    )
+    return Draw(support.reshape(tasks, -1), query.reshape(tasks, -1), targets(shots), targets(each - shots), ways)
 
 
 class ClassTasks:
@@ -89,33 +96,37 @@ class ClassTasks:
 
 
 class GroupTasks:
-    """A task is one group: its classes each with `shots` support and `queries` query rows; without classes, `shots`
-    support and `queries` query rows of the group (numbers to predict)."""
+    """A task is one group.
+
+    Where the target is a class: `ways` of the group's classes, each with `shots` support and `queries` query rows.
+    Where it is a number: `shots` support and `queries` query rows of the group.
+    """
 
     def __init__(self, groups: np.ndarray, rows: np.ndarray, codes: np.ndarray | None = None):
-        """`groups` int `[n]`: the group of each row number; `codes`: its class, if the target is one."""
-        self.groups = Index(groups, rows)
-        self.classes: list[Index] = []
-        if codes is not None:
-            class_of = dict(zip(rows.tolist(), codes.tolist(), strict=True))
-            for start, stop in zip(self.groups.starts[:-1], self.groups.starts[1:], strict=True):
-                members = self.groups.order[start:stop]
-                self.classes.append(Index(np.array([class_of[r] for r in members.tolist()]), members))
+        """`groups` int `[n]`: the group of each of the row numbers `rows`; `codes`: its class, if the target is one."""
+        kinds = 1 if codes is None else int(codes.max(initial=0)) + 1
+        self.classes = None if codes is None else kinds
+        self.index = Index(groups * kinds + (0 if codes is None else codes), rows)
+        _, starts = np.unique(self.index.keys // kinds, return_index=True)
+        self.bounds = np.append(starts, len(self.index))
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
 
     def draw(self, rng: np.random.Generator, tasks: int, ways: int | None, shots: int, queries: int) -> Draw:
-        """Draw tasks, each a group drawn at random."""
-        groups = rng.integers(len(self.groups), size=tasks)
-        if not self.classes:
-            drawn = np.stack([self.groups.sample(rng, g, shots + queries) for g in groups])
+        """Draw tasks, each a group drawn at random; raises DataError where a group is too small."""
+        groups = rng.integers(len(self), size=tasks)
+        if self.classes is None:
+            drawn = np.stack([self.index.sample(rng, g, shots + queries) for g in groups])
             return Draw(drawn[:, :shots], drawn[:, shots:])
         assert ways is not None
         rows = np.empty((tasks, ways, shots + queries), dtype=np.int64)
         for task, g in zip(rows, groups, strict=True):
-            index = self.classes[g]
-            if ways > len(index):
-                raise DataError(f"{ways} ways need {ways} classes, a group of the table has {len(index)}")
-            for row, position in zip(task, distinct(rng, len(index), ways), strict=True):
-                row[:] = index.sample(rng, position, shots + queries)
+            start, stop = self.bounds[g], self.bounds[g + 1]
+            if ways > stop - start:
+                raise DataError(f"{ways} ways need {ways} classes, a group of the table has {stop - start}")
+            for row, position in zip(task, start + distinct(rng, stop - start, ways), strict=True):
+                row[:] = self.index.sample(rng, position, shots + queries)
         return split_classes(rows, shots)
 
 

@@ -75,7 +75,7 @@ class Learner(nn.Module):
         Either a loop over tasks, whose graphs are freed one by one, or one `torch.vmap`; the gradient is the same
         (checked in float64). Returns the losses `[tasks]`.
         """
-        params = {name: p for name, p in self.named_parameters() if p.requires_grad}
+        params: Params = {name: p for name, p in self.named_parameters() if p.requires_grad}
         for p in params.values():
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
@@ -90,9 +90,7 @@ class Learner(nn.Module):
 
     def _backward_vmap(self, params: Params, batch: Episode) -> Tensor:
         def loss(params: Params, support: dict, query: dict) -> Tensor:
-            return self.loss(
-                params, Episode(batch.support.with_tensors(support), batch.query.with_tensors(query))
-            )
+            return self.loss(params, Episode(batch.support.with_tensors(support), batch.query.with_tensors(query)))
 
         detached = {name: p.detach() for name, p in params.items()}
         gradients, losses = vmap(grad_and_value(loss), in_dims=(None, 0, 0), randomness="different")(

@@ -17,6 +17,7 @@ class Centroid(Learner):
     """
 
     meta_trained = False
+    transductive = False  # raw features pass through no norm
 
     def fit(self, params: Params, support: Rows) -> State:
         assert support.target is not None

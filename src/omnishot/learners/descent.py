@@ -17,10 +17,10 @@ def gradient(loss: Callable[[Params], Tensor], at: Params, differentiable: bool)
     gradient is a constant: nothing is kept, and it works under `torch.no_grad` too.
     """
     with torch.enable_grad():
-        leaves = at if differentiable else {name: p.detach().requires_grad_() for name, p in at.items()}
-        grads = torch.autograd.grad(
-            loss(leaves), list(leaves.values()), create_graph=differentiable, allow_unused=True
-        )
+        # Views, so that the gradient stops here and does not run back through what `at` was computed from;
+        # under vmap new leaves cannot be made, which `requires_grad_` would.
+        leaves = {n: p.view_as(p) if p.requires_grad else p.detach().requires_grad_() for n, p in at.items()}
+        grads = torch.autograd.grad(loss(leaves), list(leaves.values()), create_graph=differentiable, allow_unused=True)
     return {n: torch.zeros_like(p) if g is None else g for (n, p), g in zip(at.items(), grads, strict=True)}
 
 
@@ -47,6 +47,6 @@ def adam(loss: Callable[[Params], Tensor], at: Params, steps: int, rate: float) 
         grads = gradient(loss, at, differentiable=False)
         first = {n: 0.9 * m + 0.1 * grads[n] for n, m in first.items()}
         second = {n: 0.999 * v + 0.001 * grads[n].square() for n, v in second.items()}
-        size = rate * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
-        at = {n: p - size * first[n] / (second[n].sqrt() + 1e-8) for n, p in at.items()}
+        size, unbias = rate / (1 - 0.9**step), 1 / (1 - 0.999**step)
+        at = {n: p - size * first[n] / ((second[n] * unbias).sqrt() + 1e-8) for n, p in at.items()}
     return at

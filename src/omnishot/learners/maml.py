@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -65,18 +67,17 @@ class MAML(Learner):
         return [*body, HEAD + "weight", HEAD + "bias"]
 
     def fit(self, params: Params, support: Rows) -> State:
-        # The head starts from features under `params`; the inner loop differentiates by views of `params` instead,
-        # so that its gradient does not run back through the head's start, while the outer gradient does.
         head = self.head.start(self._own_head(params), self.features(params, support), support)
         start = {**params, **{HEAD + name: value for name, value in head.items()}}
-        task = {name: start[name].view_as(start[name]) for name in self.adapted_names()}
+        task = {name: start[name] for name in self.adapted_names()}
 
         def loss(task: Params) -> Tensor:
             return self.objective.loss(self._output(params, task, support), support)
 
-        rates = params["rates"].unbind() if self.learn_rates else [self.inner_rate] * len(task)
-        rate = dict(zip(self.adapted_names(), rates, strict=True))
-        return descend(loss, task, self.inner_steps, rate, self.second_order)
+        rates: Sequence[Tensor | float] = [self.inner_rate] * len(task)
+        if self.learn_rates:
+            rates = params["rates"].unbind()
+        return descend(loss, task, self.inner_steps, dict(zip(task, rates, strict=True)), self.second_order)
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         return self._output(params, state, query)

@@ -27,15 +27,11 @@ class Scratch(Learner):
     serves = ("classify", "regress")
     meta_trained = False
 
-    def __init__(
-        self, network: Network, objective: Objective, *, fit_steps: int = 20, fit_rate: float = 1e-3
-    ):
+    def __init__(self, network: Network, objective: Objective, *, fit_steps: int = 20, fit_rate: float = 1e-3):
         super().__init__(network, objective)
         self.fit_steps, self.fit_rate = fit_steps, fit_rate
         classify = objective.name == "classify"
-        self.head = (
-            PrototypeHead(network.out) if classify else LinearHead(network.out, objective.outputs(None))
-        )
+        self.head = PrototypeHead(network.out) if classify else LinearHead(network.out, objective.outputs(None))
 
     def fit(self, params: Params, support: Rows) -> State:
         start = {n.removeprefix(HEAD): p for n, p in params.items() if n.startswith(HEAD)}

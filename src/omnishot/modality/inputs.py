@@ -16,6 +16,7 @@ from omnishot.modality.kinds import modality_class
 from omnishot.table.cache import decoded
 from omnishot.table.cells import missing
 from omnishot.table.checking import BadCell
+from omnishot.table.parallel import in_chunks
 from omnishot.table.table import Table, open_cell
 
 MEDIA_SAMPLE = 2_000  # cells that a modality is fitted on
@@ -68,9 +69,14 @@ def fit_inputs(
 
 
 def decode_inputs(
-    table: Table, modalities: Mapping[str, Modality], *, progress: bool = False, root: Path | None = None
+    table: Table,
+    modalities: Mapping[str, Modality],
+    *,
+    progress: bool = False,
+    cached: bool = True,
+    root: Path | None = None,
 ) -> Decoded:
-    """Every row through the fitted modalities, media by way of the cache in `root`.
+    """Every row through the fitted modalities, media by way of the cache in `root`, or in memory if not `cached`.
 
     Raises:
         UsageError: if the table lacks a column that a modality reads.
@@ -80,7 +86,10 @@ def decode_inputs(
     for i, (name, modality) in enumerate(modalities.items()):
         for column in columns_of(name, modality):
             choose("column", column, table.frame.columns)
-        if isinstance(modality, Media):
+        if isinstance(modality, Media) and not cached:
+            stored[name], present[:, i], bad = _in_memory(table, name, modality)
+            found += [(row, name, reason) for row, reason in bad]
+        elif isinstance(modality, Media):
             stored[name], present[:, i], bad = decoded(
                 table.frame[name].to_list(),
                 key_settings={"decoders": DECODERS, **modality.decoding},
@@ -100,6 +109,23 @@ def decode_inputs(
     place = {column: i for i, column in enumerate(table.frame.columns)}
     found.sort(key=lambda cell: (cell[0], place[cell[1]]))
     return Decoded(stored, present, [BadCell(*cell, table.row_number(cell[0])) for cell in found])
+
+
+def _in_memory(table: Table, name: str, modality: Media) -> tuple[np.ndarray, np.ndarray, list[tuple[int, str]]]:
+    cells = table.frame[name].to_numpy(dtype=object)
+    stored, present = np.zeros((len(cells), *modality.shape), modality.dtype), np.zeros(len(cells), bool)
+
+    def work(chunk: range) -> list[tuple[int, str]]:
+        bad = []
+        for row in chunk:
+            if not missing(cells[row]):
+                try:
+                    stored[row], present[row] = modality.decode(open_cell(cells[row], table.folder)), True
+                except ValueError as problem:
+                    bad.append((row, str(problem)))
+        return bad
+
+    return stored, present, [problem for part in in_chunks(work, len(cells)) for problem in part]
 
 
 def columns_of(name: str, modality: Modality) -> tuple[str, ...]:

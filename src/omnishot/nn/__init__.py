@@ -1,1 +1,1 @@
-"""Networks: an encoder per input, a fusion, a head. Everything here works under `torch.func` and twice differentiates."""
+"""Networks: an encoder per input, a fusion, a head; all of it twice differentiable and fit for `torch.func`."""

@@ -15,17 +15,23 @@ from omnishot.errors import choose
 NORMS = ("group", "instance", "batch", "none")
 
 
+def groups_of(channels: int, size: int) -> int:
+    """In how many equal groups of at least `size` channels (or one group of all) `channels` can be cut at most."""
+    return max((g for g in range(1, channels // size + 1) if channels % g == 0), default=1)
+
+
 class Norm(nn.Module):
     """Normalise `[rows, channels, ...]`, then scale and shift per channel.
 
     `group` (Wu & He 2018) and `instance` look at one row at a time. `batch` uses the statistics of the rows it is
     given, as published MAML does: then a query row's prediction depends on the other query rows (transductive).
+    A value that has no others to be normalised with (instance norm of one pixel) is only scaled and shifted.
     """
 
     def __init__(self, channels: int, kind: str = "group", group_size: int = 8):
         super().__init__()
         self.kind = choose("norm", kind, NORMS)
-        self.groups = channels if kind == "instance" else max(1, channels // group_size)
+        self.groups = channels if kind == "instance" else groups_of(channels, group_size)
         self.transductive = kind == "batch"
         self.scale = nn.Parameter(torch.ones(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
@@ -33,9 +39,9 @@ class Norm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.kind == "none":
             return x
-        if self.kind == "batch":
+        if self.kind == "batch" and x.numel() > x.shape[1]:
             x = F.batch_norm(x, None, None, training=True)
-        else:
+        elif self.kind != "batch" and x[0].numel() > self.groups:
             x = F.group_norm(x, self.groups)
         shape = (-1,) + (1,) * (x.dim() - 2)
         return x * self.scale.view(shape) + self.shift.view(shape)

@@ -24,6 +24,11 @@ class Network(nn.Module):
     before its encoder and its embedding by zero after it, so it changes nothing, bit for bit.
     """
 
+    #: Width of the features.
+    out: int
+    fusion: nn.Module
+    projections: nn.ModuleList
+
     def __init__(
         self,
         modalities: Mapping[str, Modality],
@@ -37,9 +42,8 @@ class Network(nn.Module):
         kinds = {m.kind for m in modalities.values()}
         for said in (*encoder, *encoder_options):
             if said not in modalities and said not in kinds:
-                raise UsageError(
-                    f"no input {said!r} to set an encoder for: {nearest(said, {*modalities, *kinds})}"
-                )
+                raise UsageError(f"no input {said!r} to set an encoder for: {nearest(said, {*modalities, *kinds})}")
+        self.modalities = dict(modalities)
         self.names = list(modalities)
         self.encoders = nn.ModuleList()
         for name, modality in modalities.items():
@@ -47,7 +51,7 @@ class Network(nn.Module):
             options = {**encoder_options.get(modality.kind, {}), **encoder_options.get(name, {})}
             encoders.ENCODERS.check_options(chosen or encoders.DEFAULTS[modality.kind], options)
             self.encoders.append(encoders.build(modality, chosen, **options))
-        widths = [e.out for e in self.encoders]
+        widths: list[int] = [e.out for e in self.encoders]  # type: ignore[misc]
         if len(widths) == 1:
             self.out = widths[0]
         else:

@@ -20,9 +20,7 @@ class Conv4(Encoder):
 
     reads = ("image",)
 
-    def __init__(
-        self, modality: Modality, *, width: int = 64, norm: str = "group", pool: str = "max", blocks: int = 4
-    ):
+    def __init__(self, modality: Modality, *, width: int = 64, norm: str = "group", pool: str = "max", blocks: int = 4):
         super().__init__()
         self.pool = choose("pool", pool, ("max", "stride"))
         channels, height, breadth = modality.shape

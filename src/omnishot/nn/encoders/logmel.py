@@ -30,6 +30,8 @@ class LogMelConv(Encoder):
     """
 
     reads = ("audio",)
+    hann: Tensor
+    filters: Tensor
 
     def __init__(self, modality: Modality, *, width: int = 32, bands: int = 40, norm: str = "group"):
         super().__init__()

@@ -20,29 +20,26 @@ class TabularMLP(Encoder):
 
     def __init__(self, modality: Modality, *, width: int = 64):
         super().__init__()
+        self.numbers: int = modality.numbers  # type: ignore[attr-defined]
         cardinalities: tuple[int, ...] = modality.cardinalities  # type: ignore[attr-defined]
-        self.register_buffer("is_number", torch.tensor([c == 0 for c in cardinalities]), persistent=False)
-        self.cardinalities = cardinalities
-        sizes = [min(16, (c + 3) // 2) for c in cardinalities if c]
-        self.levels = nn.ModuleList(
-            nn.Embedding(c, size) for c, size in zip((c for c in cardinalities if c), sizes, strict=True)
-        )
-        self.first = nn.Linear(2 * len(cardinalities) + sum(sizes), width)
+        self.cardinalities = tuple(c for c in cardinalities if c)  # of the categories, which follow the numbers
+        sizes = [min(16, (c + 3) // 2) for c in self.cardinalities]
+        self.levels = nn.ModuleList(nn.Embedding(c, s) for c, s in zip(self.cardinalities, sizes, strict=True))
+        self.first = nn.Linear(2 * self.numbers + sum(sizes), width)
         self.second = nn.Linear(width, width)
         self.out = width
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` `[rows, columns, 2]`: value (a number, or a category's index) and presence of each column."""
-        value, flag = x[..., 0], x[..., 1]
-        numbers = torch.where(self.is_number, value, torch.zeros_like(value))
-        parts = [numbers, flag]
-        categories = [i for i, c in enumerate(self.cardinalities) if c]
-        parts += [embed(value[..., i].long()) for embed, i in zip(self.levels, categories, strict=True)]
+        """`x` `[rows, columns, 2]`: the numbers with their presence flags, then the categories' indices."""
+        parts = [x[..., : self.numbers, :].flatten(-2)]
+        parts += [embed(i) for embed, i in zip(self.levels, self._indices(x), strict=True)]
         return F.relu(self.second(F.relu(self.first(torch.cat(parts, -1)))))
 
     def raw(self, x: Tensor) -> Tensor:
-        value, flag = x[..., 0], x[..., 1]
-        parts = [torch.where(self.is_number, value, torch.zeros_like(value)), flag]
-        categories = [(i, c) for i, c in enumerate(self.cardinalities) if c]
-        parts += [F.one_hot(value[..., i].long(), c).to(value.dtype) for i, c in categories]
+        parts = [x[..., : self.numbers, :].flatten(-2)]
+        parts += [F.one_hot(i, c).to(x.dtype) for i, c in zip(self._indices(x), self.cardinalities, strict=True)]
         return torch.cat(parts, -1)
+
+    def _indices(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The index of each category column's level, `[rows]` each; 0 is a missing or unknown level."""
+        return x[..., self.numbers :, 0].long().unbind(-1)

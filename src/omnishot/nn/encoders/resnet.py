@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -36,9 +38,7 @@ class ResNet(Encoder):
     def __init__(self, modality: Modality, *, width: int = 32, norm: str = "group"):
         super().__init__()
         widths = [modality.shape[0], width, 2 * width, 4 * width, 8 * width]
-        self.blocks = nn.Sequential(
-            *(ResidualBlock(i, o, norm) for i, o in zip(widths[:-1], widths[1:], strict=True))
-        )
+        self.blocks = nn.Sequential(*(ResidualBlock(i, o, norm) for i, o in pairwise(widths)))
         self.out = widths[-1]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,9 +15,7 @@ PAD = 0
 
 def bag_of_tokens(tokens: Tensor, vocabulary: int) -> Tensor:
     """How often each token occurs, `[rows, tokens] -> [rows, vocabulary]`, padding not counted."""
-    counts = torch.zeros(
-        *tokens.shape[:-1], vocabulary, dtype=torch.get_default_dtype(), device=tokens.device
-    )
+    counts = torch.zeros(*tokens.shape[:-1], vocabulary, dtype=torch.get_default_dtype(), device=tokens.device)
     ones = (tokens != PAD).to(counts.dtype)
     return counts.scatter_add(-1, tokens, ones)
 

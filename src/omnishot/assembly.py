@@ -1,0 +1,84 @@
+"""From what a config says to a learner on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from omnishot.config import Config, from_options, split_input_options
+from omnishot.errors import UsageError
+from omnishot.learners import LEARNERS
+from omnishot.learners.base import Learner
+from omnishot.modality import from_json
+from omnishot.modality.base import Modality
+from omnishot.nn.network import Network
+from omnishot.objectives import OBJECTIVES
+from omnishot.objectives.base import Objective
+
+
+def build_learner(
+    config: Config, modalities: Mapping[str, Modality], objective: Objective, ways: int | None, labels: int
+) -> Learner:
+    """The learner that a config describes, its parameters drawn from the config's seed.
+
+    Args:
+        ways: outputs of a fixed head.
+        labels: training classes, which joint training tells apart.
+    """
+    said = {name: split_input_options(config, name, m.kind) for name, m in modalities.items()}
+    told = {
+        name: value for name, value in (("ways", ways), ("labels", labels)) if name in LEARNERS.options(config.learner)
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = Network(
+            modalities,
+            config.fusion,
+            config.dim,
+            encoder={name: encoder for name, (encoder, _, _) in said.items()},
+            encoder_options={name: options for name, (_, _, options) in said.items()},
+        )
+        return LEARNERS.load(config.learner)(network, objective, **config.options, **told)
+
+
+def describe_learner(learner: Learner, config: Config, ways: Any, labels: int) -> dict[str, Any]:
+    """What `restore_learner` needs, as JSON: everything but the parameters."""
+    return {
+        "config": config.to_options(),
+        "modalities": {name: m.to_json() for name, m in learner.network.modalities.items()},
+        "objective": learner.objective.to_json(),
+        "ways": ways,
+        "labels": labels,
+    }
+
+
+def restore_learner(about: Mapping[str, Any]) -> tuple[Config, Learner]:
+    """The inverse of `describe_learner`; the parameters are fresh ones."""
+    modalities = {name: from_json(settings) for name, settings in about["modalities"].items()}
+    config = from_options(about["config"], {name: m.kind for name, m in modalities.items()})
+    settings = dict(about["objective"])
+    objective = OBJECTIVES.load(settings.pop("name"))(**settings)
+    return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
+
+
+def most_ways(ways: Any) -> int | None:
+    """The largest number of classes of a number or a range."""
+    return max(ways) if isinstance(ways, list | tuple) else ways
+
+
+def pick_device(name: str) -> torch.device:
+    """The device named; `auto` is the accelerator if there is one.
+
+    Raises:
+        UsageError: if there is no such device here.
+    """
+    if name == "auto":
+        return torch.accelerator.current_accelerator() or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    return device

@@ -1,0 +1,244 @@
+"""All options of a training, said the same way in Python, on the command line and in a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from omnishot.errors import DataError, UsageError, nearest
+from omnishot.learners import LEARNERS
+from omnishot.modality import modality_class
+from omnishot.nn.encoders import DEFAULTS, ENCODERS
+from omnishot.nn.fusion import FUSIONS
+
+#: What a learner's constructor is told by the table rather than by the user.
+TOLD_BY_TABLE = ("ways", "labels")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run was asked for.
+
+    Args:
+        learner, fusion: by name; see `omnishot list`.
+        dim: width of fused embeddings.
+        ways: classes a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
+        shots: support rows a class (or a group, for numbers), a number or a range.
+        queries: query rows a class; None: 15, or as many as the smallest class allows.
+        tasks: tasks a step (the meta-batch).
+        steps: meta-training steps.
+        lr: step size of Adam, falling to nothing by a cosine.
+        weight_decay: of AdamW.
+        clip: largest norm of the meta-gradient.
+        val_every, val_episodes: how often and on how many validation tasks models are selected; None: ten times.
+        patience: validations without a better one before training stops; 0: never stop early.
+        dropout: rate of modality dropout in training, for rows with several inputs.
+        noise: noise level 0…1 in training, by input or kind.
+        rotations: pictures of a class turned by quarter turns count as another class (training only).
+        skip_bad: go on without bad cells, rows and classes, listed in the run folder.
+        vectorize: run a meta-batch's tasks by vmap (True), in a loop (False), or by the device (None).
+        device: auto, cpu, cuda, …
+        options: of the learner.
+        inputs: by input name or kind: `encoder`, and options of the modality and of the encoder.
+    """
+
+    learner: str = "maml"
+    fusion: str = "attention"
+    dim: int = 64
+    ways: int | tuple[int, int] | None = None
+    shots: int | tuple[int, int] = 1
+    queries: int | None = None
+    tasks: int = 4
+    steps: int = 1000
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    clip: float = 10.0
+    val_every: int | None = None
+    val_episodes: int = 100
+    patience: int = 0
+    dropout: float = 0.2
+    noise: dict[str, float] = field(default_factory=dict)
+    rotations: bool = False
+    skip_bad: bool = False
+    vectorize: bool | None = None
+    seed: int = 0
+    device: str = "auto"
+    options: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        LEARNERS.load(self.learner)
+        FUSIONS.load(self.fusion)
+        for name in ("ways", "shots", "queries", "tasks", "steps", "dim", "val_every", "val_episodes"):
+            _check_count(name, getattr(self, name), least=2 if name == "ways" else 0 if name == "steps" else 1)
+        for name in ("lr", "clip"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
+
+    def to_options(self) -> dict[str, Any]:
+        """The options, flat, as `from_options` takes them; what is None is left out."""
+        plain = dataclasses.asdict(self)
+        options, inputs = plain.pop("options"), plain.pop("inputs")
+        return _without_none({**plain, **options, **inputs})
+
+    def to_toml(self) -> str:
+        """The text of `config.toml`."""
+        return tomli_w.dumps(self.to_options())
+
+
+def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
+    """Options as a user says them, flat, to a Config.
+
+    A name is an option of the training, an option of the chosen learner, or an input or kind of input whose value
+    is a table of its own; `image.size` means the same as `image = {size: …}`.
+
+    Args:
+        given: the options.
+        inputs: kind by name of the table's inputs.
+
+    Raises:
+        UsageError: for an unknown option, with the nearest right name, or a value of the wrong type.
+    """
+    said = _nest(given)
+    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "inputs")}
+    learner = said.get("learner", Config.learner)
+    own = {n: d for n, d in LEARNERS.options(learner).items() if n not in TOLD_BY_TABLE}
+    places = {*inputs, *inputs.values()}
+    values: dict[str, Any] = {"options": {}, "inputs": {}}
+    for name, value in said.items():
+        if name in fields:
+            values[name] = _typed(name, value, fields[name].type)
+        elif name in own:
+            values["options"][name] = _typed(name, value, _annotation(LEARNERS.load(learner).__init__, name))
+        elif name in places and isinstance(value, Mapping):
+            values["inputs"][name] = dict(value)
+        else:
+            raise UsageError(f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places})}")
+    config = Config(**values)
+    for name, kind in inputs.items():
+        split_input_options(config, name, kind)
+    return config
+
+
+def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """What is said for one input: its encoder, options of the modality, options of the encoder.
+
+    What is said for the input's name counts before what is said for its kind.
+
+    Raises:
+        UsageError: for an option that neither has, with the nearest right name.
+    """
+    said = {**config.inputs.get(kind, {}), **config.inputs.get(name, {})}
+    encoder = said.pop("encoder", DEFAULTS.get(kind, ""))
+    fit = modality_class(kind).fit
+    modality_names = [n for n in _keywords(fit) if n != "kinds"]
+    encoder_names = list(ENCODERS.options(encoder))
+    for option in said:
+        if option not in modality_names and option not in encoder_names:
+            known = {"encoder", *modality_names, *encoder_names}
+            raise UsageError(f"input {name!r} ({kind}, read by {encoder}) has no option {option!r}: "
+                             + nearest(option, known))  # fmt: skip
+    modality_options = {
+        n: _typed(f"{name}.{n}", v, _annotation(fit, n)) for n, v in said.items() if n in modality_names
+    }
+    init = ENCODERS.load(encoder).__init__
+    encoder_options = {n: _typed(f"{name}.{n}", v, _annotation(init, n)) for n, v in said.items() if n in encoder_names}
+    return encoder, modality_options, encoder_options
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Options from a TOML file.
+
+    Raises:
+        DataError: if the file is missing or no TOML, naming the line.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read options from {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not valid TOML: {error}") from None
+
+
+def _nest(given: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, value in given.items():
+        place, dot, option = name.rpartition(".")
+        if dot:
+            nested.setdefault(place, {})[option] = value
+        elif isinstance(value, Mapping) and isinstance(nested.get(name), dict):
+            nested[name].update(value)
+        elif value is not None:
+            nested[name] = dict(value) if isinstance(value, Mapping) else value
+    return nested
+
+
+def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_none(value) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value
+        for name, value in tree.items()
+        if value is not None
+    }
+
+
+def _keywords(function: Any) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def _annotation(function: Any, name: str) -> str:
+    return str(inspect.signature(function).parameters[name].annotation)
+
+
+def _typed(name: str, value: Any, annotation: Any) -> Any:
+    """`value` as the annotation (`int | None`, `tuple[int, int]`, …) wants it; numbers may come as text.
+
+    Raises:
+        UsageError: if it does not fit.
+    """
+    kinds = [part.strip() for part in str(annotation).split("|")]
+    if isinstance(value, str) and "str" not in kinds:
+        value = _parse(value)
+    if isinstance(value, list | tuple) and any(k.startswith(("tuple", "Sequence")) for k in kinds):
+        return tuple(value)
+    fits = {
+        "bool": isinstance(value, bool),
+        "int": isinstance(value, int) and not isinstance(value, bool),
+        "float": isinstance(value, int | float) and not isinstance(value, bool),
+        "str": isinstance(value, str),
+        "None": value is None,
+    }
+    if any(fits.get(kind) for kind in kinds):
+        return float(value) if "float" in kinds and "int" not in kinds and not isinstance(value, str) else value
+    if isinstance(value, Mapping) and any(k.startswith("dict") for k in kinds):
+        return {key: _parse(v) if isinstance(v, str) else v for key, v in value.items()}
+    raise UsageError(f"option {name!r} takes {' or '.join(kinds)}, not {value!r}")
+
+
+def _parse(text: str) -> Any:
+    """Text from the command line as a TOML value where it is one (`5`, `0.1`, `true`, `[2, 5]`), `2-5` as a range."""
+    low, dash, high = text.partition("-")
+    if dash and low.isdigit() and high.isdigit():
+        return (int(low), int(high))
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+    if isinstance(value, tuple) and (len(value) != 2 or value[0] > value[1]):
+        raise UsageError(f"{name} as a range is [low, high], not {list(value)!r}")
+    for number in numbers:
+        if number < least:
+            raise UsageError(f"{name} must be at least {least}, not {number}")

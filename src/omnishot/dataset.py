@@ -1,0 +1,181 @@
+"""A table made ready to draw tasks from: decoded, dealt into parts, with a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from omnishot.config import Config, split_input_options
+from omnishot.episodes.store import Store
+from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
+from omnishot.errors import DataError
+from omnishot.modality import decode_inputs, fit_inputs
+from omnishot.modality.base import Modality
+from omnishot.objectives.base import Objective
+from omnishot.objectives.classify import Classify
+from omnishot.objectives.regress import Regress
+from omnishot.table.checking import BadCell, check
+from omnishot.table.splits import assign
+from omnishot.table.table import Table, require_target
+
+WAYS, QUERIES = 5, 15  # unless said, or unless there are fewer
+SHOWN = 10  # bad cells in a message; all of them are in `omnishot check`
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """A source of tasks of one part: `ways` is the most that every task can have, None where the target is a number."""
+
+    source: TaskSource
+    ways: int | None
+    queries: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A decoded table.
+
+    Args:
+        parts: `[n]` train, val, test, or "" for a row that is left out.
+        skipped: bad cells, rows and classes that were left out.
+    """
+
+    table: Table
+    store: Store
+    parts: np.ndarray
+    objective: Objective
+    skipped: tuple[BadCell, ...] = ()
+
+    def tasks(self, part: str, shots: int, queries: int | None = None, skip_small: bool = False) -> Tasks:
+        """Where tasks of a part come from.
+
+        Args:
+            shots, queries: rows needed of every class (or group); queries None: 15, or as many as the smallest has.
+            skip_small: leave classes with fewer rows out instead of refusing.
+
+        Raises:
+            DataError: if classes have too few rows (named, with their counts), or fewer than two classes remain.
+        """
+        rows = np.flatnonzero(self.parts == part)
+        if not len(rows):
+            raise DataError(f"{self.table.name} has no rows in the part {part!r}")
+        keys, names = self._keys(rows)
+        found, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        small = counts < shots + (queries or 1)
+        if small.any() and not skip_small:
+            raise DataError(self._too_small(part, [names(k) for k in found[small]], counts[small], shots, queries))
+        rows, keys = rows[~small[inverse]], keys[~small[inverse]]
+        if not len(rows):
+            raise DataError(self._too_small(part, [names(k) for k in found[:5]], counts[:5], shots, queries))
+        queries = queries or min(QUERIES, int(counts[~small].min()) - shots)
+        return Tasks(*self._source(rows, part), queries)
+
+    def members(self, part: str) -> set[str]:
+        """Names of the classes, or groups where each is a task, of a part."""
+        if self.table.schema.group is None and self.objective.name != "classify":
+            return set()
+        codes, names = self.table.groups if self.table.schema.group else self.table.labels
+        return {names[code] for code in np.unique(codes[self.parts == part])}
+
+    def labels(self) -> np.ndarray | None:
+        """Each training row's class among all training classes, int64 `[n]`, -1 elsewhere; None for numbers."""
+        if self.objective.name != "classify":
+            return None
+        codes = np.where(self.parts == "train", self.table.labels[0], -1)
+        found, labels = np.unique(codes, return_inverse=True)
+        return labels - int(found[0] == -1)
+
+    def _keys(self, rows: np.ndarray) -> tuple[np.ndarray, Callable[[int], str]]:
+        """What must have enough rows, by row: the class, the group, or the class within the group; and its name."""
+        classify, grouped = self.objective.name == "classify", self.table.schema.group is not None
+        classes, names = self.table.labels if classify else (np.zeros(len(self.parts), dtype=np.int64), ("",))
+        groups, group_names = self.table.groups if grouped else (np.zeros(len(self.parts), dtype=np.int64), ("",))
+
+        def name(key: int) -> str:
+            group, kind = divmod(int(key), len(names))
+            return " ".join(
+                filter(None, (names[kind], f"of {group_names[group]}" if grouped and classify else group_names[group]))
+            )
+
+        return (groups * len(names) + classes)[rows], name
+
+    def _source(self, rows: np.ndarray, part: str) -> tuple[TaskSource, int | None]:
+        codes = self.table.labels[0][rows] if self.objective.name == "classify" else None
+        if self.table.schema.group is None:
+            assert codes is not None
+            source: TaskSource = ClassTasks(codes, rows)
+            ways: int | None = len(source.index)
+        else:
+            source = GroupTasks(self.table.groups[0][rows], rows, codes)
+            ways = None if codes is None else int(np.diff(source.bounds).min())
+        if ways is not None and ways < 2:
+            where = "a group of the part" if self.table.schema.group else "the part"
+            raise DataError(f"{self.table.name}: {where} {part!r} has {ways} usable class; a task needs at least 2")
+        return source, ways
+
+    def _too_small(self, part: str, names: Sequence[str], counts: np.ndarray, shots: int, queries: int | None) -> str:
+        what = "class" if self.objective.name == "classify" else "group"
+        listed = ", ".join(f"{n} ({c})" for n, c in list(zip(names, counts, strict=True))[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        wanted = f"{shots} shots and {queries} queries" if queries else f"{shots} shots and at least 1 query"
+        return (
+            f"{self.table.name}, part {part!r}: {wanted} need {shots + (queries or 1)} rows of every {what}; fewer in: "
+            f"{listed}{more}. Add rows, ask for fewer shots or queries, or leave them out with skip_bad"
+        )
+
+
+def build(
+    table: Table,
+    config: Config,
+    modalities: Mapping[str, Modality] | None = None,
+    objective: Objective | None = None,
+    parts: np.ndarray | None = None,
+    progress: bool = False,
+) -> Dataset:
+    """Decode a table and deal it into parts; fit its modalities on the training rows unless they are given.
+
+    Raises:
+        DataError: for bad cells, listed by row and column, unless `config.skip_bad`.
+    """
+    target = require_target(table)
+    parts = assign(table, config.seed) if parts is None else parts
+    if modalities is None:
+        options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
+        modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options)
+    decoded = decode_inputs(table, modalities, progress=progress)
+    bad = [*check(table, {}), *decoded.bad, *_empty(table, decoded.present)]
+    if bad and not config.skip_bad:
+        raise DataError(bad_cells(table, bad, REMEDY))
+    lost = {cell.row for cell in bad if cell.column in (target, table.schema.group, EVERY)}
+    parts = np.where(np.isin(np.arange(len(table)), list(lost)), "", parts)
+    values = None
+    if table.schema.objective == "regress":
+        numbers = pd.to_numeric(table.frame[target], errors="coerce").to_numpy(dtype=np.float64)
+        if objective is None:
+            training = numbers[parts == "train"]
+            objective = Regress(float(training.mean()), float(training.std()) or 1.0)
+        assert isinstance(objective, Regress)
+        values = ((numbers - objective.mean) / objective.std).astype(np.float32)[:, None]
+    store = Store(modalities, decoded.stored, decoded.present, values)
+    return Dataset(table, store, parts, objective or Classify(), tuple(bad))
+
+
+REMEDY = "Mend them, or go on without them with skip_bad (--skip-bad), which lists what it left out in the run folder"
+
+#: Stands in the column of a bad cell for all inputs of the row.
+EVERY = "(every input)"
+
+
+def _empty(table: Table, present: np.ndarray) -> list[BadCell]:
+    rows = np.flatnonzero(~present.any(axis=1))
+    return [BadCell(int(row), EVERY, "every cell of the row is missing or bad", table.row_number(row)) for row in rows]
+
+
+def bad_cells(table: Table, bad: Sequence[BadCell], remedy: str) -> str:
+    """A message that lists bad cells, the first few by row and column, and says what to do."""
+    shown = "\n".join(f"  {cell}" for cell in bad[:SHOWN])
+    more = f"\n  … and {len(bad) - SHOWN} more (`omnishot check` lists them all)" if len(bad) > SHOWN else ""
+    return f"{table.name}: {len(bad)} bad {'cell' if len(bad) == 1 else 'cells'}\n{shown}{more}\n{remedy}"

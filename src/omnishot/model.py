@@ -1,0 +1,187 @@
+"""Models: an adapted learner, used and saved."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from omnishot.artifacts import FORMAT, flatten, unflatten, write_atomic
+from omnishot.assembly import restore_learner
+from omnishot.dataset import bad_cells
+from omnishot.episodes.rows import Rows
+from omnishot.episodes.store import Store
+from omnishot.errors import DataError, UsageError
+from omnishot.learners.base import Learner, State
+from omnishot.modality import decode_inputs
+from omnishot.objectives.regress import Regress
+from omnishot.table.checking import BadCell
+from omnishot.table.reading import read_rows
+from omnishot.table.schema import Schema
+from omnishot.table.table import Table, encode
+
+#: Rows predicted at a time.
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Model:
+    """An adapted learner: predicts rows, as scikit-learn's estimators do.
+
+    Args:
+        learner, state: what was learned across tasks and from this task's rows.
+        schema: which columns are the inputs.
+        classes_: the classes, sorted; empty where a number is predicted.
+        about: what it takes to rebuild the learner (`describe_learner`).
+    """
+
+    learner: Learner
+    state: State
+    schema: Schema
+    classes_: np.ndarray
+    about: Mapping[str, Any]
+
+    @classmethod
+    def adapt(cls, learner: Learner, schema: Schema, rows: Any, about: Mapping[str, Any]) -> Model:
+        """Learn a task from labelled rows (see `Run.adapt`)."""
+        table, store, bad = _decode(rows, learner, schema)
+        target = schema.target
+        if target is None or target not in table.frame.columns:
+            raise UsageError(f"{table.name} has no column {target!r}: adapting needs labelled rows")
+        unlabelled = np.flatnonzero(table.frame[target].isna())
+        bad = [*bad, *(BadCell(int(i), target, "the target is missing", table.row_number(int(i))) for i in unlabelled)]
+        if bad:
+            raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
+        target_tensor, classes = _target(table, target, learner)
+        support = store.gather(np.arange(len(table)))
+        ways = len(classes) if len(classes) else None
+        device = next(learner.parameters()).device
+        state = learner.adapt(Rows(support.inputs, support.present, target_tensor, None, ways).to(device))
+        return cls(learner, state, schema, np.array(classes), about)
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """One answer a row, in order: a class, or a number in the target's own unit."""
+        scores = self._scores(rows)
+        if not len(self.classes_):
+            return scores[:, 0].numpy()
+        return self.classes_[scores.argmax(-1).numpy()]
+
+    def predict_proba(self, rows: Any) -> np.ndarray:
+        """Probability of each class, `[rows, classes]` in the order of `classes_`.
+
+        Raises:
+            UsageError: if the model predicts a number.
+        """
+        if not len(self.classes_):
+            raise UsageError("this model predicts a number: it has no class probabilities")
+        return self._scores(rows).double().softmax(-1).numpy()
+
+    def answers(self, rows: Any) -> pd.DataFrame:
+        """A table of answers, a row for each row: `prediction`, and for classes its `probability` and `p(class)` each;
+        `problem` says which cells could not be read and were taken as missing."""
+        table, store, bad = _decode(rows, self.learner, self.schema)
+        scores = self._predict(store)
+        problems = [""] * len(table)
+        for cell in bad:
+            problems[cell.row] += ("; " if problems[cell.row] else "") + f"{cell.column}: {cell.reason}"
+        if not len(self.classes_):
+            return pd.DataFrame({"prediction": scores[:, 0].numpy(), "problem": problems})
+        p = scores.double().softmax(-1).numpy()
+        frame = {"prediction": self.classes_[p.argmax(-1)], "probability": p.max(-1)}
+        frame |= {f"p({name})": p[:, i] for i, name in enumerate(self.classes_)}
+        return pd.DataFrame(frame | {"problem": problems})
+
+    def save(self, path: str | Path) -> Path:
+        """Write an `.omni` file: a zip of safetensors and JSON, nothing that runs code when it is opened."""
+        path = Path(path)
+        if path.suffix != ".omni":
+            raise UsageError(f"a model's file name must end in .omni, not {path.name!r}")
+        about = {"format": FORMAT, **self.about, "schema": self.schema.to_json(), "classes": self.classes_.tolist()}
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("model.json", json.dumps(about, indent=2, ensure_ascii=False))
+            archive.writestr("params.safetensors", _bytes(self.learner.params()))
+            archive.writestr("state.safetensors", _bytes(flatten(self.state)))
+        write_atomic(path, buffer.getvalue())
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Model:
+        """Open an `.omni` file.
+
+        Raises:
+            DataError: if it is missing, damaged, no model, or of a newer format.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                about = json.loads(archive.read("model.json"))
+                params, state = (load_tensors(archive.read(f"{n}.safetensors")) for n in ("params", "state"))
+        except FileNotFoundError:
+            raise DataError(f"{path} does not exist") from None
+        except Exception as error:
+            raise DataError(f"{path} is not a whole Omnishot model: {error}") from None
+        if about["format"] > FORMAT:
+            raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
+        _, learner = restore_learner(about)
+        learner.load_state_dict(params)
+        schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))
+        return cls(learner, unflatten(state), schema, classes, about)
+
+    def _scores(self, rows: Any) -> Tensor:
+        return self._predict(_decode(rows, self.learner, self.schema)[1])
+
+    def _predict(self, store: Store) -> Tensor:
+        size = len(store) if self.learner.transductive else CHUNK
+        device = next(self.learner.parameters()).device
+        chunks = (np.arange(i, min(i + size, len(store))) for i in range(0, len(store), size))
+        scores = torch.cat([self.learner.answer(self.state, self._task(store, c).to(device)).cpu() for c in chunks])
+        objective = self.learner.objective
+        return objective.decode(scores) if isinstance(objective, Regress) else scores
+
+    def _task(self, store: Store, index: np.ndarray) -> Rows:
+        rows = store.gather(index)
+        return Rows(rows.inputs, rows.present, ways=len(self.classes_) or None)
+
+
+def _decode(rows: Any, learner: Learner, schema: Schema) -> tuple[Table, Store, list[BadCell]]:
+    table = read_rows(rows, schema)
+    modalities = learner.network.modalities
+    decoded = decode_inputs(table, modalities, cached=False)
+    return table, Store(modalities, decoded.stored, decoded.present), decoded.bad
+
+
+def _target(table: Table, target: str, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:
+    """The support rows' target as the learner reads it, and the classes.
+
+    Raises:
+        DataError: if there is one class only, or a number is no number.
+    """
+    objective = learner.objective
+    if isinstance(objective, Regress):
+        numbers = pd.to_numeric(table.frame[target], errors="coerce").to_numpy(dtype=np.float64)
+        if not np.isfinite(numbers).all():
+            row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+            raise DataError(f"{table.name}, row {table.row_number(row)}, column {target!r}: no finite number")
+        return objective.encode(torch.from_numpy(numbers).float())[:, None], ()
+    codes, classes = encode(table.frame[target])
+    if len(classes) < 2:
+        raise DataError(
+            f"{table.name}, column {target!r}: the only class is {classes[0]!r}; there is nothing to tell apart: "
+            "add labelled rows of at least one other class"
+        )
+    return torch.from_numpy(codes), classes
+
+
+def _bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    return save_tensors({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()})
