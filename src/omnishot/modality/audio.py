@@ -19,7 +19,7 @@ from torch import Tensor
 
 from omnishot.errors import UsageError
 from omnishot.modality.base import CellError, Media, dense, random_like, usable
-from omnishot.modality.looks import looks_like
+from omnishot.modality.looks import unreadable
 from omnishot.modality.riff import missing_bytes
 
 HIGHEST_RATE = 16_000  # hertz; enough for speech, and what most published audio encoders take
@@ -144,7 +144,7 @@ def _open(data: bytes) -> soundfile.SoundFile:
     try:
         file = soundfile.SoundFile(io.BytesIO(data))
     except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError) as error:
-        raise CellError(f"not a sound file that can be read, but {looks_like(data)}") from error
+        raise CellError(unreadable("sound", data)) from error
     _check(file.samplerate, file.channels)
     if file.frames == 0:
         raise CellError("sound of zero length")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from omnishot.errors import UsageError
 from omnishot.modality.base import CellError, Media, dense, usable
-from omnishot.modality.looks import looks_like
+from omnishot.modality.looks import unreadable
 
 LARGEST = 84  # pixels a side that images are brought to unless something else is asked for (mini-ImageNet's size)
 PIXEL_LIMIT = 64_000_000  # an image that would unpack to more is refused before it is unpacked
@@ -88,10 +88,7 @@ class Image(Media):
             image.load()
             image = _plain(PIL.ImageOps.exif_transpose(image)).convert("RGB" if self.channels == 3 else "L")
         except Exception as error:  # a damaged file makes Pillow's readers stumble in any way
-            reason = str(error) or type(error).__name__
-            known = "truncated" in reason.lower()
-            inside = reason[reason.find("(") + 1 : -1] if reason.endswith(")") else reason
-            raise CellError(f"image file is truncated ({inside})" if known else f"damaged image ({reason})") from error
+            raise CellError(_reason(error)) from error
         if image.size != (width, height):
             image = image.resize((width, height), PIL.Image.Resampling.LANCZOS)
         pixels = np.asarray(image, np.uint8)
@@ -169,11 +166,19 @@ def _open(data: bytes) -> PIL.Image.Image:
     except (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError) as error:
         raise CellError(f"refused as a decompression bomb ({error})") from None
     except PIL.UnidentifiedImageError:
-        raise CellError(f"not an image, but {looks_like(data)}") from None
+        raise CellError(unreadable("image", data)) from None
     except Exception as error:  # as in decode
-        raise CellError(f"damaged image ({error or type(error).__name__})") from error
+        raise CellError(_reason(error)) from error
     _check_pixels(*image.size)
     return image
+
+
+def _reason(error: Exception) -> str:
+    """Pillow says "image file is truncated" in several ways."""
+    said = str(error) or type(error).__name__
+    if said.startswith("image file is truncated"):
+        return said
+    return f"image file is truncated ({said})" if "truncated" in said.lower() else f"damaged image ({said})"
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -185,11 +190,13 @@ def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
     """Any mode -> "L" or "RGB" (or one that converts to them without loss), on white where transparent."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image, np.float64)
-        highest = values.max()
-        white = (
-            1.0 if image.mode == "F" and highest <= 1 else 255.0 if highest <= 255 and image.mode != "I;16" else 65535.0
-        )
-        return PIL.Image.fromarray(np.clip(values / white * 255, 0, 255).round().astype(np.uint8))
+        if not np.isfinite(values).all():
+            raise CellError("NaN or infinite pixels")
+        # Only the 16-bit modes say how bright white is; 32-bit integers and floats tell by their range.
+        whites = (65535.0,) if image.mode.startswith("I;16") else (255.0, 65535.0)
+        whites = (1.0, *whites) if image.mode == "F" else whites
+        white = next((white for white in whites if values.max() <= white), whites[-1])
+        return PIL.Image.fromarray((values / white * 255).round().clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return PIL.Image.alpha_composite(PIL.Image.new("RGBA", image.size, "white"), image).convert("RGB")

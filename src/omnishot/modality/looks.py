@@ -7,7 +7,6 @@ _MAGIC = [
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"\x93NUMPY", "a NumPy array"),
-    (b"RIFF", "a RIFF file (WAV, WebP or AVI)"),
     (b"fLaC", "a FLAC sound"),
     (b"OggS", "an Ogg sound"),
     (b"ID3", "an MP3 sound"),
@@ -16,19 +15,26 @@ _MAGIC = [
     (b"\x1f\x8b", "gzip data"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
 ]
+_RIFF = {b"WAVE": "a WAV sound", b"WEBP": "a WebP image", b"AVI ": "an AVI video"}
+
+
+def unreadable(noun: str, data: bytes) -> str:
+    """Why bytes cannot be read as an "image" or a "sound": they are something else, or damaged."""
+    look = looks_like(data)
+    return f"{look} that is damaged or cut off" if look.endswith(noun) else f"no {noun}, but {look}"
 
 
 def looks_like(data: bytes) -> str:
     """A few words on what the bytes seem to be: 'a PDF document', 'an empty file', 'text that begins ...'."""
     if not data:
         return "an empty file"
+    if data.startswith(b"RIFF") and data[8:12] in _RIFF:
+        return _RIFF[data[8:12]]
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
-    head = data[:24]
-    try:
-        text = head.decode("ascii")
-    except UnicodeDecodeError:
-        return f"{len(data)} bytes that begin {head[:8].hex(' ')}"
+    text = data[:24].decode("ascii", "replace")
+    if not all(char.isspace() or (char.isascii() and char.isprintable()) for char in text):
+        return f"{len(data)} bytes that begin {data[:8].hex(' ')}"
     kind = "an HTML page" if text.lstrip().lower().startswith(("<!doctype", "<html")) else "text"
-    return f"{kind} that begins {text!r}" if text.isprintable() or text.strip() else f"{len(data)} blank bytes"
+    return f"{kind} that begins {text!r}"

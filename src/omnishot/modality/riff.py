@@ -1,4 +1,4 @@
-"""The chunks of a WAV file: libsndfile reads a file that was cut off as if it ended there, without a word."""
+"""The chunks of a WAV or AIFF file: libsndfile reads a file that was cut off as if it ended there, without a word."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _UNKNOWN = (0, 0xFFFFFFFF)  # sizes that programs write when they stream and nev
 
 
 def missing_bytes(data: bytes) -> tuple[int, int] | None:
-    """(bytes of sound there, bytes announced) of a WAV file that was cut off, else None.
+    """(bytes of sound there, bytes announced) of a WAV or AIFF file that was cut off, else None.
 
     A file cut off before its sound begins has none of it: (0, what its outer header announced).
     """
-    order = {b"RIFF": "<", b"RIFX": ">"}.get(data[:4])
-    if order is None or len(data) < 12 or data[8:12] != b"WAVE":
+    order = {b"RIFF": "<", b"RIFX": ">", b"FORM": ">"}.get(data[:4])
+    if order is None or len(data) < 12 or data[8:12] not in (b"WAVE", b"AIFF", b"AIFC"):
         return None
     (whole,) = struct.unpack_from(f"{order}I", data, 4)
     at = 12
     while at + 8 <= len(data):
         name, size = struct.unpack_from(f"{order}4sI", data, at)
         at += 8
-        if name == b"data":
+        if name in (b"data", b"SSND"):
             there = len(data) - at
             return (there, size) if size not in _UNKNOWN and there < size else None
         at += size + size % 2  # chunks start at even offsets

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +14,10 @@ from torch import Tensor
 
 from omnishot.errors import UsageError
 from omnishot.modality.base import CellError, Media, dense, random_like, usable
-from omnishot.modality.looks import looks_like
+from omnishot.modality.numberfiles import read_numbers
+from omnishot.modality.standard import moments, standardised
 
 LONGEST = 256  # steps
-_NPY = b"\x93NUMPY"
-_SEPARATORS = ("\t", ",", ";")  # the first of them that the first line holds; else blanks
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -28,9 +25,9 @@ _LARGEST = float(np.finfo(np.float32).max)
 class Series(Media):
     """Series of one length and number of channels.
 
-    A stored cell is `[steps, 2 * channels]`: the values, then for every channel whether the value is valid
-    (1) or padding or NaN (0); a value that is not valid is stored as 0. A series longer than `steps` is resampled
-    linearly to `steps` (its time scale is lost), a shorter one is padded at the end.
+    A stored cell is `[steps, 2 * channels]`: the values, standardised by channel, then for every channel whether the
+    value is valid (1) or padding or NaN (0); a value that is not valid is stored as 0. A series longer than `steps`
+    is resampled linearly to `steps` (its time scale is lost), a shorter one is padded at the end.
 
     Args:
         steps: length.
@@ -44,7 +41,6 @@ class Series(Media):
     std: tuple[float, ...]
 
     kind = "series"
-    later = ("mean", "std")
     dtype = np.float32
 
     @property
@@ -70,12 +66,7 @@ class Series(Media):
         arrays = [array for array in arrays if array.shape[1] == channels]
         if steps is None:
             steps = min(int(np.percentile([len(array) for array in arrays], 95, method="higher")), LONGEST)
-        values = np.concatenate(arrays)
-        valid = np.isfinite(values)
-        count = np.maximum(valid.sum(0), 1)
-        mean = np.where(valid, values, 0).sum(0) / count
-        std = np.sqrt(np.where(valid, (values - mean) ** 2, 0).sum(0) / count)
-        std = np.where(std > 1e-9 * np.abs(mean) + 1e-30, std, 1.0)  # a channel that never moves
+        mean, std = moments(np.concatenate(arrays))
         return cls(steps, channels, tuple(mean.tolist()), tuple(std.tolist()))
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
@@ -89,29 +80,24 @@ class Series(Media):
         if not valid.any():
             raise CellError("no value in it but NaN")
         stored = np.zeros(self.shape, np.float32)
-        stored[: len(values), : self.channels] = np.where(valid, values, 0)
+        stored[: len(values), : self.channels] = standardised(values, np.array(self.mean), np.array(self.std))
         stored[: len(values), self.channels :] = valid
         return stored
 
     def normalise(self, stored: Tensor) -> Tensor:
-        """Same layout: values standardised where valid and 0 elsewhere, validity unchanged."""
-        mean, std = self._moments(stored)
-        values, valid = stored.split(self.channels, -1)
-        return torch.cat([(values - mean) / std * valid, valid], -1)
+        """Same layout, as it is stored."""
+        return stored.float()
 
     def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
         """Mix with Gaussian noise; what is not valid turns into noise with probability `level`.
 
         Validity has to fade as well, for it tells the length.
         """
-        mean, std = self._moments(stored)
         values, valid = stored.split(self.channels, -1)
         noise = random_like(torch.randn, values.shape, generator, stored)
         filled = random_like(torch.rand, values.shape, generator, stored) < level
         valid = torch.where(filled, torch.ones_like(valid), valid)
-        known = torch.where(stored[..., self.channels :] > 0, values, mean)
-        mixed = (1 - level) * known + level * (mean + std * noise)
-        return torch.cat([mixed * valid, valid], -1)
+        return torch.cat([((1 - level) * values + level * noise) * valid, valid], -1)
 
     def picture(self, stored: np.ndarray) -> PIL.Image.Image:
         """A small line plot, one line a channel, broken where values are missing."""
@@ -119,6 +105,7 @@ class Series(Media):
         from matplotlib.figure import Figure
 
         values, valid = np.split(np.asarray(stored, np.float64), 2, axis=-1)
+        values = values * self.std + self.mean
         figure = Figure(figsize=(2.4, 1.2), dpi=100, layout="constrained")
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -127,16 +114,10 @@ class Series(Media):
         canvas.draw()
         return PIL.Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
-    def _moments(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.tensor(self.mean, device=like.device), torch.tensor(self.std, device=like.device)
-
 
 def _read(cell: bytes | np.ndarray) -> np.ndarray:
     """float64 `[time, channels]`, NaN where missing."""
-    if isinstance(cell, np.ndarray):
-        values = dense(cell)
-    else:
-        values = _from_npy(cell) if cell.startswith(_NPY) else _from_text(cell)
+    values = dense(cell) if isinstance(cell, np.ndarray) else read_numbers(cell)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:
@@ -148,52 +129,6 @@ def _read(cell: bytes | np.ndarray) -> np.ndarray:
         step, channel = np.argwhere(np.abs(values) > _LARGEST)[0]
         raise CellError(f"{values[step, channel]} at step {step + 1}, channel {channel + 1}: expected finite numbers")
     return values
-
-
-def _from_npy(data: bytes) -> np.ndarray:
-    """Compare the announced size first, so that a forged header allocates nothing."""
-    try:
-        file = io.BytesIO(data)
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-    except Exception as error:  # the header is a Python literal, which can be damaged in any way
-        raise CellError(f"damaged .npy file ({error})") from None
-    if dtype.kind not in "buif":
-        raise CellError(f".npy file of {dtype}, not of numbers")
-    announced, there = math.prod(shape) * dtype.itemsize, len(data) - file.tell()
-    if there < announced:
-        raise CellError(f".npy file is truncated ({announced} bytes announced, {there} are there)")
-    return np.load(io.BytesIO(data), allow_pickle=False)
-
-
-def _from_text(data: bytes) -> np.ndarray:
-    try:
-        lines = [line for line in data.decode("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise CellError(f"not a series, but {looks_like(data)}") from None
-    if not lines:
-        raise CellError("empty series")
-    separator = next((mark for mark in _SEPARATORS if mark in lines[0]), None)
-    header = any(_number(item) is None for item in lines[0].split(separator))
-    rows = [[_number(item) for item in line.split(separator)] for line in lines[header:]]
-    width = len(lines[0].split(separator))
-    for number, row in enumerate(rows, start=1 + header):
-        if len(row) != width:
-            raise CellError(f"line {number} has {len(row)} values, the first line {width}")
-        if None in row:
-            item = lines[number - 1].split(separator)[row.index(None)]
-            raise CellError(f"line {number}: {item.strip()[:40]!r} is no number")
-    if not rows:
-        raise CellError(f"no line of numbers, but {looks_like(data)}")
-    return np.array(rows, np.float64)
-
-
-def _number(item: str) -> float | None:
-    try:
-        return float(item) if item.strip() else math.nan
-    except ValueError:
-        return None
 
 
 def _resample(values: np.ndarray, steps: int) -> np.ndarray:

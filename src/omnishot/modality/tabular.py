@@ -16,10 +16,10 @@ from torch import Tensor
 
 from omnishot.errors import choose
 from omnishot.modality.base import CellError, Values, random_like
+from omnishot.modality.standard import moments, standardised
 
 KINDS = ("number", "category")
 MOST_LEVELS = 1000  # of one category column; rarer ones count as unknown
-FURTHEST = 100.0  # standard deviations; a number further out is brought there, or it would drown all others
 _LARGEST = float(np.finfo(np.float32).max)
 
 BadCells = list[tuple[int, str, str]]
@@ -83,18 +83,9 @@ class Tabular(Values):
         for column in cells:
             choose(f"kind of column {column!r}", kinds[column], KINDS)
         columns = sorted(cells, key=lambda column: KINDS.index(kinds[column]))
-        moments, levels = [], []
-        for column in columns:
-            number = kinds[column] == "number"
-            moments.append(_moments(_numbers(_series(cells[column]), column)[0]) if number else (0.0, 1.0))
-            levels.append(() if number else _levels(_labels(_series(cells[column]), column)[0]))
-        fitted = cls(
-            tuple(columns),
-            tuple(kinds[column] for column in columns),
-            tuple(mean for mean, _ in moments),
-            tuple(std for _, std in moments),
-            tuple(levels),
-        )
+        seen = [_look(_series(cells[column]), kinds[column]) for column in columns]
+        mean, std, levels = zip(*seen, strict=True)
+        fitted = cls(tuple(columns), tuple(kinds[column] for column in columns), mean, std, levels)
         if not fitted.present(fitted.decode_columns(cells)[0]).any():
             raise CellError("no value in it")
         return fitted
@@ -108,8 +99,7 @@ class Tabular(Values):
             if self.kinds[i] == "number":
                 values, wrong = _numbers(cells, column)
                 there = ~np.isnan(values)
-                scaled = np.clip((values - self.mean[i]) / self.std[i], -FURTHEST, FURTHEST)
-                stored[:, i, 0] = np.where(there, scaled, 0)
+                stored[:, i, 0] = standardised(values, self.mean[i], self.std[i])
             else:
                 (codes, names), wrong = _labels(cells, column)
                 index = self._indices[i]
@@ -166,6 +156,14 @@ def _series(cells: Any) -> pd.Series:
     return pd.Series(list(cells), dtype=object) if not isinstance(cells, np.ndarray) else pd.Series(cells)
 
 
+def _look(cells: pd.Series, kind: str) -> tuple[float, float, tuple[str, ...]]:
+    """Mean, deviation and levels of one column."""
+    if kind == "category":
+        return 0.0, 1.0, _levels(_labels(cells, "")[0])
+    mean, std = moments(_numbers(cells, "")[0])
+    return float(mean), float(std), ()
+
+
 def _numbers(cells: pd.Series, column: str) -> tuple[np.ndarray, BadCells]:
     """float64 `[n]`, NaN where missing or bad."""
     plain = cells.map(lambda cell: math.nan if _is_container(cell) else cell) if cells.dtype == object else cells
@@ -215,15 +213,6 @@ def _levels(labels: tuple[np.ndarray, list[str]]) -> tuple[str, ...]:
         if count:
             counts[name] += count
     return tuple(sorted(counts, key=lambda name: (-counts[name], name))[:MOST_LEVELS])
-
-
-def _moments(values: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of what is there; 1 for the latter where nothing varies."""
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return 0.0, 1.0
-    mean, std = float(values.mean()), float(values.std())
-    return mean, std if std > 1e-9 * abs(mean) + 1e-30 else 1.0
 
 
 def _is_container(cell: Any) -> bool:
