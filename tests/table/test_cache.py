@@ -113,6 +113,15 @@ def test_an_interrupted_decode_leaves_nothing(tmp_path, error):
     assert run(cells, tmp_path)[1].all()
 
 
+def test_an_error_of_the_decoder_is_not_taken_for_a_full_disk(tmp_path):
+    def broken(content):
+        raise OSError("the decoder's own")
+
+    with pytest.raises(OSError, match="the decoder's own"):
+        run([b"a"], tmp_path, decode=broken)
+    assert entries(tmp_path) == []
+
+
 def test_a_wrong_shape_is_no_bad_cell(tmp_path):
     with pytest.raises(TypeError, match=r"shape \(1,\), not \(2, 3\)"):
         run([b"a"], tmp_path, decode=lambda content: np.zeros(1))

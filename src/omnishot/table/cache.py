@@ -12,7 +12,8 @@ import os
 import shutil
 import socket
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def decoded(
     Raises:
         DataError: if the cache cannot be written: the disk is full, or the folder not ours.
     """
-    root, kind = root or cache_root(), np.dtype(dtype)
+    cells, root, kind = list(cells), root or cache_root(), np.dtype(dtype)
     meta = {
         "version": VERSION,
         "settings": key_settings,
@@ -78,16 +79,18 @@ def decoded(
     needed = len(cells) * int(np.prod(shape)) * kind.itemsize
     partial = root / f"{entry.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
-        partial.mkdir(parents=True)
-        _remove_stale(root)
-        _allocate(partial / "cells.bin", needed)
-        _write(partial, cells, meta, decode, folder, label, workers)
-        _publish(partial, entry, meta)
-    except OSError as error:
-        raise DataError(
-            f"cannot cache decoded cells in {root}: {error.strerror or error} ({needed:,} bytes are needed): "
-            "make room there, or set OMNISHOT_CACHE to a folder on a disk that has it"
-        ) from error
+        with _room(root, needed):
+            partial.mkdir(parents=True)
+            _remove_stale(root)
+            _allocate(partial / "cells.bin", needed)
+            stored = _map(partial / "cells.bin", meta, "r+")
+        present, bad = _decode_into(stored, cells, decode, folder, label, workers)
+        with _room(root, needed):
+            if isinstance(stored, np.memmap):
+                stored.flush()
+            np.save(partial / "present.npy", present)
+            (partial / "meta.json").write_text(json.dumps({**meta, "bad": bad}))
+            _publish(partial, entry, meta)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     found = _load(entry, meta)
@@ -118,16 +121,15 @@ def _content_digest(cell: Any, folder: Path | None) -> bytes:
         return cell_digest(str(problem))
 
 
-def _write(
-    partial: Path,
+def _decode_into(
+    stored: np.ndarray,
     cells: Sequence[Any],
-    meta: dict[str, Any],
     decode: Callable[[bytes | np.ndarray], np.ndarray],
     folder: Path | None,
     label: str | None,
     workers: int | None,
-) -> None:
-    stored = _map(partial / "cells.bin", meta, "r+")
+) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """Fill `stored`; which cells are present, and the bad ones."""
     present = np.zeros(len(cells), dtype=bool)
 
     def work(chunk: range) -> list[tuple[int, str]]:
@@ -146,12 +148,19 @@ def _write(
         return bad
 
     bad = [problem for part in in_chunks(work, len(cells), label=label, workers=workers) for problem in part]
-    if isinstance(stored, np.memmap):
-        stored.flush()
-    np.save(partial / "present.npy", present)
-    (partial / "meta.json").write_text(json.dumps({**meta, "bad": bad}))
-    for file in (*partial.iterdir(), partial):
-        _sync(file)
+    return present, bad
+
+
+@contextmanager
+def _room(root: Path, needed: int) -> Iterator[None]:
+    """Explain that the disk is full, or the folder not ours."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"cannot cache decoded cells in {root}: {error.strerror or error} ({needed:,} bytes are needed): "
+            "make room there, or set OMNISHOT_CACHE to a folder on a disk that has it"
+        ) from error
 
 
 def _allocate(path: Path, size: int) -> None:
@@ -168,7 +177,9 @@ def _allocate(path: Path, size: int) -> None:
 
 
 def _publish(partial: Path, entry: Path, meta: dict[str, Any]) -> None:
-    """Give the folder its name, unless another process has been first."""
+    """Give the folder its name once it is on the disk, unless another process has been first."""
+    for file in (*partial.iterdir(), partial):
+        _sync(file)
     try:
         partial.rename(entry)
     except OSError:

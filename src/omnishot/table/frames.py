@@ -85,19 +85,24 @@ def _clean(column: pd.Series) -> pd.Series:
         )
     if types.is_string_dtype(dtype) and not types.is_object_dtype(dtype):
         return _text(column)
-    return _clean_objects(objects([_cell(cell) for cell in column]))
+    return _clean_objects(column.astype(object))
 
 
 def _clean_objects(column: pd.Series) -> pd.Series:
     kind = types.infer_dtype(column, skipna=True)
+    if kind not in (*SCALARS, "string"):  # looking at every cell is slow, and needed for objects only
+        column = objects([_cell(cell) for cell in column])
+        kind = types.infer_dtype(column, skipna=True)
     gaps = column.isna()
-    if kind == "empty" or gaps.all():
-        return column
+    if gaps.all():
+        return objects([None] * len(column))
+    if kind == "string":
+        return _text(column.where(~gaps, None).infer_objects())
     if kind in SCALARS and not (kind == "boolean" and gaps.any()):
         if kind == "integer" and not gaps.any():
             return column.infer_objects()  # int64, or objects where an integer is too large
         return column.astype(SCALARS[kind])
-    if kind == "string" or all(isinstance(cell, str | bool | int | float | np.generic) for cell in column[~gaps]):
+    if all(isinstance(cell, str | bool | int | float | np.generic) for cell in column[~gaps]):
         return _text(pd.Series([None if gap else str(cell) for cell, gap in zip(column, gaps, strict=True)]))
     return column
 

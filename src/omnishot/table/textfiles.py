@@ -62,6 +62,7 @@ def read_jsonl(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
     Raises:
         DataError: naming the line, if it is not UTF-8, not a JSON object, or names a column twice.
     """
+    decode = json.JSONDecoder(object_pairs_hook=_unique).decode
     columns: dict[str, list[Any]] = {}
     numbers: list[int] = []
     with path.open("rb") as file:
@@ -69,7 +70,7 @@ def read_jsonl(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), object_pairs_hook=_unique)
+                row = decode(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except UnicodeDecodeError as error:
                 raise DataError(f"{path}, line {number}: not UTF-8 ({error.reason}): save it as UTF-8") from None
             except (ValueError, RecursionError) as error:
