@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:
-    from omnishot.api import evaluate, load
-    from omnishot.errors import DataError, OmnishotError, UsageError
-    from omnishot.estimators import FewShotClassifier, FewShotRegressor
-    from omnishot.model import Model
-    from omnishot.run import Run, train
-    from omnishot.table.reading import read_table
+if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does the same when it is first used
+    from omnishot.api import evaluate as evaluate
+    from omnishot.api import load as load
+    from omnishot.errors import DataError as DataError
+    from omnishot.errors import OmnishotError as OmnishotError
+    from omnishot.errors import UsageError as UsageError
+    from omnishot.estimators import FewShotClassifier as FewShotClassifier
+    from omnishot.estimators import FewShotRegressor as FewShotRegressor
+    from omnishot.model import Model as Model
+    from omnishot.run import Run as Run
+    from omnishot.run import train as train
+    from omnishot.table.reading import read_table as read_table
 
 _PLACES = {
     "DataError": "errors",

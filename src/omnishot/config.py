@@ -34,7 +34,8 @@ class Config:
         queries: query rows a class; None: 15, or as many as the smallest class allows.
         tasks: tasks a step (the meta-batch).
         steps: meta-training steps.
-        lr: step size of Adam, falling to nothing by a cosine.
+        lr: step size of Adam, rising over `warmup` steps and then falling to nothing by a cosine.
+        warmup: steps.
         weight_decay: of AdamW.
         clip: largest norm of the meta-gradient.
         val_every, val_episodes: how often and on how many validation tasks models are selected; None: ten times.
@@ -58,6 +59,7 @@ class Config:
     tasks: int = 4
     steps: int = 1000
     lr: float = 1e-3
+    warmup: int = 50
     weight_decay: float = 0.0
     clip: float = 10.0
     val_every: int | None = None

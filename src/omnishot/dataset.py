@@ -171,7 +171,9 @@ EVERY = "(every input)"
 
 def _empty(table: Table, present: np.ndarray) -> list[BadCell]:
     rows = np.flatnonzero(~present.any(axis=1))
-    return [BadCell(int(row), EVERY, "every cell of the row is missing or bad", table.row_number(row)) for row in rows]
+    return [
+        BadCell(row, EVERY, "every cell of the row is missing or bad", table.row_number(row)) for row in rows.tolist()
+    ]
 
 
 def bad_cells(table: Table, bad: Sequence[BadCell], remedy: str) -> str:

@@ -20,7 +20,7 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure with all that it depends on; `ci95` is the half-width of the 95% interval of the mean over episodes."""
+    """One figure with all that it depends on; `ci95` is half the 95% interval of the mean over episodes."""
 
     metric: str
     mean: float
@@ -59,8 +59,9 @@ class Figure:
     def __str__(self) -> str:
         shape = f"{self.ways}-way " if self.ways else ""
         return (
-            f"{self.metric} {self.mean:.4f} ± {self.ci95:.4f}  ({self.learner}, {self.condition()}; {shape}{self.shots}-shot, "
-            f"{self.episodes} {self.split} episodes, seed {self.seed}{', transductive' if self.transductive else ''})"
+            f"{self.metric} {self.mean:.4f} ± {self.ci95:.4f}  ({self.learner}, {self.condition()}; "
+            f"{shape}{self.shots}-shot, {self.episodes} {self.split} episodes, seed {self.seed}"
+            f"{', transductive' if self.transductive else ''})"
         )
 
 

@@ -31,6 +31,7 @@ from torch.utils.tensorboard import SummaryWriter
 from omnishot.artifacts import flatten, pack, read_tensors, unflatten, write_atomic
 from omnishot.config import Config
 from omnishot.episodes.loader import Loader
+from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError, OmnishotError
 from omnishot.evaluation import run_episodes
 from omnishot.learners.base import Learner
@@ -126,12 +127,15 @@ def load_parameters(learner: Learner, path: Path) -> dict:
     return about
 
 
-def _step(learner, optimizer, batch, config: Config, step: int, vectorize: bool) -> Tensor:
+def _step(
+    learner: Learner, optimizer: torch.optim.Optimizer, batch: Episode, config: Config, step: int, vectorize: bool
+) -> Tensor:
     """One meta-step; its randomness, like its batch, depends on the seed and the step alone."""
     torch.manual_seed(config.seed * 1_000_003 + step)
-    share = step / config.steps
     for group in optimizer.param_groups:
-        group["lr"] = config.lr * 0.5 * (1 + math.cos(math.pi * share))
+        group["lr"] = (
+            config.lr * min(1, (step + 1) / (config.warmup + 1)) * (1 + math.cos(math.pi * step / config.steps)) / 2
+        )
     optimizer.zero_grad(set_to_none=False)
     losses = learner.backward(batch, vectorize)
     if not torch.isfinite(losses).all():
@@ -144,7 +148,9 @@ def _step(learner, optimizer, batch, config: Config, step: int, vectorize: bool)
     return losses
 
 
-def _validate(learner, val: Loader, config: Config, state: Progressed, folder: Path, writer, device) -> str:
+def _validate(
+    learner, val: Loader, config: Config, state: Progressed, folder: Path, writer: SummaryWriter, device: torch.device
+) -> str:
     """Score on validation tasks, always the same; keep the parameters if they are the best so far."""
     scores = run_episodes(learner, val, config.val_episodes, device)
     metric = learner.objective.metric

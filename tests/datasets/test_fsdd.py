@@ -30,8 +30,8 @@ def imported(directory, out, **options):
 
 def test_rows_in_order_with_their_sounds(published, tmp_path):
     table = imported(published, tmp_path / "t.csv", split="none")
-    assert list(table) == ["audio", "digit", "speaker", "index"]
-    rows = list(table[["speaker", "digit", "index"]].itertuples(index=False, name=None))
+    assert list(table) == ["audio", "digit", "speaker", "_index"]
+    rows = list(table[["speaker", "digit", "_index"]].itertuples(index=False, name=None))
     assert rows == [(s, d, i) for s in SPEAKERS for d in ("0", "7") for i in (0, 4, 5, 10)]
     for row in table.itertuples():
         assert (tmp_path / row.audio).read_bytes() == f"{row.digit}_{row.speaker}_{row[4]}.wav".encode()
@@ -53,7 +53,7 @@ def test_speakers_are_kept_whole(published, tmp_path, options, expected):
 
 def test_the_data_sets_own_split(published, tmp_path):
     table = imported(published, tmp_path / "t.csv", split="index")
-    assert table.groupby("split")["index"].agg(set).to_dict() == {"test": {0, 4}, "train": {5, 10}}
+    assert table.groupby("split")["_index"].agg(set).to_dict() == {"test": {0, 4}, "train": {5, 10}}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def published(publish, png):
 
 def test_rows_and_pictures(published, tmp_path, png):
     table = pd.read_csv(read("omniglot", published, tmp_path / "t.csv", split="none"), dtype=str)
-    assert list(table) == ["image", "character", "alphabet", "drawer"]
+    assert list(table) == ["image", "character", "_alphabet", "_drawer"]
     assert len(table) == 2 * 2 * 5
     expected = files(BACKGROUND, png) | files(EVALUATION, png, 100)
     stored = {
@@ -51,9 +51,9 @@ def test_parquet_holds_the_pictures(published, tmp_path):
 
 def test_alphabet_split_keeps_evaluation_for_test(published, tmp_path):
     table = pd.read_csv(read("omniglot", published, tmp_path / "t.csv", split="alphabet"))
-    assert set(table.alphabet[table.split == "test"]) == set(EVALUATION)
-    assert table.groupby("alphabet").split.nunique().max() == 1
-    assert table[table.split != "test"].drop_duplicates("alphabet").split.value_counts().to_dict() == {
+    assert set(table._alphabet[table.split == "test"]) == set(EVALUATION)
+    assert table.groupby("_alphabet").split.nunique().max() == 1
+    assert table[table.split != "test"].drop_duplicates("_alphabet").split.value_counts().to_dict() == {
         "train": 2,
         "val": 1,
     }
@@ -62,7 +62,7 @@ def test_alphabet_split_keeps_evaluation_for_test(published, tmp_path):
 def test_alphabet_split_follows_the_seed(published, tmp_path):
     def val(seed):
         table = pd.read_csv(read("omniglot", published, tmp_path / "t.csv", split="alphabet", seed=seed))
-        return table.alphabet[table.split == "val"].iloc[0]
+        return table._alphabet[table.split == "val"].iloc[0]
 
     assert val(3) == val("3")
     assert len({val(seed) for seed in range(12)}) == 3
@@ -126,5 +126,5 @@ def test_as_published(shared_data, tmp_path):
         "test": 423,
         "val": 100,
     }
-    assert table.alphabet.nunique() == 50
+    assert table._alphabet.nunique() == 50
     assert Image.open(io.BytesIO(table.image[0])).size == (28, 28)

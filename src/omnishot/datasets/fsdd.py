@@ -40,7 +40,7 @@ def read(
 ) -> Path:
     """Write the files `recordings/DIGIT_SPEAKER_INDEX.wav` as a table, one row a recording.
 
-    Columns: audio (the wav as published), digit (the target, "0" to "9"), speaker (the group), index, split.
+    Columns: audio (the wav as published), digit (the target, "0" to "9"), speaker (the group), _index (a note), split.
 
     Args:
         split: "speaker" keeps whole speakers for test; "index" is the data set's own, recordings 0 to 4 of
@@ -73,7 +73,7 @@ def read(
 
 
 def _cells(recording: Recording) -> dict[str, str | int]:
-    return {"digit": recording.digit, "speaker": recording.speaker, "index": recording.index}
+    return {"digit": recording.digit, "speaker": recording.speaker, "_index": recording.index}
 
 
 def _recordings(path: Path) -> dict[Recording, bytes]:

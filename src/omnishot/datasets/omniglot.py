@@ -32,7 +32,7 @@ class Drawing(NamedTuple):
         return f"{self.alphabet}/{self.character}"
 
     def cells(self) -> dict[str, str]:
-        return {"character": self.label, "alphabet": self.alphabet, "drawer": self.drawer}
+        return {"character": self.label, "_alphabet": self.alphabet, "_drawer": self.drawer}
 
 
 def drawings(path: Path, suffix: str) -> dict[Drawing, bytes]:
@@ -57,7 +57,7 @@ def drawings(path: Path, suffix: str) -> dict[Drawing, bytes]:
 def read(directory: Path, out: Path, *, split: str = "maml", seed: int = 0) -> Path:
     """Write the drawings of `images_background` and `images_evaluation` as a table, one row a drawing.
 
-    Columns: image (PNG as published), character (the target), alphabet, drawer, split.
+    Columns: image (PNG as published), character (the target), _alphabet and _drawer (notes), split.
 
     Args:
         split: "maml" shuffles all 1,623 characters with `seed` into 1,100 train, 100 val and 423 test;

@@ -25,7 +25,7 @@ def read(directory: Path, out: Path, *, split: str = "class", seed: int = 0) -> 
     """Write the drawings of both small background sets as a table, one row a drawing.
 
     Columns: image (105×105 PNG as published), strokes (a series, see `trajectory`), character (the target),
-    alphabet, drawer, split. A drawing in both sets gives one row; one that has only a picture or only
+    _alphabet, _drawer (notes), split. A drawing in both sets gives one row; one that has only a picture or only
     strokes lacks the other cell.
 
     Args:

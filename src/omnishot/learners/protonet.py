@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import math
+
+import torch
+from torch import Tensor, nn
 
 from omnishot.episodes.rows import Rows
 from omnishot.learners.base import Learner, Params, State
@@ -20,15 +23,17 @@ class ProtoNet(Learner):
     """The nearest class mean in a learned feature space, by squared Euclidean distance.
 
     Args:
-        scale: what distances are multiplied by before the softmax; None: 1/√dim, so that wide features do not
-            saturate it at the start.
+        scale: what distances are multiplied by before the softmax, 1 as published; None: learned, from 1/√dim on,
+            so that wide features do not saturate it at the start (Oreshkin et al., TADAM, NeurIPS 2018, §3.1).
 
     Paper: Snell et al., Prototypical Networks for Few-shot Learning, NeurIPS 2017
     """
 
     def __init__(self, network: Network, objective: Objective, *, scale: float | None = None):
         super().__init__(network, objective)
-        self.scale = scale or network.out**-0.5
+        if scale is None:
+            self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(network.out)))
+        self.scale = scale
 
     def fit(self, params: Params, support: Rows) -> State:
         assert support.target is not None
@@ -36,4 +41,5 @@ class ProtoNet(Learner):
         return {"prototypes": class_means(self.features(params, support), support.target, support.ways)}
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return -self.scale * squared_distances(self.features(params, query), state["prototypes"])
+        scale = params["log_scale"].exp() if self.scale is None else self.scale
+        return -scale * squared_distances(self.features(params, query), state["prototypes"])

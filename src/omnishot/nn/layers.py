@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from omnishot.errors import choose
 
-NORMS = ("group", "instance", "batch", "none")
+NORMS = ("layer", "group", "instance", "batch", "none")
 
 
 def groups_of(channels: int, size: int) -> int:

@@ -78,7 +78,7 @@ class Network(nn.Module):
         parts = []
         for i, encoder in enumerate(self.encoders):
             here = rows.present[..., i]
-            x = encoder.raw(mask(rows.inputs[self.names[i]], here))
+            x = encoder.raw(mask(rows.inputs[self.names[i]], here))  # type: ignore[operator]
             parts.append(mask(x, here) / x.shape[-1] ** 0.5)
         return torch.cat(parts, -1)
 

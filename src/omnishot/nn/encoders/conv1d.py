@@ -19,7 +19,7 @@ class SeriesConv(Encoder):
 
     reads = ("series",)
 
-    def __init__(self, modality: Modality, *, width: int = 64, blocks: int = 3, norm: str = "group"):
+    def __init__(self, modality: Modality, *, width: int = 64, blocks: int = 3, norm: str = "layer"):
         super().__init__()
         inputs = [modality.shape[-1]] + [width] * (blocks - 1)
         self.convs = nn.ModuleList(nn.Conv1d(i, width, 5, padding=2, stride=2) for i in inputs)

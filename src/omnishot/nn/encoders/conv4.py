@@ -13,32 +13,44 @@ from omnishot.nn.layers import Norm
 
 
 class Conv4(Encoder):
-    """Four 3×3 convolution blocks; halved by max-pooling (Vinyals) or by stride (Finn's Omniglot network).
+    """Four 3×3 convolution blocks, each halving the picture, by max-pooling or by stride.
+
+    Args:
+        width: channels of each block.
+        norm: `layer`, `group`, `instance`, `batch` (transductive) or `none`.
+        pool: `max` (Vinyals), `stride` (Finn's Omniglot network, a quarter of the arithmetic), or `stem`: the first
+            block by stride, the others by max-pooling.
 
     Paper: Vinyals et al., Matching Networks for One Shot Learning, NeurIPS 2016
     """
 
     reads = ("image",)
 
-    def __init__(self, modality: Modality, *, width: int = 64, norm: str = "group", pool: str = "max", blocks: int = 4):
+    def __init__(self, modality: Modality, *, width: int = 64, norm: str = "layer", pool: str = "max", blocks: int = 4):
         super().__init__()
-        self.pool = choose("pool", pool, ("max", "stride"))
+        choose("pool", pool, ("max", "stride", "stem"))
         channels, height, breadth = modality.shape
-        if min(height, breadth) < 2**blocks and pool == "max":
+        if min(height, breadth) < 2**blocks and pool != "stride":
             raise UsageError(
                 f"conv4 halves the image {blocks} times, so {height}x{breadth} pixels are too few: "
                 f"set the image size to {2**blocks} or more, or pool='stride'"
             )
         inputs = [channels] + [width] * (blocks - 1)
-        stride = 2 if pool == "stride" else 1
-        self.convs = nn.ModuleList(nn.Conv2d(i, width, 3, padding=1, stride=stride) for i in inputs)
+        self.strided = [pool == "stride" or (pool == "stem" and block == 0) for block in range(blocks)]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, width, 3, padding=1, stride=2 if strided else 1)
+            for i, strided in zip(inputs, self.strided, strict=True)
+        )
+        for conv in self.convs:
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.zeros_(conv.bias)
         self.norms = nn.ModuleList(Norm(width, norm) for _ in inputs)
         with torch.no_grad():
             self.out = self(torch.zeros(1, *modality.shape)).shape[-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        for conv, norm in zip(self.convs, self.norms, strict=True):
+        for conv, norm, strided in zip(self.convs, self.norms, self.strided, strict=True):
             x = F.relu(norm(conv(x)))
-            if self.pool == "max":
+            if not strided:
                 x = F.max_pool2d(x, 2)
         return x.flatten(1)

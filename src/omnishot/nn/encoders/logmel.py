@@ -33,7 +33,7 @@ class LogMelConv(Encoder):
     hann: Tensor
     filters: Tensor
 
-    def __init__(self, modality: Modality, *, width: int = 32, bands: int = 40, norm: str = "group"):
+    def __init__(self, modality: Modality, *, width: int = 32, bands: int = 40, norm: str = "layer"):
         super().__init__()
         rate: int = modality.rate  # type: ignore[attr-defined]
         self.window, self.hop = max(16, rate // 40), max(8, rate // 100)

@@ -35,7 +35,7 @@ class ResNet(Encoder):
 
     reads = ("image",)
 
-    def __init__(self, modality: Modality, *, width: int = 32, norm: str = "group"):
+    def __init__(self, modality: Modality, *, width: int = 32, norm: str = "layer"):
         super().__init__()
         widths = [modality.shape[0], width, 2 * width, 4 * width, 8 * width]
         self.blocks = nn.Sequential(*(ResidualBlock(i, o, norm) for i, o in pairwise(widths)))
