@@ -26,6 +26,8 @@ HIGHEST_RATE = 16_000  # hertz; enough for speech, and what most published audio
 LONGEST = 10.0  # seconds
 _RATES = (1_000, 768_000)  # hertz; outside, resampling filters grow without bound
 _FULL = 32_768  # the int16 that a waveform of 1 stands for
+_COUNTLESS = 1 << 48  # samples; more is libsndfile's way to say that it does not know
+_LOUDEST = 4.0  # full scale is 1; float sounds may overshoot, but not like 16-bit integers stored as floats
 _LOUDNESS_SAMPLE = 256  # training cells from which the loudness is measured
 
 
@@ -103,10 +105,7 @@ class Audio(Media):
 
         frame = max(16, int(0.025 * self.rate))
         wave = np.pad(np.asarray(stored, np.float64) / _FULL, (0, frame))
-        hop = max(
-            1,
-            min(int(0.01 * self.rate), len(stored) // 64 or 1) if len(stored) < self.rate else len(stored) // 200,
-        )
+        hop = max(1, len(stored) // 300, min(self.rate // 100, len(stored) // 64))
         frames = np.lib.stride_tricks.sliding_window_view(wave, frame)[::hop] * np.hanning(frame)
         size = max(1024, 1 << (frame - 1).bit_length())
         power = np.abs(np.fft.rfft(frames, size)) ** 2
@@ -130,6 +129,8 @@ class Audio(Media):
         wave = wave[: math.ceil(needed * rate) + rate // 100].mean(1, dtype=np.float64)
         if not np.isfinite(wave).all():
             raise CellError("NaN or infinite samples")
+        if np.abs(wave).max() > _LOUDEST:
+            raise CellError(f"samples up to {np.abs(wave).max():.6g}: expected floats from -1 to 1")
         if rate != self.rate:
             ratio = Fraction(self.rate, rate).limit_denominator(2_000)
             wave = resample_poly(wave, ratio.numerator, ratio.denominator)
@@ -148,6 +149,8 @@ def _open(data: bytes) -> soundfile.SoundFile:
     _check(file.samplerate, file.channels)
     if file.frames == 0:
         raise CellError("sound of zero length")
+    if file.frames > _COUNTLESS:  # a FLAC stream; soundfile cannot read to the end of one
+        raise CellError("its header does not say how long the sound is: write the file anew")
     return file
 
 

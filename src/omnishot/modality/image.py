@@ -138,8 +138,10 @@ def _common_size(sizes: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
-    """(height, width) as a person sees it."""
+    """(height, width) as a person sees it, as far as `_common_size` needs it."""
     image = _from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
+    if image.width == image.height or max(image.size) > LARGEST:  # spare the work where it decides nothing
+        return image.size[::-1]
     try:
         turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 lie on their side
     except Exception:  # unreadable EXIF data turn nothing

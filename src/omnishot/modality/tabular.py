@@ -17,6 +17,7 @@ from torch import Tensor
 from omnishot.errors import choose
 from omnishot.modality.base import CellError, Values, random_like
 from omnishot.modality.standard import moments, standardised
+from omnishot.table.table import cell_name
 
 KINDS = ("number", "category")
 MOST_LEVELS = 1000  # of one category column; rarer ones count as unknown
@@ -194,16 +195,9 @@ def _labels(cells: pd.Series, column: str) -> tuple[tuple[np.ndarray, list[str]]
         cells = cells.copy()
         cells[wrong] = None
     codes, uniques = pd.factorize(cells)
-    names = [_label(value) for value in uniques]
+    names = [cell_name(value).strip() for value in uniques]
     blank = np.array([*(not name for name in names), True])
     return (np.where(blank[codes], -1, codes), names), bad
-
-
-def _label(value: Any) -> str:
-    """The same text for 1 and 1.0: a column of whole numbers turns into floats as soon as one is missing."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 def _levels(labels: tuple[np.ndarray, list[str]]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from omnishot.errors import UsageError
 from omnishot.modality.base import CellError, Values, random_like
+from omnishot.table.table import cell_name
 
 PAD, UNKNOWN = 0, 1
 LONGEST = 64  # tokens a text is cut to unless something else is asked for
@@ -28,9 +29,9 @@ _CHUNK = 100_000  # texts encoded at a time: bounds the memory
 class Text(Values):
     """Texts as token ids, padded at the end with `PAD`.
 
-    The tokeniser is byte-level byte-pair encoding (Sennrich et al. 2016, section 3.2; over bytes
-    as in Radford et al. 2019, section 2.2): a word never
-    seen in training still is a sequence of pieces, at worst its bytes. Case and widths are folded (NFKC).
+    The tokeniser is byte-level byte-pair encoding (Sennrich et al. 2016, section 3.2; over bytes as in Radford et
+    al. 2019, section 2.2): a word never seen in training still is a sequence of pieces, at worst its bytes, so that
+    `UNKNOWN` does not occur. Case and widths are folded (NFKC), blanks are one.
 
     Args:
         tokenizer: in the JSON of the `tokenizers` library.
@@ -135,7 +136,7 @@ def _text(cell: Any) -> str | None:
     if isinstance(cell, _CONTAINERS):
         return None
     if not isinstance(cell, str):
-        cell = "" if pd.isna(cell) else str(cell)
+        cell = "" if pd.isna(cell) else cell_name(cell)
     if not cell.isascii():
         # A lone surrogate (from badly decoded bytes) is no character that the tokeniser could take.
         cell = unicodedata.normalize("NFKC", cell.encode("utf-8", "replace").decode())
