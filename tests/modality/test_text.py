@@ -61,7 +61,7 @@ def test_missing_and_bad_cells():
         pd.NA,
         "",
         " \t\n",
-        5,
+        5.0,
         2.5,
         True,
         datetime.date(2020, 1, 2),
