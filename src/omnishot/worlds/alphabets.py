@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class Letter:
     alphabet: str
     split: str
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """What the letter is called aloud, in lower case: "alpha", "final kaf"."""
         return _AROUND.sub("", unicodedata.name(self.char)).lower()

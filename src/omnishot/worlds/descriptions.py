@@ -114,11 +114,7 @@ DISTRACTORS = (
     ),
 )
 
-_SOUNDS = (
-    dict.fromkeys("aeiou", "vowel")
-    | dict.fromkeys("bdgkpqtcj", "stop")
-    | dict.fromkeys("fhsvxz", "fricative")
-)
+_SOUNDS = dict.fromkeys("aeiou", "vowel") | dict.fromkeys("bdgkpqtcj", "stop") | dict.fromkeys("fhsvxz", "fricative")
 _SOUNDS |= dict.fromkeys("mn", "nasal") | dict.fromkeys("lrwy", "liquid")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import warnings
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 from rich.progress import Progress
 
 from omnishot.errors import UsageError
@@ -30,7 +31,7 @@ def make(
     """Letters of the world's alphabets: their picture, the sound of their name, and a partial description.
 
     Columns: `picture` (28 x 28 grayscale PNG), `sound` (8 kHz mono WAV, at most 0.8 s), `text`, `letter` (the
-    target), `alphabet` (a note), `split` (train, val or test; no alphabet is in two). The same seed and options
+    target), `alphabet` (a note), `split` (train, val or test; no alphabet in two). The same seed and options
     give the same files, byte for byte, with the same versions of Pillow, NumPy, matplotlib and eSpeak NG.
 
     Args:
@@ -54,11 +55,10 @@ def make(
     writer = TableWriter(out)
     rows = [letter for letter in letters(alphabets) for _ in range(rows_per_letter)]
     names = [speech.draw_utterance(letter.name, _rng(seed, row, 0)) for row, letter in enumerate(rows)]
-    voices = speech.speak(names) if spoken else itertools.repeat(None)
-    with Progress(disable=not progress) as bar:
-        for row, (letter, voice) in enumerate(
-            zip(bar.track(rows, description="glyphs"), voices, strict=False)
-        ):
+    voices = speech.speak(names) if spoken else (None for _ in rows)
+    bar = Progress(console=Console(stderr=True), disable=not progress)
+    with contextlib.closing(voices), bar:
+        for row, (letter, voice) in enumerate(zip(bar.track(rows, description="glyphs"), voices, strict=True)):
             picture = pictures.encode_png(pictures.draw(letter.char, _rng(seed, row, 1)))
             cells = {"picture": writer.media(f"{row:06d}.png", picture)}
             if voice is not None:

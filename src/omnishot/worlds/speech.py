@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ def draw_utterance(name: str, rng: np.random.Generator) -> Utterance:
     return name, voice, int(rng.integers(130, 230)), int(rng.integers(20, 81))
 
 
-def speak(utterances: Sequence[Utterance]) -> Iterator[np.ndarray]:
+def speak(utterances: Sequence[Utterance]) -> Generator[np.ndarray, None, None]:
     """Yield each utterance, in order, as int16 samples `[n]` at 8 kHz without silence around it.
 
     The same list gives the same samples every time. The next ones are spoken while one is used.
@@ -83,7 +83,7 @@ def record(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def coloured_noise(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise `[count]` of unit power, its spectrum falling as f^-a for a random a in [0, 2) (white to brown)."""
+    """Noise `[count]` of unit power with a spectrum f^-a for a random a in [0, 2) (white to brown)."""
     spectrum = np.fft.rfft(rng.standard_normal(count))
     spectrum *= np.arange(1, len(spectrum) + 1) ** -(rng.uniform(0, 2) / 2)
     noise = np.fft.irfft(spectrum, count)
