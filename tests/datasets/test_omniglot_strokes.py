@@ -77,7 +77,7 @@ def test_a_damaged_trajectory_says_where(text, reason):
 def test_every_drawing_once_with_both_its_cells(published, tmp_path, png):
     table = pd.read_csv(read("omniglot-strokes", published, tmp_path / "t.csv"), dtype=str)
     assert list(table) == ["image", "strokes", "character", "_alphabet", "_drawer", "split"]
-    assert (table.character + table.drawer).is_unique
+    assert (table.character + table._drawer).is_unique
     assert table.character.value_counts().to_dict() == {f"Greek/character{c:02d}": 2 for c in range(1, 7)}
     assert (tmp_path / table.image[3]).read_bytes() == png(2 + 2)
     np.testing.assert_array_equal(
