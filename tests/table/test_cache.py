@@ -160,7 +160,9 @@ def test_a_killed_decode_leaves_nothing_that_looks_complete(tmp_path):
 def test_partial_folders_of_living_processes_and_other_hosts_are_left_alone(tmp_path):
     run([b"a"], tmp_path)
     name = entries(tmp_path)[0]
-    elsewhere = tmp_path / f"{name}.partial-otherhost-1-abc"
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()  # a number that no process has here
+    elsewhere = tmp_path / f"{name}.partial-otherhost-{finished.pid}-abc"
     elsewhere.mkdir()
     started, finish = threading.Event(), threading.Event()
 
