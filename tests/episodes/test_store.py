@@ -1,0 +1,77 @@
+"""The store gathers rows by number, and noise levels are said by input, kind or for all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from omnishot.episodes.store import Store, matching_inputs
+from omnishot.errors import UsageError
+from omnishot.modality.image import Image
+from omnishot.modality.tabular import Tabular
+
+MODALITIES = {
+    "photo": Image((2, 2), 1, (0.5,), (0.25,)),
+    "drawing": Image((2, 2), 1, (0.0,), (1.0,)),
+    "facts": Tabular(("x",), ("number",), (0.0,), (1.0,), ((),)),
+}
+STORED = {
+    "photo": np.arange(24, dtype=np.uint8).reshape(6, 1, 2, 2) * 10,
+    "drawing": np.zeros((6, 1, 2, 2), np.uint8),
+    "facts": np.stack([np.arange(6), np.ones(6)], -1).astype(np.float32)[:, None],
+}
+PRESENT = np.arange(18).reshape(6, 3) % 4 > 0
+
+
+def test_rows_are_gathered_by_number_and_normalised():
+    store = Store(MODALITIES, STORED, PRESENT)
+    assert len(store) == 6
+    index = np.array([[3, 0], [5, 3]])
+    rows = store.gather(index)
+    assert list(rows.inputs) == list(MODALITIES)
+    assert np.allclose(rows.inputs["photo"], (STORED["photo"][index] / 255 - 0.5) / 0.25)
+    assert rows.inputs["facts"][..., 0, 0].tolist() == [[3, 0], [5, 3]]
+    assert np.array_equal(rows.present, PRESENT[index])
+    assert rows.target is rows.label is rows.ways is None
+    assert len(store.gather(np.array([1]))) == 1
+
+
+def test_gathering_changes_nothing_in_the_store(tmp_path):
+    np.save(tmp_path / "photo.npy", STORED["photo"])
+    mapped = np.load(tmp_path / "photo.npy", mmap_mode="r")
+    store = Store(MODALITIES, STORED | {"photo": mapped}, PRESENT)
+    rows = store.gather(np.arange(6), turns=np.ones(6, int), noise={"photo": 0.9})
+    rows.present[:] = False
+    rows.inputs["photo"].zero_()
+    assert np.array_equal(mapped, STORED["photo"])
+    assert np.array_equal(store.present, np.arange(18).reshape(6, 3) % 4 > 0)
+
+
+def test_noise_is_the_same_from_the_same_seed():
+    store = Store(MODALITIES, STORED, PRESENT)
+
+    def noisy(seed: int) -> torch.Tensor:
+        return store.gather(np.arange(6), noise={"photo": 0.5}, seed=seed).inputs["photo"]
+
+    assert torch.equal(noisy(1), noisy(1))
+    assert not torch.equal(noisy(1), noisy(2))
+    assert torch.equal(noisy(2**63 - 1), noisy(2**63 - 1))  # the largest seed that a loader draws
+
+
+def test_levels_by_input_before_kind_before_all():
+    assert matching_inputs({"image": 0.3}, MODALITIES) == {"photo": 0.3, "drawing": 0.3}
+    assert matching_inputs({"image": 0.3, "photo": 0.1}, MODALITIES) == {"photo": 0.1, "drawing": 0.3}
+    assert matching_inputs({"*": 0.2, "photo": 0.0}, MODALITIES) == {"photo": 0.0, "drawing": 0.2, "facts": 0.2}
+    assert matching_inputs({"*": 0.2, "image": 1}, MODALITIES) == {"photo": 1, "drawing": 1, "facts": 0.2}
+    assert matching_inputs({}, MODALITIES) == {}
+
+
+def test_levels_that_cannot_be():
+    with pytest.raises(UsageError, match="no input 'foto': did you mean 'photo'"):
+        matching_inputs({"foto": 0.5}, MODALITIES)
+    with pytest.raises(UsageError, match="no input 'audio'"):
+        matching_inputs({"audio": 0.5}, MODALITIES)
+    for level in (-0.1, 1.5, float("nan")):
+        with pytest.raises(UsageError, match="'photo' must lie between 0 and 1"):
+            matching_inputs({"photo": level}, MODALITIES)
