@@ -16,6 +16,7 @@ from omnishot.modality.base import Modality
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
+from omnishot.options import keywords
 
 
 def build_learner(
@@ -28,9 +29,8 @@ def build_learner(
         labels: training classes, which joint training tells apart.
     """
     said = {name: split_input_options(config, name, m.kind) for name, m in modalities.items()}
-    told = {
-        name: value for name, value in (("ways", ways), ("labels", labels)) if name in LEARNERS.options(config.learner)
-    }
+    wanted = keywords(LEARNERS.load(config.learner))
+    told = {name: value for name, value in (("ways", ways), ("labels", labels)) if name in wanted}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = Network(
@@ -40,7 +40,9 @@ def build_learner(
             encoder={name: encoder for name, (encoder, _, _) in said.items()},
             encoder_options={name: options for name, (_, _, options) in said.items()},
         )
-        return LEARNERS.load(config.learner)(network, objective, **config.options, **told)
+        learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
+    # Convolutions, and pooling above all, are faster on a CPU with channels last; the numbers are the same.
+    return learner.to(memory_format=torch.channels_last)
 
 
 def describe_learner(learner: Learner, config: Config, ways: Any, labels: int) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class Loader:
             assert self.store.target is not None
             target = torch.from_numpy(self.store.target[index])
         else:
-            target = torch.from_numpy(np.ascontiguousarray(classes))
+            target = torch.from_numpy(classes.copy())
         label = None
         if self.labels is not None:
             of_class = self.labels[index]

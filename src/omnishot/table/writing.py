@@ -7,9 +7,47 @@ from typing import Any
 
 import pandas as pd
 
-from omnishot.errors import UsageError
+from omnishot.errors import DataError, UsageError
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def check_format(out: str | Path) -> Path:
+    """`out` as a path.
+
+    Raises:
+        UsageError: if no table can be written under that name.
+    """
+    if Path(out).suffix not in FORMATS:
+        raise UsageError(f"cannot write a table to {out}: the name must end in one of {', '.join(FORMATS)}")
+    return Path(out)
+
+
+def write_frame(frame: pd.DataFrame, out: str | Path) -> Path:
+    """Write a table whole or not at all, in the format of its name. Returns its path.
+
+    Raises:
+        UsageError: if the format cannot be written.
+        DataError: if the disk is full or the folder cannot be written.
+    """
+    out = check_format(out)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        match out.suffix:
+            case ".csv":
+                frame.to_csv(partial, index=False)
+            case ".tsv":
+                frame.to_csv(partial, index=False, sep="\t")
+            case ".jsonl":
+                frame.to_json(partial, orient="records", lines=True, force_ascii=False)
+            case ".parquet":
+                frame.to_parquet(partial, index=False)
+        partial.replace(out)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(f"cannot write {out}: {error.strerror or error}") from None
+    return out
 
 
 class TableWriter:
@@ -23,11 +61,10 @@ class TableWriter:
     """
 
     def __init__(self, out: str | Path):
-        self.out = Path(out)
-        if self.out.suffix not in FORMATS:
-            raise UsageError(f"cannot write a table to {self.out}: the name must end in one of {', '.join(FORMATS)}")
+        self.out = check_format(out)
         self.folder = PurePosixPath(f"{self.out.stem}_files")
         self.rows: list[dict[str, Any]] = []
+        self.made: set[Path] = set()
         self.out.parent.mkdir(parents=True, exist_ok=True)
 
     def media(self, name: str, data: bytes) -> str | bytes:
@@ -36,7 +73,9 @@ class TableWriter:
             return data
         cell = self.folder / name
         path = self.out.parent / cell
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in self.made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.made.add(path.parent)
         path.write_bytes(data)
         return str(cell)
 
@@ -46,16 +85,4 @@ class TableWriter:
 
     def close(self) -> Path:
         """Write the table itself, last, so that a table that exists is whole. Returns its path."""
-        frame = pd.DataFrame(self.rows)
-        partial = self.out.with_name(f".{self.out.name}.partial")
-        match self.out.suffix:
-            case ".csv":
-                frame.to_csv(partial, index=False)
-            case ".tsv":
-                frame.to_csv(partial, index=False, sep="\t")
-            case ".jsonl":
-                frame.to_json(partial, orient="records", lines=True, force_ascii=False)
-            case ".parquet":
-                frame.to_parquet(partial, index=False)
-        partial.replace(self.out)
-        return self.out
+        return write_frame(pd.DataFrame(self.rows), self.out)
