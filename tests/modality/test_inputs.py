@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 
 from omnishot.errors import DataError, UsageError
-from omnishot.modality import MODALITIES, decode_inputs, fit_inputs, modality_class
+from omnishot.modality import decode_inputs, fit_inputs, modality_class
 from omnishot.modality import inputs as module
 from omnishot.table.reading import read_table
 from omnishot.table.table import Table
@@ -114,7 +114,7 @@ def test_video_is_refused():
         modality_class("imag")
 
 
-@pytest.mark.parametrize("kind", MODALITIES)
+@pytest.mark.parametrize("kind", ["image", "text", "audio", "series", "tabular"])
 def test_the_registry_names_each_class_by_its_kind(kind):
     assert modality_class(kind).kind == kind
 
