@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from omnishot import dataset
-from omnishot.artifacts import FORMAT, read_json, write_atomic, write_json
+from omnishot.artifacts import FORMAT, read_json, read_tensors, write_atomic, write_json
 from omnishot.assembly import build_learner, describe_learner, most_ways, pick_device, restore_learner
 from omnishot.config import Config, from_options, read_toml
 from omnishot.dataset import WAYS, Dataset, Tasks
@@ -40,8 +40,8 @@ class Run:
 
     folder: Path
     config: Config
-    learner: Learner
-    about: Mapping[str, Any]
+    learner: Learner = field(repr=False)
+    about: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
@@ -51,10 +51,8 @@ class Run:
             DataError: if it is no run, was cut off before its first checkpoint, or is damaged.
         """
         folder = Path(folder)
-        if not (folder / "table.json").exists():
-            raise DataError(f"{folder} is not a run: it has no table.json")
-        about = read_json(folder / "table.json")
-        config, learner = restore_learner(about | {"config": read_toml(folder / "config.toml")})
+        about = _read_about(folder)
+        config, learner = restore_learner(about)
         path = folder / "best" / CHECKPOINT
         if not path.exists():
             raise DataError(f"{folder} has no best checkpoint yet: go on training with --resume")
@@ -91,12 +89,13 @@ class Run:
         noise: Mapping[str, float] | None = None,
         split: str = "test",
         seed: int = 0,
+        subsets: bool = True,
         save: bool = True,
     ) -> Evaluation:
         """Adapt to many tasks of a part that training never saw, and score.
 
-        With several inputs and neither `missing` nor `noise` said, also each input alone and half of all cells
-        missing, on the same tasks.
+        With several inputs and neither `missing` nor `noise` said, also (`subsets`) each input alone and half of all
+        cells missing, on the same tasks.
 
         Args:
             table: another table with the same columns, all of it unless it has a split column; None: the run's own.
@@ -106,6 +105,7 @@ class Run:
             noise: noise level 0…1, likewise.
             split: train, val or test.
             seed: of the tasks.
+            subsets: whether to score parts of the inputs too.
             save: keep the figures in the run's `evaluation.json`.
 
         Raises:
@@ -123,7 +123,7 @@ class Run:
         shape = Shape(min(8, episodes), _ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries)
         whole = Loader(data.store, tasks.source, shape, seed=seed, missing=missing, noise=noise)
         conditions = [whole]
-        if not missing and not noise and len(modalities) > 1:
+        if subsets and not missing and not noise and len(modalities) > 1:
             conditions += [dataclasses.replace(whole, only=(name,)) for name in modalities]
             conditions += [dataclasses.replace(whole, missing={ALL: 0.5})]
         about = {"learner": self.config.learner, "fusion": self.config.fusion, "split": split}
@@ -132,6 +132,19 @@ class Run:
         if save:
             self._keep(found)
         return Evaluation(tuple(found))
+
+    def summary(self) -> dict[str, Any]:
+        """What training came to, as plain values; `best` is the best validation figure, None without validation."""
+        _, state = read_tensors(self.folder / "last" / CHECKPOINT)
+        return {
+            "run": str(self.folder),
+            "learner": self.config.learner,
+            "fusion": self.config.fusion,
+            "modalities": list(self.learner.network.modalities),
+            "rows": self.about["rows"],
+            "metric": self.learner.objective.metric,
+            **{name: state[name] for name in ("step", "best", "best_step", "seconds")},
+        }
 
     def figures(self) -> list[Figure]:
         """The figures that evaluations of this run have left."""
@@ -216,6 +229,7 @@ def train(
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
     about |= {
         "format": FORMAT,
+        "config": asked.to_options(),
         "source": str(Path(table).resolve()) if isinstance(table, str | Path) else None,
         "fingerprint": read.fingerprint,
         "schema": read.schema.to_json(),
@@ -287,31 +301,57 @@ def _protocol(record: Mapping[str, Any]) -> str:
     return repr(sorted((k, repr(v)) for k, v in record.items() if k not in ("mean", "ci95", "seconds")))
 
 
+def _read_about(folder: Path) -> dict[str, Any]:
+    """What a run folder says of its run.
+
+    Raises:
+        DataError: if it is no run, damaged, edited, or of a newer format.
+    """
+    if not (folder / "table.json").exists() or not (folder / "config.toml").exists():
+        raise DataError(f"{folder} is not a run: it lacks table.json or config.toml")
+    about = read_json(folder / "table.json")
+    if about["format"] > FORMAT:
+        raise DataError(f"{folder} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade Omnishot")
+    if read_toml(folder / "config.toml") != about["config"]:
+        raise DataError(f"{folder / 'config.toml'} is not what the run was trained with: it is damaged, or was edited")
+    return about
+
+
 def _resumed(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's own options; said ones may only repeat them.
+    """The run's own options; said ones may only repeat them (those of the table are compared when it is read).
 
     Raises:
         DataError: if there is no run to go on with.
-        UsageError: if an option differs from the run's.
+        UsageError: if an option is unknown, or differs from the run's.
     """
     if not (folder / "config.toml").exists():
         raise DataError(f"{folder} holds no run to resume: leave --resume out to begin one")
-    own = read_toml(folder / "config.toml")
-    schema = Schema.from_json(read_json(folder / "table.json")["schema"])
-    own |= {
-        "target": schema.target,
-        "group": schema.group,
-        "objective": schema.objective,
-        "modality": {c.name: c.modality or "note" for c in schema.columns if c.role in ("input", "note")},
-    }
-    for name, value in said.items():
-        if name in own and value != own[name] and name not in ("modality", "steps"):
+    about = _read_about(folder)
+    own, schema = about["config"], Schema.from_json(about["schema"])
+    kinds = {name: kind for name, (kind, _) in schema.inputs().items()}
+    training = {name: value for name, value in said.items() if name not in TABLE_OPTIONS}
+    again = from_options({"learner": own["learner"], **training}, kinds).to_options()
+    for name in {name.rpartition(".")[0] or name for name in training}:
+        value = again.get(name)
+        same = value.items() <= own.get(name, {}).items() if isinstance(value, dict) else value == own.get(name)
+        if not same:
             raise UsageError(
-                f"the run in {folder} has {name} {own[name]!r}, not {value!r}: a resumed run keeps its options"
+                f"the run in {folder} has {name} {own.get(name)!r}, not {value!r}: a resumed run keeps its options"
             )
-    return own
+    modality = {c.name: c.modality or "note" for c in schema.columns if c.role in ("input", "note")}
+    table = {"target": schema.target, "group": schema.group, "objective": schema.objective, "split": schema.split}
+    table |= {name: said[name] for name in TABLE_OPTIONS if name in said}
+    return own | table | {"modality": modality | dict(said.get("modality") or {})}
 
 
 def _check_same_table(folder: Path, about: Mapping[str, Any]) -> None:
-    if read_json(folder / "table.json")["fingerprint"] != about["fingerprint"]:
+    """Raises DataError for other cells, UsageError for other columns than the run began with."""
+    before = read_json(folder / "table.json")
+    if before["fingerprint"] != about["fingerprint"]:
         raise DataError(f"the table has changed since the run in {folder} began: it cannot be resumed")
+    now = [column for column in about["schema"]["columns"] if column not in before["schema"]["columns"]]
+    if before["schema"] != about["schema"]:
+        raise UsageError(
+            f"the run in {folder} was begun with columns understood otherwise than {now or about['schema']}: a resumed "
+            "run keeps its options"
+        )

@@ -30,14 +30,14 @@ def test_the_table_has_every_letter_and_column(world):
     assert len(table) == 2 * len(letters(3))
     assert set(table.letter) == {letter.label for letter in letters(3)}
     assert (table.letter.value_counts() == 2).all()
-    assert set(table.columns) - {"sound"} == {"picture", "text", "letter", "alphabet", "split"}
+    assert set(table.columns) - {"sound"} == {"picture", "text", "letter", "_alphabet", "split"}
     assert (table.text.str.len() > 0).all()
 
 
 def test_alphabets_are_disjoint_between_splits(world):
     table = pd.read_csv(world, keep_default_na=False)
     assert set(table.split) == {"train", "val", "test"}
-    assert (table.groupby("alphabet").split.nunique() == 1).all()
+    assert (table.groupby("_alphabet").split.nunique() == 1).all()
     assert (table.groupby("letter").split.nunique() == 1).all()
 
 
@@ -93,7 +93,7 @@ def no_espeak(monkeypatch):
 def test_without_espeak_a_warning_says_what_to_install(no_espeak, tmp_path):
     with pytest.warns(UserWarning, match=r"pip install 'omnishot\[demo\]'.*pictures and text only"):
         out = glyphs.make(tmp_path / "g.parquet", rows_per_letter=1, alphabets=3)
-    assert list(pd.read_parquet(out).columns) == ["picture", "text", "letter", "alphabet", "split"]
+    assert list(pd.read_parquet(out).columns) == ["picture", "text", "letter", "_alphabet", "split"]
 
 
 def test_without_espeak_sound_that_was_asked_for_is_refused(no_espeak, tmp_path):

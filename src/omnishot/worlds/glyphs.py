@@ -31,7 +31,7 @@ def make(
     """Letters of the world's alphabets: their picture, the sound of their name, and a partial description.
 
     Columns: `picture` (28 x 28 grayscale PNG), `sound` (8 kHz mono WAV, at most 0.8 s), `text`, `letter` (the
-    target), `alphabet` (a note), `split` (train, val or test; no alphabet in two). The same seed and options
+    target), `_alphabet` (a note), `split` (train, val or test; no alphabet in two). The same seed and options
     give the same files, byte for byte, with the same versions of Pillow, NumPy, matplotlib and eSpeak NG.
 
     Args:
@@ -65,7 +65,7 @@ def make(
                 recording = speech.encode_wav(speech.record(voice, _rng(seed, row, 2)))
                 cells["sound"] = writer.media(f"{row:06d}.wav", recording)
             text = describe(letter, _rng(seed, row, 3))
-            writer.row(**cells, text=text, letter=letter.label, alphabet=letter.alphabet, split=letter.split)
+            writer.row(**cells, text=text, letter=letter.label, _alphabet=letter.alphabet, split=letter.split)
     return writer.close()
 
 
