@@ -36,7 +36,6 @@ COMMON: dict[str, Any] = {
     "queries": 5,
     "val_episodes": 60,
     "picture": {"pool": "stem", "width": 48},
-    "seed": 0,
 }
 
 
@@ -140,7 +139,7 @@ def _run_all(
 def _run(job: Job, table: Path, folder: Path, seed: int, episodes: int) -> list[dict[str, Any]]:
     """Train and evaluate one job; the figures as records."""
     torch.set_num_threads(1)
-    options = {name: value for name, value in {**COMMON, **job.options, "seed": seed}.items()}
+    options = {**COMMON, **job.options, "seed": seed}
     if "picture" not in job.inputs:
         del options["picture"]
     run = train(table, out=folder / job.name, target=TARGET, inputs=job.inputs, learner=job.learner, **options)
@@ -224,7 +223,7 @@ def _adapt(run: Run, frame: pd.DataFrame, folder: Path, seed: int) -> tuple[Sect
     right = (answers["prediction"] == answers["truth"]).to_numpy()
     error = 1.96 * np.sqrt(right.mean() * (1 - right.mean()) / len(right))
     line = (
-        f"{name.capitalize()}: {len(model.classes_)} letters from {EXAMPLES} examples each, learned in {seconds:.1f} s; "
+        f"{name.capitalize()}: {len(model.classes_)} letters from {EXAMPLES} examples each, in {seconds:.1f} s; "
         f"{right.mean():.1%} ± {error:.1%} of {len(right)} other rows right (guessing: {1 / len(model.classes_):.1%})"
     )
     shown = answers[["truth", "prediction", "probability"]].head(12)
