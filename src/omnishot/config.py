@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +12,11 @@ from typing import Any
 import tomli_w
 
 from omnishot.errors import DataError, UsageError, nearest
-from omnishot.learners import LEARNERS
+from omnishot.learners import LEARNERS, TOLD_BY_TABLE
 from omnishot.modality import modality_class
 from omnishot.nn.encoders import DEFAULTS, ENCODERS
 from omnishot.nn.fusion import FUSIONS
-
-#: What a learner's constructor is told by the table rather than by the user.
-TOLD_BY_TABLE = ("ways", "labels")
+from omnishot.options import keywords, parse, typed
 
 
 @dataclass(frozen=True)
@@ -113,16 +110,16 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
     said = _nest(given)
     fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "inputs")}
     learner = said.get("learner", Config.learner)
-    own = {n: d for n, d in LEARNERS.options(learner).items() if n not in TOLD_BY_TABLE}
+    own = {n: a for n, a in keywords(LEARNERS.load(learner)).items() if n not in TOLD_BY_TABLE}
     places = {*inputs, *inputs.values()}
     values: dict[str, Any] = {"options": {}, "inputs": {}}
     for name, value in said.items():
         if name in fields:
-            values[name] = _typed(name, value, fields[name].type)
+            values[name] = typed(name, value, fields[name].type)
         elif name in own:
-            values["options"][name] = _typed(name, value, _annotation(LEARNERS.load(learner).__init__, name))
+            values["options"][name] = typed(name, value, own[name])
         elif name in places and isinstance(value, Mapping):
-            values["inputs"][name] = dict(value)
+            values["inputs"][name] = {o: parse(v) if isinstance(v, str) else v for o, v in value.items()}
         else:
             raise UsageError(f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places})}")
     config = Config(**values)
@@ -142,18 +139,15 @@ def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict
     said = {**config.inputs.get(kind, {}), **config.inputs.get(name, {})}
     encoder = said.pop("encoder", DEFAULTS.get(kind, ""))
     fit = modality_class(kind).fit
-    modality_names = [n for n in _keywords(fit) if n != "kinds"]
-    encoder_names = list(ENCODERS.options(encoder))
+    settings = {n: a for n, a in keywords(fit).items() if n != "kinds"}
+    own = keywords(ENCODERS.load(encoder))
     for option in said:
-        if option not in modality_names and option not in encoder_names:
-            known = {"encoder", *modality_names, *encoder_names}
+        if option not in settings and option not in own:
+            known = {"encoder", *settings, *own}
             raise UsageError(f"input {name!r} ({kind}, read by {encoder}) has no option {option!r}: "
                              + nearest(option, known))  # fmt: skip
-    modality_options = {
-        n: _typed(f"{name}.{n}", v, _annotation(fit, n)) for n, v in said.items() if n in modality_names
-    }
-    init = ENCODERS.load(encoder).__init__
-    encoder_options = {n: _typed(f"{name}.{n}", v, _annotation(init, n)) for n, v in said.items() if n in encoder_names}
+    modality_options = {n: typed(f"{name}.{n}", v, settings[n]) for n, v in said.items() if n in settings}
+    encoder_options = {n: typed(f"{name}.{n}", v, own[n]) for n, v in said.items() if n in own}
     return encoder, modality_options, encoder_options
 
 
@@ -175,12 +169,15 @@ def _nest(given: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for name, value in given.items():
         place, dot, option = name.rpartition(".")
-        if dot:
-            nested.setdefault(place, {})[option] = value
-        elif isinstance(value, Mapping) and isinstance(nested.get(name), dict):
-            nested[name].update(value)
-        elif value is not None:
-            nested[name] = dict(value) if isinstance(value, Mapping) else value
+        branch = {option: value} if dot else dict(value) if isinstance(value, Mapping) else None
+        place = place if dot else name
+        if branch is None and value is not None:
+            nested[name] = value
+        elif branch is not None:
+            before = nested.setdefault(place, {})
+            if not isinstance(before, dict):
+                raise UsageError(f"option {place!r} is both {before!r} and a table with {', '.join(branch)}")
+            before.update(branch)
     return nested
 
 
@@ -190,51 +187,6 @@ def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
         for name, value in tree.items()
         if value is not None
     }
-
-
-def _keywords(function: Any) -> list[str]:
-    parameters = inspect.signature(function).parameters.values()
-    return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-
-
-def _annotation(function: Any, name: str) -> str:
-    return str(inspect.signature(function).parameters[name].annotation)
-
-
-def _typed(name: str, value: Any, annotation: Any) -> Any:
-    """`value` as the annotation (`int | None`, `tuple[int, int]`, …) wants it; numbers may come as text.
-
-    Raises:
-        UsageError: if it does not fit.
-    """
-    kinds = [part.strip() for part in str(annotation).split("|")]
-    if isinstance(value, str) and "str" not in kinds:
-        value = _parse(value)
-    if isinstance(value, list | tuple) and any(k.startswith(("tuple", "Sequence")) for k in kinds):
-        return tuple(value)
-    fits = {
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "float": isinstance(value, int | float) and not isinstance(value, bool),
-        "str": isinstance(value, str),
-        "None": value is None,
-    }
-    if any(fits.get(kind) for kind in kinds):
-        return float(value) if "float" in kinds and "int" not in kinds and not isinstance(value, str) else value
-    if isinstance(value, Mapping) and any(k.startswith("dict") for k in kinds):
-        return {key: _parse(v) if isinstance(v, str) else v for key, v in value.items()}
-    raise UsageError(f"option {name!r} takes {' or '.join(kinds)}, not {value!r}")
-
-
-def _parse(text: str) -> Any:
-    """Text from the command line as a TOML value where it is one (`5`, `0.1`, `true`, `[2, 5]`), `2-5` as a range."""
-    low, dash, high = text.partition("-")
-    if dash and low.isdigit() and high.isdigit():
-        return (int(low), int(high))
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _check_count(name: str, value: Any, least: int) -> None:

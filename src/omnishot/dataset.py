@@ -12,7 +12,7 @@ from omnishot.config import Config, split_input_options
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
 from omnishot.errors import DataError
-from omnishot.modality import decode_inputs, fit_inputs
+from omnishot.modality import Decoded, decode_inputs, fit_inputs
 from omnishot.modality.base import Modality
 from omnishot.objectives.base import Objective
 from omnishot.objectives.classify import Classify
@@ -145,8 +145,7 @@ def build(
     if modalities is None:
         options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
         modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options)
-    decoded = decode_inputs(table, modalities, progress=progress)
-    bad = [*check(table, {}), *decoded.bad, *_empty(table, decoded.present)]
+    decoded, bad = look_through(table, modalities, progress)
     if bad and not config.skip_bad:
         raise DataError(bad_cells(table, bad, REMEDY))
     lost = {cell.row for cell in bad if cell.column in (target, table.schema.group, EVERY)}
@@ -167,6 +166,15 @@ REMEDY = "Mend them, or go on without them with skip_bad (--skip-bad), which lis
 
 #: Stands in the column of a bad cell for all inputs of the row.
 EVERY = "(every input)"
+
+
+def look_through(
+    table: Table, modalities: Mapping[str, Modality], progress: bool = False
+) -> tuple[Decoded, list[BadCell]]:
+    """Every row decoded, and everything bad in row order: cells, and rows without target, group or any input."""
+    decoded = decode_inputs(table, modalities, progress=progress)
+    bad = [*check(table, {}), *decoded.bad, *_empty(table, decoded.present)]
+    return decoded, sorted(bad, key=lambda cell: cell.row)
 
 
 def _empty(table: Table, present: np.ndarray) -> list[BadCell]:

@@ -27,6 +27,7 @@ from omnishot.learners.base import Learner, State
 from omnishot.modality import decode_inputs
 from omnishot.objectives.regress import Regress
 from omnishot.table.checking import BadCell
+from omnishot.table.frames import is_text
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.table import Table, encode
@@ -90,7 +91,22 @@ class Model:
     def answers(self, rows: Any) -> pd.DataFrame:
         """A table of answers, a row for each row: `prediction`, and for classes its `probability` and `p(class)` each;
         `problem` says which cells could not be read and were taken as missing."""
+        return self._answers(*_decode(rows, self.learner, self.schema))
+
+    def fill(self, rows: Any) -> tuple[pd.DataFrame, list[BadCell]]:
+        """A row for each row: its plain values, then its `answers`; and the cells that were taken as missing.
+
+        Raises:
+            UsageError: if a column of the rows is named as one of the answers.
+        """
         table, store, bad = _decode(rows, self.learner, self.schema)
+        plain = table.frame[[name for name in table.frame.columns if _is_plain(table.frame[name])]]
+        answers = self._answers(table, store, bad)
+        for name in plain.columns.intersection(answers.columns):
+            raise UsageError(f"{table.name} has a column {name!r} as the answers have: rename it to '_{name}'")
+        return pd.concat([plain, answers], axis=1), bad
+
+    def _answers(self, table: Table, store: Store, bad: list[BadCell]) -> pd.DataFrame:
         scores = self._predict(store)
         problems = [""] * len(table)
         for cell in bad:
@@ -104,9 +120,7 @@ class Model:
 
     def save(self, path: str | Path) -> Path:
         """Write an `.omni` file: a zip of safetensors and JSON, nothing that runs code when it is opened."""
-        path = Path(path)
-        if path.suffix != ".omni":
-            raise UsageError(f"a model's file name must end in .omni, not {path.name!r}")
+        path = check_name(path)
         about = {"format": FORMAT, **self.about, "schema": self.schema.to_json(), "classes": self.classes_.tolist()}
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
@@ -152,6 +166,22 @@ class Model:
     def _task(self, store: Store, index: np.ndarray) -> Rows:
         rows = store.gather(index)
         return Rows(rows.inputs, rows.present, ways=len(self.classes_) or None)
+
+
+def check_name(path: str | Path) -> Path:
+    """`path` as a path.
+
+    Raises:
+        UsageError: if it does not end in `.omni`.
+    """
+    if Path(path).suffix != ".omni":
+        raise UsageError(f"a model's file name must end in .omni, not {Path(path).name!r}")
+    return Path(path)
+
+
+def _is_plain(column: pd.Series) -> bool:
+    """Whether a column holds numbers and texts, as a text file can, rather than bytes or arrays."""
+    return column.dtype != object or is_text(column)
 
 
 def _decode(rows: Any, learner: Learner, schema: Schema) -> tuple[Table, Store, list[BadCell]]:

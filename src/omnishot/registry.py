@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from omnishot.errors import UsageError, choose, nearest
+from omnishot.options import keywords, typed
 
 
 class Registry:
@@ -17,9 +18,11 @@ class Registry:
     keyword-only parameters are its options.
     """
 
-    def __init__(self, kind: str, places: Mapping[str, str]):
+    def __init__(self, kind: str, places: Mapping[str, str], *, hidden: Collection[str] = ()):
+        """`hidden` are keyword-only parameters that are no options."""
         self.kind = kind
         self.places = dict(places)
+        self.hidden = tuple(hidden)
 
     def names(self) -> list[str]:
         """All names, in the order of the registry."""
@@ -37,7 +40,8 @@ class Registry:
     def options(self, name: str) -> dict[str, Any]:
         """Option names with their defaults."""
         parameters = inspect.signature(self.load(name)).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        own = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in self.hidden]
+        return {p.name: p.default for p in own}
 
     def check_options(self, name: str, given: Mapping[str, Any]) -> None:
         """Refuse options that the thing does not have.
@@ -49,6 +53,16 @@ class Registry:
         for option in given:
             if option not in known:
                 raise UsageError(f"{self.kind} {name!r} has no option {option!r}: {nearest(option, known)}")
+
+    def call(self, name: str, /, *args: Any, **given: Any) -> Any:
+        """Call the thing, a function, with options that may be given as text, as a command line does.
+
+        Raises:
+            UsageError: for an unknown thing or option, naming the nearest, or an option's value that does not fit.
+        """
+        self.check_options(name, given)
+        annotations = keywords(self.load(name))
+        return self.load(name)(*args, **{n: typed(n, value, annotations[n]) for n, value in given.items()})
 
     def describe(self) -> list[dict[str, Any]]:
         """What `omnishot list` prints: name, summary, paper and options of each."""

@@ -18,8 +18,8 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(tmp_path):
 
 
 def test_every_world_can_be_found():
-    for name in worlds.WORLDS:
-        assert callable(worlds.find(name))
+    for name in worlds.WORLDS.names():
+        assert callable(worlds.WORLDS.load(name))
 
 
 def test_importing_the_registry_is_cheap():

@@ -11,8 +11,6 @@ from omnishot.datasets.archive import contents, damaged, locate
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.table.writing import TableWriter
 
-PAPER = "Jackson et al.: Free Spoken Digit Dataset (2016)"
-
 RECORDINGS = "recordings"
 TEST_INDICES = range(5)  # the data set's own split: the first five recordings of each digit and speaker
 
@@ -38,7 +36,9 @@ def read(
     test_speakers: str | Sequence[str] | None = None,
     val_speaker: str | None = None,
 ) -> Path:
-    """Write the files `recordings/DIGIT_SPEAKER_INDEX.wav` as a table, one row a recording.
+    """Free Spoken Digit Dataset: 3,000 recordings of the English digits by 6 speakers, 8 kHz mono.
+
+    Writes the files `recordings/DIGIT_SPEAKER_INDEX.wav` as a table, one row a recording.
 
     Columns: audio (the wav as published), digit (the target, "0" to "9"), speaker (the group), _index (a note), split.
 
@@ -52,6 +52,8 @@ def read(
     Raises:
         DataError: if the recordings are missing or damaged, or nobody remains to train on.
         UsageError: if a speaker is unknown or has two parts to play, or the options do not go together.
+
+    Paper: Jackson et al.: Free Spoken Digit Dataset (2016)
     """
     choose("split", split, ("speaker", "index", "none"))
     if split != "speaker" and (test_speakers is not None or val_speaker is not None):

@@ -16,16 +16,14 @@ from omnishot.datasets.archive import damaged
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.table.writing import TableWriter
 
-PAPER = "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998"
-
 PARTS = {"train": "train", "test": "t10k"}  # the split a published file holds, and the prefix of its name
 UNSIGNED_BYTES = 0x08  # idx's code for the type of the values
 
 
-def read(
-    directory: Path, out: Path, *, split: str = "published", val: int = 5000, limit: int | None = None
-) -> Path:
-    """Write the four published idx files, as `.gz` or unpacked, as a table, one row a digit.
+def read(directory: Path, out: Path, *, split: str = "published", val: int = 5000, limit: int | None = None) -> Path:
+    """MNIST: 70,000 handwritten digits, 28×28 grey values.
+
+    Writes the four published idx files, as `.gz` or unpacked, as a table, one row a digit.
 
     Columns: image (PNG), digit (the target, "0" to "9"), split. Every split holds all ten digits.
 
@@ -37,9 +35,13 @@ def read(
 
     Raises:
         DataError: if a file is missing or damaged.
-        UsageError: if `val` would leave nothing to train on.
+        UsageError: if `val` would leave nothing to train on, or `limit` nothing at all.
+
+    Paper: LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998
     """
     choose("split", split, ("published", "none"))
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit must be at least 1, not {limit}")
     table = TableWriter(out)
     parts = {part: _part(directory, prefix) for part, prefix in PARTS.items()}
     rows = len(parts["train"][1])
@@ -91,9 +93,7 @@ def _part(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
     pictures, classes = _file(directory, f"{prefix}-images", 3), _file(directory, f"{prefix}-labels", 1)
     images, labels = idx(pictures, 3), idx(classes, 1)
     if len(images) != len(labels):
-        raise damaged(
-            classes, f"it holds {len(labels)} labels for the {len(images)} images of {pictures.name}"
-        )
+        raise damaged(classes, f"it holds {len(labels)} labels for the {len(images)} images of {pictures.name}")
     if len(labels) and labels.max() > 9:
         raise damaged(classes, f"it holds the label {labels.max()}, which is no digit")
     return images, labels

@@ -11,8 +11,6 @@ from omnishot.datasets.dealing import deal
 from omnishot.errors import DataError, choose
 from omnishot.table.writing import TableWriter
 
-PAPER = "Lake, Salakhutdinov, Tenenbaum: Human-level concept learning, Science 350 (2015)"
-
 BACKGROUND, EVALUATION = "images_background", "images_evaluation"
 MAML = {"train": 1100, "val": 100, "test": 423}  # characters; Finn et al. 2017, section 5.2 and its code
 VAL_SHARE = 1 / 6  # of the background alphabets: 5 of the published 30
@@ -55,7 +53,9 @@ def drawings(path: Path, suffix: str) -> dict[Drawing, bytes]:
 
 
 def read(directory: Path, out: Path, *, split: str = "maml", seed: int = 0) -> Path:
-    """Write the drawings of `images_background` and `images_evaluation` as a table, one row a drawing.
+    """Omniglot: 1,623 handwritten characters of 50 alphabets, each drawn once by 20 people.
+
+    Writes the drawings of `images_background` and `images_evaluation` as a table, one row a drawing.
 
     Columns: image (PNG as published), character (the target), _alphabet and _drawer (notes), split.
 
@@ -67,12 +67,12 @@ def read(directory: Path, out: Path, *, split: str = "maml", seed: int = 0) -> P
 
     Raises:
         DataError: if the files are missing or damaged, or hold other than the characters that `split` needs.
+
+    Paper: Lake, Salakhutdinov, Tenenbaum: Human-level concept learning, Science 350 (2015)
     """
     choose("split", split, ("maml", "alphabet", "none"))
     table = TableWriter(out)
-    parts = {
-        part: drawings(path, ".png") for part, path in locate(directory, (BACKGROUND, EVALUATION)).items()
-    }
+    parts = {part: drawings(path, ".png") for part, path in locate(directory, (BACKGROUND, EVALUATION)).items()}
     background, evaluation = parts.get(BACKGROUND, {}), parts.get(EVALUATION, {})
     shared = {drawing.alphabet for drawing in background} & {drawing.alphabet for drawing in evaluation}
     if shared:

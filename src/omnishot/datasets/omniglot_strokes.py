@@ -10,11 +10,11 @@ import numpy as np
 
 from omnishot.datasets.archive import damaged, locate
 from omnishot.datasets.dealing import deal
-from omnishot.datasets.omniglot import PAPER, Drawing, drawings
+from omnishot.datasets.omniglot import Drawing, drawings
 from omnishot.errors import DataError, choose
 from omnishot.table.writing import TableWriter
 
-__all__ = ["PAPER", "read", "trajectory"]
+__all__ = ["read", "trajectory"]
 
 IMAGES = ("images_background_small1", "images_background_small2")
 STROKES = ("strokes_background_small1", "strokes_background_small2")
@@ -22,7 +22,9 @@ VAL_SHARE, TEST_SHARE = 0.15, 0.25
 
 
 def read(directory: Path, out: Path, *, split: str = "class", seed: int = 0) -> Path:
-    """Write the drawings of both small background sets as a table, one row a drawing.
+    """Omniglot's small background sets: 242 characters, each drawing as a picture and as the pen's trajectory.
+
+    Writes the drawings of both small background sets as a table, one row a drawing.
 
     Columns: image (105×105 PNG as published), strokes (a series, see `trajectory`), character (the target),
     _alphabet, _drawer (notes), split. A drawing in both sets gives one row; one that has only a picture or only
@@ -34,6 +36,8 @@ def read(directory: Path, out: Path, *, split: str = "class", seed: int = 0) -> 
 
     Raises:
         DataError: if the files are missing or damaged, or hold fewer than four characters to split.
+
+    Paper: Lake, Salakhutdinov, Tenenbaum: Human-level concept learning, Science 350 (2015)
     """
     choose("split", split, ("class", "none"))
     table = TableWriter(out)
@@ -109,9 +113,7 @@ def _merged(directory: Path, parts: tuple[str, ...], suffix: str) -> dict[Drawin
 def _splits(directory: Path, labels: set[str], seed: int) -> dict[str, str]:
     val, test = (max(1, round(share * len(labels))) for share in (VAL_SHARE, TEST_SHARE))
     if len(labels) < 4:
-        raise DataError(
-            f"{directory} holds {len(labels)} characters, too few for train, val and test; use split=none"
-        )
+        raise DataError(f"{directory} holds {len(labels)} characters, too few for train, val and test; use split=none")
     return deal(labels, {"train": len(labels) - val - test, "val": val, "test": test}, seed)
 
 

@@ -2,6 +2,9 @@
 
 from omnishot.registry import Registry
 
+#: What a learner's constructor is told by the table and the training rather than as an option of its own.
+TOLD_BY_TABLE = ("ways", "labels")
+
 LEARNERS = Registry(
     "learner",
     {
@@ -13,4 +16,5 @@ LEARNERS = Registry(
         "centroid": "omnishot.learners.centroid:Centroid",
         "logreg": "omnishot.learners.logreg:LogReg",
     },
+    hidden=TOLD_BY_TABLE,
 )

@@ -54,18 +54,24 @@ def fit_inputs(
     """
     inputs, options = table.schema.inputs(), options or {}
     _check_options(inputs, options)
-    fitted = {}
-    for name, (kind, columns) in inputs.items():
-        said = {**options.get(kind, {}), **options.get(name, {})}
-        rng = np.random.default_rng(seed)
-        try:
-            fitted[name] = _fit(table, kind, columns, rows, said, rng)
-        except CellError as error:
-            raise DataError(
-                f"{table.name}: {kind} input {name!r} cannot be learned from the {len(rows)} training rows: {error}; "
-                f"fill in some cells, or leave the column out"
-            ) from error
-    return fitted
+    return {
+        name: fit_input(table, name, rows, {**options.get(kind, {}), **options.get(name, {})}, seed=seed)
+        for name, (kind, _) in inputs.items()
+    }
+
+
+def fit_input(
+    table: Table, name: str, rows: np.ndarray, options: Mapping[str, Any] | None = None, *, seed: int = 0
+) -> Modality:
+    """The modality of one input; see `fit_inputs`. A DataError has the CellError that says why as its cause."""
+    kind, columns = table.schema.inputs()[name]
+    try:
+        return _fit(table, kind, columns, rows, options or {}, np.random.default_rng(seed))
+    except CellError as error:
+        raise DataError(
+            f"{table.name}: {kind} input {name!r} cannot be learned from the {len(rows)} training rows: {error}; "
+            f"fill in some cells, or leave the column out"
+        ) from error
 
 
 def decode_inputs(

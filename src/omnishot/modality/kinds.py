@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from omnishot.errors import UsageError, choose
+from omnishot.errors import UsageError
 from omnishot.modality.base import Modality
+from omnishot.registry import Registry
 
-#: kind -> "module:Class", imported when first asked for.
-MODALITIES: dict[str, str] = {
-    "image": "omnishot.modality.image:Image",
-    "text": "omnishot.modality.text:Text",
-    "audio": "omnishot.modality.audio:Audio",
-    "series": "omnishot.modality.series:Series",
-    "tabular": "omnishot.modality.tabular:Tabular",
-}
+MODALITIES = Registry(
+    "modality",
+    {
+        "image": "omnishot.modality.image:Image",
+        "text": "omnishot.modality.text:Text",
+        "audio": "omnishot.modality.audio:Audio",
+        "series": "omnishot.modality.series:Series",
+        "tabular": "omnishot.modality.tabular:Tabular",
+    },
+)
 
 
 def modality_class(kind: str) -> type[Modality]:
@@ -29,8 +31,7 @@ def modality_class(kind: str) -> type[Modality]:
             "video is not supported by this version of Omnishot: leave the column out, or make frames "
             "(image) and sound (audio) of it"
         )
-    module, name = MODALITIES[choose("modality", kind, MODALITIES)].split(":")
-    return getattr(importlib.import_module(module), name)
+    return MODALITIES.load(kind)
 
 
 def from_json(settings: dict[str, Any]) -> Modality:

@@ -57,6 +57,7 @@ class Report:
         classes: how many, and the rows of the smallest, the median and the largest; None if there is nothing
             to classify.
         splits: rows, and classes or groups, by part; None if not asked for.
+        problems: what else keeps the table from being learned.
     """
 
     name: str
@@ -66,6 +67,12 @@ class Report:
     classes: dict[str, int | float] | None
     splits: dict[str, dict[str, int]] | None
     bad: tuple[BadCell, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.bad and not self.problems
 
     def to_json(self) -> dict[str, Any]:
         """A tree of plain values."""
@@ -81,6 +88,7 @@ class Report:
         for part, counts in (self.splits or {}).items():
             found.append(f"{part}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
         found += [f"bad cell: {cell}" for cell in self.bad]
+        found += [f"problem: {problem}" for problem in self.problems]
         return [*found, f"{len(self.bad):,} bad cells"]
 
     def _column_lines(self) -> list[str]:
@@ -93,7 +101,9 @@ class Report:
         return ["  " + "  ".join([*(row[i].ljust(widths[i]) for i in range(4)), row[4]]).rstrip() for row in rows]
 
 
-def describe(table: Table, splits: np.ndarray | None = None, bad: Sequence[BadCell] = ()) -> Report:
+def describe(
+    table: Table, splits: np.ndarray | None = None, bad: Sequence[BadCell] = (), problems: Sequence[str] = ()
+) -> Report:
     """What was understood of a table; `splits` as of `splits.assign`, `bad` as of `checking.check`."""
     columns = tuple(_column(table.frame[c.name], c.name, c.role, c.modality) for c in table.schema.columns)
     classes = None
@@ -103,7 +113,8 @@ def describe(table: Table, splits: np.ndarray | None = None, bad: Sequence[BadCe
         classes = {"count": len(names), "min": int(counts.min()), "max": int(counts.max())}
         classes["median"] = float(np.median(counts))  # type: ignore[assignment]
     parts = None if splits is None else {part: _part(table, splits == part) for part in PARTS}
-    return Report(table.name, len(table), table.schema.objective, columns, classes, parts, tuple(bad))  # type: ignore[arg-type]
+    facts = (table.name, len(table), table.schema.objective, columns, classes, parts)
+    return Report(*facts, tuple(bad), tuple(problems))  # type: ignore[arg-type]
 
 
 def _part(table: Table, rows: np.ndarray) -> dict[str, int]:

@@ -1,0 +1,29 @@
+"""`omnishot adapt`: a few labelled rows to a model."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from omnishot.cli.output import say
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("adapt", help="a few labelled rows of a new task to a model")
+    parser.description = "Adapt a run to a new task and save the model."
+    parser.add_argument("run", metavar="RUN", help="the run folder")
+    parser.add_argument("support", metavar="SUPPORT", help="a table of a few labelled rows")
+    parser.add_argument("--out", required=True, metavar="MODEL.omni", help="the model")
+    parser.set_defaults(func=_adapt)
+
+
+def _adapt(args: argparse.Namespace) -> None:
+    from omnishot.model import check_name
+    from omnishot.run import Run
+
+    check_name(args.out)
+    model = Run.load(args.run).adapt(args.support)
+    model.save(args.out)
+    what = f"tells {', '.join(model.classes_)} apart" if len(model.classes_) else "predicts a number"
+    say(f"{args.out} {what}; next: omnishot predict {args.out} TABLE --out FILE.csv")

@@ -1,0 +1,21 @@
+"""`omnishot demo`: the whole story on generated data."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("demo", help="the whole story on generated data, in minutes")
+    parser.description = "Make a data set, meta-train, compare, adapt to an alphabet never seen, and write a report."
+    parser.add_argument("--out", default="omnishot-demo", metavar="FOLDER", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (%(default)s)")
+    parser.set_defaults(func=_demo)
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from omnishot.demo import demo
+
+    demo(out=args.out, seed=args.seed)

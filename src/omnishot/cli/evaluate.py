@@ -1,0 +1,46 @@
+"""`omnishot evaluate`: figures of a run on tasks it has never seen."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from omnishot.cli.output import print_json
+from omnishot.cli.parsing import Pairs
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("evaluate", help="figures of a run on tasks it has never seen")
+    parser.description = (
+        "Adapt to many tasks of the test part, and score. Unless cells are taken away or spoiled on purpose, also\n"
+        "each input alone and with half of all cells missing."
+    )
+    parser.add_argument("run", metavar="RUN", help="the run folder")
+    parser.add_argument("--table", metavar="TABLE", help="another table with the same columns (the run's own)")
+    parser.add_argument("--ways", type=int, metavar="N", help="classes a task (as in training)")
+    parser.add_argument("--shots", type=int, metavar="N", help="support rows a class (as in training)")
+    parser.add_argument("--queries", type=int, metavar="N", help="query rows a class (as in training)")
+    parser.add_argument("--episodes", type=int, default=600, metavar="N", help="tasks (%(default)s)")
+    parser.add_argument(
+        "--missing", action=Pairs, convert=float, metavar="INPUT=SHARE",
+        help="share 0…1 of an input's cells taken away; * for all inputs; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--noise", action=Pairs, convert=float, metavar="INPUT=LEVEL", help="noise 0…1; may be repeated"
+    )
+    parser.add_argument("--split", default="test", metavar="PART", help="train, val or test (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the tasks (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON records")
+    parser.set_defaults(func=_evaluate)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from omnishot.api import evaluate
+
+    names = ("ways", "shots", "queries", "episodes", "missing", "noise", "split", "seed")
+    found = evaluate(args.run, args.table, **{name: getattr(args, name) for name in names})
+    if args.json:
+        print_json(found.to_json())
+    else:
+        print(found)

@@ -1,0 +1,32 @@
+"""`omnishot list`: what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from omnishot.cli.output import print_json
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("list", help="what there is to choose from, with options")
+    parser.description = "List learners, fusions, encoders, objectives, worlds or datasets with their options."
+    parser.add_argument("kind", metavar="KIND", help="learners, fusions, encoders, objectives, worlds or datasets")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+    parser.set_defaults(func=_list)
+
+
+def _list(args: argparse.Namespace) -> None:
+    from omnishot.catalogue import describe
+
+    things = describe(args.kind)
+    if args.json:
+        print_json(things)
+        return
+    for thing in things:
+        print(f"{thing['name']}: {thing['summary']}")
+        if thing["paper"]:
+            print(f"    paper: {thing['paper']}")
+        if thing["options"]:
+            print("    options: " + ", ".join(f"{name}={value!r}" for name, value in thing["options"].items()))

@@ -1,0 +1,65 @@
+"""`omnishot train`: meta-train a learner on a table."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from omnishot.cli.output import on_terminal, print_json, say
+from omnishot.cli.parsing import Pairs, said_of_table, table_options
+
+DESCRIPTION = """\
+Meta-train a learner on a table and leave a run folder.
+
+Every option of `om.train` may be said: --name value, --name=value, or --name alone for true."""
+
+OPTIONS = """\
+training:
+  --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience --dropout
+  --rotations --skip-bad --vectorize
+the learner's own, as `omnishot list learners` shows them:
+  --inner-steps 5 --inner-rate 0.1 …
+of an input, by its name or its kind:
+  --photo.size 84 --image.encoder resnet --text.max-tokens 32 …
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("train", help="meta-train a learner on a table", free=True)
+    parser.description, parser.epilog = DESCRIPTION, OPTIONS
+    parser.add_argument("table", metavar="TABLE", help=".csv, .tsv, .jsonl or .parquet")
+    parser.add_argument("--out", required=True, metavar="RUN", help="the run folder")
+    table_options(parser)
+    group = parser.add_argument_group("options of every training, which a learner may add to")
+    group.add_argument("--learner", metavar="NAME", help="see `omnishot list learners` (maml)")
+    group.add_argument("--fusion", metavar="NAME", help="see `omnishot list fusions` (attention)")
+    group.add_argument("--ways", metavar="N", help="classes a task, a number or a range 2-5 (5, or fewer)")
+    group.add_argument("--shots", metavar="N", help="support rows a class, a number or a range 1-5 (1)")
+    group.add_argument("--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise 0…1 in training; may be repeated")
+    group.add_argument("--seed", metavar="N", help="of everything random (0)")
+    group.add_argument("--device", help="auto, cpu, cuda, … (auto)")
+    parser.add_argument("--config", metavar="FILE.toml", help="options from a file; those said here count before them")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    parser.add_argument("--progress", action=argparse.BooleanOptionalAction, help="show progress bars (on a terminal)")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
+    parser.set_defaults(func=_train)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from omnishot.run import train
+
+    named = {n: getattr(args, n) for n in ("learner", "fusion", "ways", "shots", "noise", "seed", "device")}
+    options = {name: value for name, value in named.items() if value is not None} | args.options
+    run = train(
+        args.table,
+        out=args.out,
+        resume=args.resume,
+        config=args.config,
+        progress=on_terminal() if args.progress is None else args.progress,
+        **said_of_table(args),
+        **options,
+    )
+    if args.json:
+        print_json(run.summary())
+    say(f"the run is in {run.folder}; next: omnishot evaluate {run.folder}")

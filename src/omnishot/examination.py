@@ -1,0 +1,57 @@
+"""Looking through a whole table before anything is learned from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from omnishot.dataset import EVERY, look_through
+from omnishot.errors import DataError, OmnishotError, UsageError
+from omnishot.modality import Modality, modality_class
+from omnishot.modality.inputs import fit_input
+from omnishot.table.checking import BadCell
+from omnishot.table.describing import Report, describe
+from omnishot.table.splits import assign
+from omnishot.table.table import Table
+
+
+def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
+    """What was understood of a table, every bad cell, and what else would keep it from being learned.
+
+    Inputs are fitted on the rows that training with this seed would learn from, or where there is no telling on
+    all rows. What is decoded stays in the cache for the training.
+    """
+    problems: list[str] = []
+    parts = None
+    if table.schema.target is not None:
+        try:
+            parts = assign(table, seed)
+        except OmnishotError as error:
+            problems.append(str(error))
+    training = np.arange(len(table)) if parts is None else np.flatnonzero(parts == "train")
+    modalities: dict[str, Modality] = {}
+    bad: list[BadCell] = []
+    for name in table.schema.inputs():
+        try:
+            modalities[name] = fit_input(table, name, training)
+        except UsageError as error:
+            problems.append(str(error))
+        except DataError as error:
+            problems.append(str(error))
+            bad += _unreadable(table, name)
+    found = look_through(table, modalities, progress)[1]
+    # Rows without any input are told of only if every input could be looked at.
+    complete = len(modalities) == len(table.schema.inputs())
+    bad += [cell for cell in found if cell.column != EVERY or complete]
+    return describe(table, parts, sorted(bad, key=lambda cell: cell.row), problems)
+
+
+def _unreadable(table: Table, name: str) -> list[BadCell]:
+    """Why each cell of a media input that could not be learned cannot be read."""
+    kind, columns = table.schema.inputs()[name]
+    found = []
+    for row in np.flatnonzero(table.frame[columns[0]].notna()).tolist() if modality_class(kind).media else ():
+        try:
+            fit_input(table, name, np.array([row]))
+        except DataError as error:
+            found.append(BadCell(row, name, str(error.__cause__), table.row_number(row)))
+    return found
