@@ -1,0 +1,134 @@
+"""What is measured for a report alone: figures against inner steps and against the share of missing cells."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omnishot.artifacts import read_json, write_json
+from omnishot.dataset import Dataset
+from omnishot.episodes.loader import Loader, Shape
+from omnishot.episodes.missing import ALL
+from omnishot.errors import UsageError
+from omnishot.evaluation import Figure, figures
+from omnishot.learners.base import Learner
+from omnishot.run import Run
+
+FILE = "curves.json"
+STEPS = (0, 1, 2, 3, 5, 10)
+SHARES = (0.0, 0.25, 0.5, 0.65)
+#: What learners call the number of gradient steps on a task's support rows.
+STEP_OPTIONS = ("inner_steps", "fit_steps")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A figure at a place of a curve: after so many steps, or with such a share of the cells missing."""
+
+    at: float
+    figure: Figure
+
+
+def curves(run: Run | str | Path, episodes: int = 200) -> dict[str, list[Point]]:
+    """Measure both curves on the run's test part and keep them in its `curves.json`.
+
+    Raises:
+        DataError: if the table cannot be read again, or has no test part.
+    """
+    run = opened(run)
+    data = run.dataset()
+    found = {
+        "steps": steps_curve(run, episodes=episodes, data=data),
+        "missing": missing_curve(run, episodes=episodes, data=data),
+    }
+    plain = {n: [{"at": p.at, "figure": p.figure.to_json()} for p in points] for n, points in found.items()}
+    write_json(run.folder / FILE, plain)
+    return found
+
+
+def stored(run: Run) -> dict[str, list[Point]]:
+    """The curves that `curves` left; empty if it was not asked."""
+    path = run.folder / FILE
+    plain = read_json(path) if path.exists() else {}
+    return {n: [Point(p["at"], Figure.from_json(p["figure"])) for p in points] for n, points in plain.items()}
+
+
+def steps_curve(
+    run: Run, steps: Sequence[int] = STEPS, episodes: int = 200, *, seed: int = 0, data: Dataset | None = None
+) -> list[Point]:
+    """The metric after so many gradient steps on the support rows; the run's own number of steps is always included.
+
+    Empty for a learner that takes no such steps.
+    """
+    name = step_option(run.learner)
+    if name is None:
+        return []
+    loader = task_loader(run, data or run.dataset(), episodes, seed)
+    return [
+        Point(count, _figure(run, _with(run.learner, name, count), loader, episodes))
+        for count in sorted({*steps, getattr(run.learner, name)})
+    ]
+
+
+def missing_curve(
+    run: Run, shares: Sequence[float] = SHARES, episodes: int = 200, *, seed: int = 0, data: Dataset | None = None
+) -> list[Point]:
+    """The metric with a share of all cells missing, in support and query rows, on the same tasks.
+
+    A row keeps one cell at least, so shares above 1 - 1/inputs are left out; empty for a single input.
+    """
+    most = 1 - 1 / len(run.learner.network.modalities)
+    if most == 0:
+        return []
+    loader = task_loader(run, data or run.dataset(), episodes, seed)
+    spoiled = [(s, dataclasses.replace(loader, missing={ALL: s} if s else {})) for s in shares if s <= most]
+    return [Point(share, _figure(run, run.learner, each, episodes)) for share, each in spoiled]
+
+
+def step_option(learner: Learner) -> str | None:
+    """What the learner calls its number of gradient steps; None if it takes none."""
+    return next((name for name in STEP_OPTIONS if hasattr(learner, name)), None)
+
+
+def task_loader(run: Run, data: Dataset, episodes: int, seed: int = 0, part: str = "test") -> Loader:
+    """The tasks that `run.evaluate` draws for the same seed and number of episodes.
+
+    Raises:
+        UsageError: for fewer than two episodes, which give no interval.
+        DataError: if the part has no rows.
+    """
+    if episodes < 2:
+        raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
+    shots = least(run.config.shots)
+    tasks = data.tasks(part, shots, run.config.queries, run.config.skip_bad)
+    return Loader(
+        data.store, tasks.source, Shape(min(8, episodes), least(run.about["ways"]), shots, tasks.queries), seed
+    )
+
+
+def opened(run: Run | str | Path) -> Run:
+    """The run, or the one in a folder."""
+    return run if isinstance(run, Run) else Run.load(run)
+
+
+def least(value: Any) -> Any:
+    """A number, or the lower end of a range."""
+    return min(value) if isinstance(value, list | tuple) else value
+
+
+def _figure(run: Run, learner: Learner, loader: Loader, episodes: int) -> Figure:
+    about = {"learner": run.config.learner, "fusion": run.config.fusion, "split": "test"}
+    device = next(learner.parameters()).device
+    found = figures(learner, loader, episodes, about, device)
+    return next(figure for figure in found if figure.metric == learner.objective.metric)
+
+
+def _with(learner: Learner, name: str, count: int) -> Learner:
+    """The same learner (its parameters shared) taking another number of steps."""
+    other = copy.copy(learner)
+    setattr(other, name, count)
+    return other

@@ -1,0 +1,102 @@
+"""How figures are said to people: names of metrics, numbers, and the protocol that stands beneath every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from omnishot.evaluation import Figure
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric for people; a `fraction` of 1 is said in percent."""
+
+    label: str
+    fraction: bool = False
+    higher_is_better: bool = False
+
+
+METRICS = {
+    "accuracy": Metric("Accuracy", fraction=True, higher_is_better=True),
+    "calibration_error": Metric("Calibration error", fraction=True),
+    "loss": Metric("Loss"),
+    "mae": Metric("Mean absolute error"),
+    "rmse": Metric("Root mean squared error"),
+    "r2": Metric("Explained variance (R²)", higher_is_better=True),
+}
+
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+
+
+def metric_of(name: str) -> Metric:
+    """The metric of a name; one that is not known here is said as it is, more being better."""
+    return METRICS.get(name, Metric(name.replace("_", " ").capitalize(), higher_is_better=True))
+
+
+def number(value: float, metric: Metric) -> str:
+    """A value of the metric: `47.1%`, or four significant digits."""
+    return f"{100 * value:.1f}%" if metric.fraction else f"{value:.4g}"
+
+
+def half_width(value: float, metric: Metric) -> str:
+    """The half-width of an interval, in the metric's unit."""
+    return f"± {100 * value:.1f}" if metric.fraction else f"± {value:.2g}"
+
+
+def interval(figure: Figure) -> str:
+    """A figure's mean with the interval: `47.1% ± 3.0`."""
+    metric = metric_of(figure.metric)
+    return f"{number(figure.mean, metric)} {half_width(figure.ci95, metric)}"
+
+
+def shape(ways: Any, shots: Any, queries: int | None = None) -> str:
+    """`5-way 1-shot, 15 queries a class`; ranges as `2 to 5`."""
+    parts = f"{_range(shots)}-shot" if ways is None else f"{_range(ways)}-way {_range(shots)}-shot"
+    return parts if queries is None else f"{parts}, {queries} queries a {'task' if ways is None else 'class'}"
+
+
+def protocol(figure: Figure) -> str:
+    """All that a figure depends on beside its condition."""
+    return (
+        f"{figure.episodes:,} {SPLITS[figure.split]} episodes, seed {figure.seed}; "
+        f"{shape(figure.ways, figure.shots, figure.queries)}; {ductive(figure.transductive)}; "
+        "± is the 95% interval of the mean over episodes"
+    )
+
+
+def ductive(transductive: bool) -> str:
+    """Whether query rows were judged one by one or used one another."""
+    return "transductive (uses the statistics of the query rows)" if transductive else "inductive"
+
+
+def protocols(figures: Iterable[Figure]) -> list[str]:
+    """The different protocols of some figures, in order."""
+    return list(dict.fromkeys(map(protocol, figures)))
+
+
+def condition(figure: Figure, inputs: int) -> str:
+    """What a figure was measured on, said short: all of the run's `inputs`, some of them, what was missing or noisy."""
+    names = figure.modalities
+    if len(names) == inputs:
+        first = names[0] if inputs == 1 else "all inputs"
+    else:
+        first = f"{' + '.join(names)} alone" if len(names) == 1 else " + ".join(names)
+    spoiled = figure.condition().partition(", ")[2]
+    return f"{first}, {spoiled}" if spoiled else first
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _range(value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return str(value)
+    return str(value[0]) if value[0] == value[1] else f"{value[0]} to {value[1]}"

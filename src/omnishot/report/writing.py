@@ -1,0 +1,75 @@
+"""From a run to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omnishot.artifacts import write_atomic
+from omnishot.dataset import Dataset
+from omnishot.errors import DataError
+from omnishot.evaluation import Figure
+from omnishot.report import markup, sections
+from omnishot.report.curves import least, opened, step_option, stored
+from omnishot.report.page import Section, page
+from omnishot.run import Run
+
+
+def write(
+    run: Run | str | Path, out: str | Path | None = None, extra: Sequence[Section] = (), title: str | None = None
+) -> Path:
+    """Write the report of a run: one HTML file that needs nothing else.
+
+    It shows the figures that `Run.evaluate` and `omnishot.report.curves` have left in the run's folder.
+
+    Args:
+        run: a run or its folder.
+        out: where to; None: `report.html` in the run's folder.
+        extra: further sections, shown first.
+        title: None: the folder's name.
+
+    Raises:
+        DataError: if the folder is no whole run, or the file cannot be written.
+    """
+    run = opened(run)
+    path = Path(out) if out is not None else run.folder / "report.html"
+    groups = by_protocol(run)
+    data, why = _data(run)
+    own_steps = step_option(run.learner)
+    shown = [
+        *extra,
+        sections.about_run(run, data),
+        Section("A task as you would look at it", markup.note(why)) if data is None else sections.sample(run, data),
+        sections.scores(groups) if groups else None,
+        sections.learning(run),
+        sections.measured(stored(run), getattr(run.learner, own_steps) if own_steps else None),
+    ]
+    title = title or run.folder.resolve().name
+    write_atomic(path, page(title, sections.headline(run, groups), [section for section in shown if section]))
+    return path
+
+
+def by_protocol(run: Run) -> list[list[Figure]]:
+    """The run's figures by protocol: tasks shaped as in training first, then those of most episodes.
+
+    Within one protocol the figure that counts comes first: the objective's metric with every input as it is.
+    """
+    shape = (least(run.about["ways"]), least(run.about["shots"]))
+    groups: dict[tuple, list[Figure]] = {}
+    for f in run.figures():
+        groups.setdefault((f.episodes, f.seed, f.split, f.ways, f.shots, f.queries, f.transductive), []).append(f)
+    inputs, metric = len(run.learner.network.modalities), run.learner.objective.metric
+
+    def spoiled(f: Figure) -> tuple[bool, bool, bool]:
+        return (f.metric != metric, bool(f.missing or f.noise), len(f.modalities) != inputs)
+
+    ordered = [sorted(group, key=spoiled) for group in groups.values()]
+    return sorted(ordered, key=lambda g: (g[0].split != "test", (g[0].ways, g[0].shots) != shape, -g[0].episodes))
+
+
+def _data(run: Run) -> tuple[Dataset | None, str]:
+    """The run's table, or why it is not at hand: a report can do without."""
+    try:
+        return run.dataset(), ""
+    except DataError as error:
+        return None, f"No task can be shown. {error}"
