@@ -59,7 +59,6 @@ def network(
     *names: str, fusion: str = "concat", encoders: tuple[str, ...] = (), norm: str = "group", dim: int = 8
 ) -> Network:
     """A small network over some of MODALITIES; `encoders` replaces the default ones of the inputs they read."""
-    kinds = {MODALITIES[n].kind for n in names}
     chosen = {"photo": "conv4", "words": "transformer", "sound": "logmel", "sensor": "conv1d", "facts": "mlp"}
     chosen = {n: e for n, e in (chosen | {READS[e]: e for e in encoders}).items() if n in names}
     options: dict[str, dict[str, Any]] = {n: {"width": SMALL[e]} for n, e in chosen.items()}
@@ -68,8 +67,9 @@ def network(
             options[n]["norm"] = norm
         if e == "transformer":
             options[n]["heads"] = 2
-    assert kinds
-    return Network({n: MODALITIES[n] for n in names}, fusion, dim, chosen, options)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Network({n: MODALITIES[n] for n in names}, fusion, dim, chosen, options)
 
 
 def learner(name: str, net: Network, objective: str = "classify", seed: int = 0, **options: Any) -> Learner:

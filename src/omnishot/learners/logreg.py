@@ -33,16 +33,18 @@ class LogReg(Learner):
     def fit(self, params: Params, support: Rows) -> State:
         assert support.target is not None
         assert support.ways is not None
-        features = self.network.raw(support).detach()
-        model = LogisticRegression(C=self.strength, max_iter=1000)
-        model.fit(features.cpu().numpy(), support.target.cpu().numpy())
+        features, target = self.network.raw(support).detach(), support.target.cpu().numpy()
         weight = np.zeros((support.ways, features.shape[1]))
         bias = np.full(support.ways, -1e4)  # a class without a support row is never predicted
-        if len(model.classes_) == 2:  # one row of coefficients, for the second class against the first
-            weight[model.classes_], bias[model.classes_] = np.vstack([-model.coef_, model.coef_]) / 2, 0.0
-            bias[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+        seen = np.unique(target)
+        if len(seen) == 1:  # nothing to tell apart, which scikit-learn refuses
+            bias[seen] = 0.0
         else:
-            weight[model.classes_], bias[model.classes_] = model.coef_, model.intercept_
+            model = LogisticRegression(C=self.strength, max_iter=1000).fit(features.cpu().numpy(), target)
+            rows, intercepts = model.coef_, model.intercept_
+            if len(seen) == 2:  # one row of coefficients, for the second class against the first
+                rows, intercepts = np.vstack([-rows, rows]) / 2, np.concatenate([-intercepts, intercepts]) / 2
+            weight[seen], bias[seen] = rows, intercepts
         return {"weight": torch.from_numpy(weight).to(features), "bias": torch.from_numpy(bias).to(features)}
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:

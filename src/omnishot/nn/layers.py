@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omnishot.errors import choose
+from omnishot.errors import UsageError, choose
 
 NORMS = ("layer", "group", "instance", "batch", "none")
 
@@ -23,15 +23,16 @@ def groups_of(channels: int, size: int) -> int:
 class Norm(nn.Module):
     """Normalise `[rows, channels, ...]`, then scale and shift per channel.
 
-    `group` (Wu & He 2018) and `instance` look at one row at a time. `batch` uses the statistics of the rows it is
-    given, as published MAML does: then a query row's prediction depends on the other query rows (transductive).
+    `layer` (Ba et al. 2016), `group` (Wu & He 2018) and `instance` look at one row at a time. `batch` uses the
+    statistics of the rows it is given, as published MAML does: then a query row's prediction depends on the other
+    query rows (transductive).
     A value that has no others to be normalised with (instance norm of one pixel) is only scaled and shifted.
     """
 
     def __init__(self, channels: int, kind: str = "group", group_size: int = 8):
         super().__init__()
         self.kind = choose("norm", kind, NORMS)
-        self.groups = channels if kind == "instance" else groups_of(channels, group_size)
+        self.groups = {"layer": 1, "instance": channels}.get(kind) or groups_of(channels, group_size)
         self.transductive = kind == "batch"
         self.scale = nn.Parameter(torch.ones(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
@@ -68,6 +69,8 @@ class Attention(nn.Module):
 
     def __init__(self, dim: int, heads: int = 4):
         super().__init__()
+        if dim % heads:
+            raise UsageError(f"attention cannot share a width of {dim} among {heads} heads: use a multiple of {heads}")
         self.heads = heads
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)

@@ -44,18 +44,15 @@ class Classify(Objective):
         return F.cross_entropy(prediction, rows.target)
 
     def metrics(self, prediction: Tensor, rows: Rows) -> dict[str, float]:
+        assert rows.target is not None
         right = (prediction.argmax(-1) == rows.target).to(torch.float64).mean()
         return {"accuracy": right.item(), "loss": self.loss(prediction, rows).item()}
 
     def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         """Calibration error over all rows; its interval by resampling episodes (1,000 bootstrap samples)."""
         probabilities = (torch.from_numpy(p).double().softmax(-1).numpy() for p, _ in episodes)
-        counts = np.stack(
-            [calibration_counts(p, t) for p, (_, t) in zip(probabilities, episodes, strict=True)]
-        )
-        draws = np.random.default_rng(0).multinomial(
-            len(counts), np.full(len(counts), 1 / len(counts)), size=1000
-        )
+        counts = np.stack([calibration_counts(p, t) for p, (_, t) in zip(probabilities, episodes, strict=True)])
+        draws = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=1000)
         resampled = calibration_error(np.tensordot(draws.astype(float), counts, axes=1))
         low, high = np.quantile(resampled, [0.025, 0.975])
         return {"calibration_error": (float(calibration_error(counts.sum(0))), float(high - low) / 2)}

@@ -37,13 +37,14 @@ class Conv4(Encoder):
             )
         inputs = [channels] + [width] * (blocks - 1)
         self.strided = [pool == "stride" or (pool == "stem" and block == 0) for block in range(blocks)]
-        self.convs = nn.ModuleList(
+        convs = [
             nn.Conv2d(i, width, 3, padding=1, stride=2 if strided else 1)
             for i, strided in zip(inputs, self.strided, strict=True)
-        )
-        for conv in self.convs:
+        ]
+        for conv in convs:
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            nn.init.zeros_(conv.bias)
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+        self.convs = nn.ModuleList(convs)
         self.norms = nn.ModuleList(Norm(width, norm) for _ in inputs)
         with torch.no_grad():
             self.out = self(torch.zeros(1, *modality.shape)).shape[-1]

@@ -1,0 +1,170 @@
+"""Encoders: their promises, and against torch's own or plain computations where there are any."""
+
+from __future__ import annotations
+
+import helpers
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from omnishot.errors import UsageError
+from omnishot.modality.audio import Audio
+from omnishot.modality.image import Image
+from omnishot.nn.encoders import DEFAULTS, ENCODERS, build
+from omnishot.nn.encoders.logmel import LogMelConv, mel_filters
+
+ALL = [(n, m) for n in ENCODERS.names() for m in helpers.MODALITIES.values() if m.kind in ENCODERS.load(n).reads]
+
+
+@pytest.mark.parametrize(("name", "modality"), ALL)
+def test_an_encoder_gives_the_width_that_it_says(name, modality):
+    x = helpers.random_cells(modality, (5,), torch.Generator().manual_seed(0))
+    encoder = build(modality, name)
+    out = encoder(x)
+    assert out.shape == (5, encoder.out)
+    assert out.isfinite().all()
+    assert (out[0] - out[1]).abs().max() > 1e-4
+    assert encoder.raw(x).dim() == 2
+    assert build(modality, name, width=16)(x).shape[0] == 5
+
+
+@pytest.mark.parametrize(("name", "modality"), ALL)
+def test_empty_cells_are_finite_with_finite_gradients(name, modality):
+    """What every absent cell is read as: zeros."""
+    encoder = build(modality, name)
+    x = torch.zeros(2, *modality.shape, dtype=torch.int64 if modality.kind == "text" else torch.float32)
+    out = encoder(x)
+    out.square().sum().backward()
+    assert out.isfinite().all()
+    assert encoder.raw(x).isfinite().all()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in encoder.parameters())
+
+
+def test_every_kind_has_a_default_that_reads_it():
+    for kind, name in DEFAULTS.items():
+        assert kind in ENCODERS.load(name).reads
+    assert {m.kind for m in helpers.MODALITIES.values()} == DEFAULTS.keys()
+
+
+def test_gru_equals_torch():
+    torch.manual_seed(0)
+    ours = build(helpers.MODALITIES["words"], "gru", width=6).double()
+    theirs = nn.GRU(6, 6, batch_first=True).double()
+    theirs.load_state_dict(
+        {
+            "weight_ih_l0": ours.read.weight,
+            "bias_ih_l0": ours.read.bias,
+            "weight_hh_l0": ours.carry.weight,
+            "bias_hh_l0": ours.carry.bias,
+        }
+    )
+    x = torch.tensor([[3, 4, 5, 6, 7, 8], [9, 2, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]])
+    for row, length in zip(x, (6, 2, 1), strict=True):
+        states, _ = theirs(ours.tokens(row[None, :length]))
+        assert torch.allclose(ours(row[None]), states.mean(1))
+
+
+@pytest.mark.parametrize("name", ["gru", "transformer"])
+def test_padding_changes_nothing(name):
+    """A text is read the same however much room the longest one needs."""
+    short, long = helpers.MODALITIES["words"], None
+    long = type(short)("", 9, helpers.VOCABULARY)
+    a, b = build(short, name, width=8).double(), build(long, name, width=8).double()
+    weights = a.state_dict()
+    if name == "transformer":
+        weights["positions"] = torch.cat([weights["positions"], torch.randn(3, 8)])
+    b.load_state_dict(weights)
+    x = torch.tensor([[3, 4, 5, 6, 7, 8], [9, 2, 0, 0, 0, 0]])
+    assert torch.allclose(a(x), b(torch.cat([x, torch.zeros(2, 3, dtype=torch.int64)], 1)))
+
+
+@pytest.mark.parametrize("name", ["gru", "transformer"])
+def test_the_order_of_words_matters(name):
+    encoder = helpers.learner("protonet", helpers.network("words", encoders=(name,))).network.encoders[0]
+    there = encoder(torch.tensor([[3, 4, 5, 0, 0, 0]]))
+    back = encoder(torch.tensor([[5, 4, 3, 0, 0, 0]]))
+    assert (there - back).abs().max() > 1e-4
+
+
+def test_a_tone_lights_up_its_mel_band():
+    rate, bands = 8000, 40
+    encoder = LogMelConv(Audio(rate, 4000, 1.0), bands=bands)
+    time = torch.arange(4000) / rate
+    centres = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + rate / 2 / 700), bands + 2) / 2595) - 1)
+    for hertz in (500.0, 1000.0, 2000.0, 3000.0):
+        frames = encoder.spectrogram(torch.sin(2 * torch.pi * hertz * time)[None])[0]
+        loudest = frames.mean(0).argmax().item() + 1
+        assert centres[loudest - 1] <= hertz <= centres[loudest + 1]
+        assert frames.shape == (1 + (4000 - 200) // 80, bands)
+
+
+def test_mel_filters_are_triangles_that_sum_to_one_between_their_centres():
+    filters = mel_filters(20, 513, 16000)
+    assert (filters >= 0).all()
+    assert (filters <= 1).all()
+    edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + 8000 / 700), 22) / 2595) - 1)
+    inside = (np.linspace(0, 8000, 513) > edges[1]) & (np.linspace(0, 8000, 513) < edges[-2])
+    assert torch.allclose(filters.sum(1)[torch.from_numpy(inside)], torch.ones(int(inside.sum())), atol=1e-4)
+
+
+def test_a_sound_shorter_than_a_window_is_read():
+    encoder = build(Audio(8000, 50, 1.0), "logmel")
+    assert encoder(torch.randn(2, 50)).shape == (2, encoder.out)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (28, 28), (17, 31), (84, 84)])
+@pytest.mark.parametrize("pool", ["max", "stride", "stem"])
+def test_conv4_takes_any_size_of_sixteen_pixels_or_more(size, pool):
+    modality = Image(size, 3, (0.5,) * 3, (0.5,) * 3)
+    encoder = build(modality, "conv4", width=8, pool=pool)
+    assert encoder(torch.randn(2, 3, *size)).shape == (2, encoder.out)
+    # A stride rounds odd sizes up, pooling rounds them down.
+    half = {"max": (0, 0, 0, 0), "stride": (1, 1, 1, 1), "stem": (1, 0, 0, 0)}[pool]
+    left = list(size)
+    for up in half:
+        left = [(n + up) // 2 for n in left]
+    assert encoder.out == 8 * left[0] * left[1]
+
+
+def test_conv4_refuses_pictures_too_small_for_it():
+    small = Image((16, 12), 1, (0.5,), (0.5,))
+    with pytest.raises(
+        UsageError, match="16x12 pixels are too few: set the image size to 16 or more, or pool='stride'"
+    ):
+        build(small, "conv4")
+    assert build(small, "conv4", pool="stride").out > 0
+    assert build(small, "conv4", blocks=3).out > 0
+
+
+@pytest.mark.parametrize("norm", ["layer", "group", "instance", "batch", "none"])
+def test_pictures_down_to_one_pixel_are_read_in_any_norm(norm):
+    tiny = Image((2, 2), 1, (0.5,), (0.5,))
+    for name, options in (("conv4", {"pool": "stride"}), ("resnet", {})):
+        encoder = build(tiny, name, width=8, norm=norm, **options)
+        out = encoder(torch.randn(1, 1, 2, 2))
+        assert out.shape == (1, encoder.out)
+
+
+def test_tables_read_numbers_flags_and_levels():
+    modality = helpers.MODALITIES["facts"]
+    encoder = build(modality, "mlp", width=8).double()
+    x = helpers.random_cells(modality, (4,), torch.Generator().manual_seed(0)).double()
+    colour = encoder.levels[0](x[:, 2, 0].long())
+    h = torch.cat([x[:, 0], x[:, 1], colour], 1)
+    assert torch.allclose(encoder(x), encoder.second(encoder.first(h).relu()).relu())
+    moved = x.clone()
+    moved[:, 2, 0] = (x[:, 2, 0] + 1) % 4
+    assert (encoder(moved) - encoder(x)).abs().max() > 1e-4
+    missing = x.clone()
+    missing[:, 0] = 0.0  # value and flag
+    zero = x.clone()
+    zero[:, 0, 0] = 0.0
+    assert (encoder(missing) - encoder(zero)).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("numbers", [1, 3])
+def test_tables_of_numbers_alone(numbers):
+    encoder = build(helpers.tabular(numbers), "mlp")
+    assert len(encoder.levels) == 0
+    assert encoder(torch.randn(2, numbers, 2)).shape == (2, encoder.out)
