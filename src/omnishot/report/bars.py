@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from omnishot.evaluation import Figure
 from omnishot.report import markup
@@ -12,31 +12,35 @@ from omnishot.report.wording import Metric, condition, interval, metric_of, numb
 BASELINES = ("centroid", "logreg", "scratch", "finetune")
 
 
-def comparison(figures: Sequence[Figure], baselines: Collection[str] = BASELINES) -> str:
+def comparison(
+    figures: Sequence[Figure] | Mapping[str, Sequence[Figure]], baselines: Collection[str] = BASELINES
+) -> str:
     """Learners and conditions side by side: bars with 95% intervals, best first, and the same as a table.
 
-    Only figures of the first one's metric are drawn. Learners are ordered by the best figure each has under the
-    first one's condition, else under any.
+    Only figures of the first one's metric are drawn. Groups are ordered by the best figure each has under the first
+    one's condition, else under any.
+
+    Args:
+        figures: grouped by learner, or groups by name (which can say what a figure does not, such as that a learner
+            was trained on one input alone).
+        baselines: learners that others are judged against.
     """
-    same = [figure for figure in figures if figure.metric == figures[0].metric]
-    if not same:
+    groups = {n: list(g) for n, g in figures.items()} if isinstance(figures, Mapping) else _by_learner(figures)
+    first = next((figure for group in groups.values() for figure in group), None)
+    if first is None:
         return markup.note("There are no figures yet.")
-    metric, top = metric_of(same[0].metric), _top(same)
-    groups: dict[tuple[str, str], list[Figure]] = {}
-    for figure in same:
-        groups.setdefault((figure.learner, figure.fusion), []).append(figure)
-    inputs = max(len(figure.modalities) for figure in same)
-    several = len({fusion for _, fusion in groups}) > 1
+    groups = {name: [f for f in group if f.metric == first.metric] for name, group in groups.items()}
+    groups = {name: group for name, group in groups.items() if group}
+    metric, every = metric_of(first.metric), [figure for group in groups.values() for figure in group]
+    top, inputs = _top(every), max(len(figure.modalities) for figure in every)
     blocks = []
-    for (learner, fusion), own in sorted(groups.items(), key=lambda item: _best(_leading(item[1], same[0]), metric)):
-        baseline = learner in baselines
+    for name, group in sorted(groups.items(), key=lambda item: _best(_leading(item[1], first), metric)):
+        baseline = group[0].learner in baselines
         tag = ' <span class="tag">baseline</span>' if baseline else ""
-        name = markup.text(f"{learner}, {fusion}" if several else learner)
-        rows = "".join(
-            _bar(condition(f, inputs), f, top, baseline) for f in sorted(own, key=lambda f: _best([f], metric))
-        )
-        blocks.append(f'<li><h3>{name}{tag}</h3><ul class="bars">{rows}</ul></li>')
-    return _captioned(f'<ul class="groups">{"".join(blocks)}</ul>', same, top) + _table(same, inputs)
+        ordered = sorted(group, key=lambda figure: _best([figure], metric))
+        rows = "".join(_bar(condition(f, inputs), f, top, baseline) for f in ordered)
+        blocks.append(f'<li><h3>{markup.text(name)}{tag}</h3><ul class="bars">{rows}</ul></li>')
+    return _captioned(f'<ul class="groups">{"".join(blocks)}</ul>', every, top) + _table(groups, inputs)
 
 
 def conditions(figures: Sequence[Figure]) -> str:
@@ -49,6 +53,15 @@ def conditions(figures: Sequence[Figure]) -> str:
 def chance_level(figure: Figure) -> float | None:
     """Accuracy of guessing; None where that means nothing."""
     return 1 / figure.ways if figure.metric == "accuracy" and figure.ways else None
+
+
+def _by_learner(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
+    """Figures by learner, and fusion where there are several."""
+    several = len({figure.fusion for figure in figures}) > 1
+    groups: dict[str, list[Figure]] = {}
+    for figure in figures:
+        groups.setdefault(f"{figure.learner}, {figure.fusion}" if several else figure.learner, []).append(figure)
+    return groups
 
 
 def _leading(own: Sequence[Figure], first: Figure) -> list[Figure]:
@@ -97,11 +110,12 @@ def _captioned(bars: str, figures: Sequence[Figure], top: float) -> str:
     return f"<figure>{bars}<figcaption>{markup.text(said)} {legend}<br>{lines}</figcaption></figure>"
 
 
-def _table(figures: Sequence[Figure], inputs: int) -> str:
-    head = ("learner", "fusion", "measured on", figures[0].metric, "task", "episodes", "seed", "seconds")
+def _table(groups: Mapping[str, Sequence[Figure]], inputs: int) -> str:
+    metric = next(iter(groups.values()))[0].metric
+    head = ("", "fusion", "measured on", metric, "task", "episodes", "seed", "seconds")
     rows = [
-        (f.learner, f.fusion, condition(f, inputs) + (", transductive" if f.transductive else ""), interval(f),
+        (name, f.fusion, condition(f, inputs) + (", transductive" if f.transductive else ""), interval(f),
          shape(f.ways, f.shots), f"{f.episodes} {f.split}", f.seed, f"{f.seconds:.1f}")
-        for f in figures
+        for name, group in groups.items() for f in group
     ]  # fmt: skip
     return markup.details("The same as a table", markup.table(head, rows))

@@ -36,7 +36,8 @@ def summary(sample: Sample, shots: int) -> str:
             said += f"; shown are {CLASSES} of its {len(sample.names)} classes"
         if shots > SUPPORT:
             said += f"; {SUPPORT} of {shots} support rows a class is shown"
-    return f"One {sample.part} task{task}, seed {sample.seed}. {said}. One task is an example, not a figure."
+    card = "Each card is a class: a row it was learned from, and rows that had to be named. " if sample.names else ""
+    return f"One {sample.part} task{task}, seed {sample.seed}. {card}{said}. One task is an example, not a figure."
 
 
 def _class_card(sample: Sample, store: Store, c: int) -> str:

@@ -38,7 +38,7 @@ def image(picture: PIL.Image.Image, alt: str) -> str:
 def audio(wav: bytes, label: str) -> str:
     """A sound to be played within the page."""
     source = data_uri(wav, "audio/wav")
-    return f'<audio controls preload="none" aria-label="{text(label)}" src="{source}"></audio>'
+    return f'<audio controls preload="metadata" aria-label="{text(label)}" src="{source}"></audio>'
 
 
 def figure(title: str, picture: str, caption: str) -> str:

@@ -95,17 +95,24 @@ def line_chart(
         if fraction:
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         if chance is not None:
-            _chance(axes, chance)
+            _chance(axes, chance, right=abs(y[-1] - chance) > abs(y[0] - chance))
         if mark is not None:
             _mark(axes, at, y, *mark)
         axes.margins(x=0.04)
         return _svg(canvas, alt)
 
 
-def _chance(axes: Axes, chance: float) -> None:
+def _chance(axes: Axes, chance: float, right: bool) -> None:
     axes.axhline(chance, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.annotate("chance", (1, chance), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
-                  ha="right", color=MUTED)  # fmt: skip
+    axes.annotate(
+        "chance",
+        (float(right), chance),
+        (0, 3),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        color=MUTED,
+    )
 
 
 def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, at: float, label: str) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from omnishot.artifacts import read_tensors
-from omnishot.assembly import most_ways
 from omnishot.dataset import Dataset
 from omnishot.episodes.missing import ALL
 from omnishot.evaluation import Figure
-from omnishot.report import markup, pictures
-from omnishot.report.bars import chance_level, conditions
+from omnishot.report import markup
+from omnishot.report.bars import conditions
 from omnishot.report.cards import cards, summary
-from omnishot.report.curves import Point, least
+from omnishot.report.curves import least
 from omnishot.report.episode import draw_sample
 from omnishot.report.page import Section
 from omnishot.report.wording import (
@@ -27,15 +23,15 @@ from omnishot.report.wording import (
     protocol,
     shape,
 )
-from omnishot.run import VALIDATION_SEED, Run
+from omnishot.run import Run
 from omnishot.table.splits import PARTS
-from omnishot.training import CHECKPOINT
 
 
 def headline(run: Run, groups: Sequence[Sequence[Figure]]) -> str:
     """One line about the run, and its main figure with interval and protocol."""
     config, about = run.config, run.about
-    said = f"{config.learner}, {config.fusion} fusion of {_inputs(run)}; {shape(about['ways'], about['shots'])}"
+    fused = f"{config.fusion} fusion of " if len(run.learner.network.modalities) > 1 else "on "
+    said = f"{config.learner}, {fused}{_inputs(run)}; {shape(about['ways'], about['shots'])}"
     html = f'<p class="lead">{markup.text(said)}</p>'
     if not groups:
         return html + markup.note("This run has not been evaluated yet: omnishot evaluate RUN does.")
@@ -55,7 +51,7 @@ def headline(run: Run, groups: Sequence[Sequence[Figure]]) -> str:
 
 def about_run(run: Run, data: Dataset | None) -> Section:
     """What was trained, how and on what."""
-    config, trained = run.config, progressed(run)
+    config, trained = run.config, run.summary()
     learner = run.learner
     what = {
         "Learner": config.learner + "".join(f", {n} {v}" for n, v in config.options.items()),
@@ -73,7 +69,9 @@ def about_run(run: Run, data: Dataset | None) -> Section:
         "Table": data.table.name if data else run.about["source"] or "in memory",
     }
     if not learner.meta_trained:
-        del what["Best step"]
+        del what["Best step"], what["Training time"]
+    if len(learner.network.modalities) == 1:
+        del what["Fusion"]
     counts = [f"{run.about['rows'][part]:,} {part}" for part in PARTS if run.about["rows"].get(part)]
     what["Rows"] = ", ".join(counts)
     noun = f"Groups ({run.schema.group})" if run.schema.group else "Classes"
@@ -82,7 +80,7 @@ def about_run(run: Run, data: Dataset | None) -> Section:
         what[noun] = ", ".join(f"{n:,} {part}" for part, n in members.items() if n)
     elif run.about["trained_on"]:
         what[noun] = f"{len(run.about['trained_on']):,} train"
-    return Section("The run", markup.facts({name: value for name, value in what.items() if value != ""}))
+    return Section("The run", markup.facts(what))
 
 
 def sample(run: Run, data: Dataset) -> Section:
@@ -112,82 +110,9 @@ def scores(groups: Sequence[Sequence[Figure]]) -> Section:
     return Section(f"{metric_of(metric).label} by what the learner is shown", html + table)
 
 
-def learning(run: Run) -> Section | None:
-    """Loss and validation metric while training; None if nothing was trained."""
-    records = _history(run)
-    losses = [(r["step"], r["loss"]) for r in records if "loss" in r]
-    if not losses:
-        return None
-    config, name = run.config, run.learner.objective.metric
-    metric, steps = metric_of(name), [step for step, _ in losses]
-    caption = (
-        f"{config.tasks} training tasks a step, {shape(run.about['ways'], run.about['shots'])}, seed {config.seed}."
-    )
-    alt = f"Training loss by step, from {losses[0][1]:.3g} to {losses[-1][1]:.3g}"
-    html = markup.figure(
-        "Training loss, each step and running mean",
-        pictures.loss_chart(steps, [loss for _, loss in losses], alt),
-        caption,
-    )
-    validated = [r for r in records if f"val_{name}" in r]
-    if validated:
-        best = progressed(run)["best_step"]
-        x, y = [r["step"] for r in validated], [r[f"val_{name}"] for r in validated]
-        ways = most_ways(run.about["ways"])
-        chart = pictures.line_chart(
-            x, y, [r[f"val_{name}_ci95"] for r in validated],
-            xlabel="meta-training step", ylabel=f"validation {metric.label.lower()}",
-            alt=f"Validation {metric.label.lower()} by step: best {number(y[x.index(best)], metric)} at step {best}",
-            fraction=metric.fraction, mark=(best, f"best, step {best:,}"),
-            chance=1 / ways if name == "accuracy" and ways else None,
-        )  # fmt: skip
-        caption = (
-            f"{config.val_episodes} validation episodes, always the same, seed {config.seed + VALIDATION_SEED}; "
-            f"{shape(ways, most_ways(run.about['shots']))}; {ductive(run.learner.transductive)}; "
-            "the band is the 95% interval of the mean over episodes."
-        )
-        html += markup.figure(f"Validation {metric.label.lower()}", chart, caption)
-    return Section("Learning", f'<div class="charts">{html}</div>')
-
-
-def measured(found: Mapping[str, Sequence[Point]], own_steps: int | None) -> Section | None:
-    """The curves that `omnishot.report.curves` measured; None if there are none."""
-    html = ""
-    if found.get("steps"):
-        mark = None if own_steps is None else (own_steps, f"as trained, {own_steps}")
-        html += _curve(found["steps"], "steps on the support rows", "gradient steps", mark=mark)
-    if found.get("missing"):
-        html += _curve(found["missing"], "share of missing cells", "share of all cells missing", shares=True)
-    return Section("What it depends on", f'<div class="charts">{html}</div>') if html else None
-
-
-def progressed(run: Run) -> dict[str, Any]:
-    """Where the training stood at its end: step, best, best_step, seconds."""
-    return read_tensors(run.folder / "last" / CHECKPOINT)[1]
-
-
-def _curve(points: Sequence[Point], against: str, xlabel: str, **options: Any) -> str:
-    first = points[0].figure
-    metric = metric_of(first.metric)
-    said = "; ".join(f"{p.at:g}: {interval(p.figure)}" for p in points)
-    chart = pictures.line_chart(
-        [p.at for p in points], [p.figure.mean for p in points], [p.figure.ci95 for p in points],
-        xlabel=xlabel, ylabel=metric.label.lower(), fraction=metric.fraction, chance=chance_level(first),
-        alt=f"{metric.label} against {against}. {said}", **options,
-    )  # fmt: skip
-    caption = protocol(first) + "; the same tasks at every point. " + said + "."
-    return markup.figure(f"{metric.label} against {against}", chart, caption)
-
-
 def _inputs(run: Run) -> str:
     parts = [n if n == m.kind else f"{n} ({m.kind})" for n, m in run.learner.network.modalities.items()]
     return ", ".join(parts)
-
-
-def _history(run: Run) -> list[dict[str, Any]]:
-    path = run.folder / "metrics.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _same_condition(a: Figure, b: Figure) -> bool:

@@ -78,13 +78,11 @@ def protocols(figures: Iterable[Figure]) -> list[str]:
 
 def condition(figure: Figure, inputs: int) -> str:
     """What a figure was measured on, said short: all of the run's `inputs`, some of them, what was missing or noisy."""
-    names = figure.modalities
-    if len(names) == inputs:
-        first = names[0] if inputs == 1 else "all inputs"
-    else:
-        first = f"{' + '.join(names)} alone" if len(names) == 1 else " + ".join(names)
-    spoiled = figure.condition().partition(", ")[2]
-    return f"{first}, {spoiled}" if spoiled else first
+    names, spoiled = figure.modalities, figure.condition().partition(", ")[2]
+    if len(names) < inputs:
+        shown = f"{names[0]} alone" if len(names) == 1 else " + ".join(names)
+        return f"{shown}, {spoiled}" if spoiled else shown
+    return spoiled or (names[0] if inputs == 1 else "all inputs")
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from omnishot.artifacts import write_atomic
 from omnishot.dataset import Dataset
 from omnishot.errors import DataError
 from omnishot.evaluation import Figure
-from omnishot.report import markup, sections
+from omnishot.report import charts, markup, sections
 from omnishot.report.curves import least, opened, step_option, stored
 from omnishot.report.page import Section, page
 from omnishot.run import Run
@@ -41,8 +41,8 @@ def write(
         sections.about_run(run, data),
         Section("A task as you would look at it", markup.note(why)) if data is None else sections.sample(run, data),
         sections.scores(groups) if groups else None,
-        sections.learning(run),
-        sections.measured(stored(run), getattr(run.learner, own_steps) if own_steps else None),
+        charts.learning(run),
+        charts.measured(stored(run), getattr(run.learner, own_steps) if own_steps else None),
     ]
     title = title or run.folder.resolve().name
     write_atomic(path, page(title, sections.headline(run, groups), [section for section in shown if section]))

@@ -1,0 +1,85 @@
+"""The sections with line charts: how the learning went, and what the figures depend on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omnishot.assembly import most_ways
+from omnishot.report import markup, pictures
+from omnishot.report.bars import chance_level
+from omnishot.report.curves import Point
+from omnishot.report.page import Section
+from omnishot.report.wording import ductive, interval, metric_of, number, protocol, shape
+from omnishot.run import VALIDATION_SEED, Run
+
+
+def learning(run: Run) -> Section | None:
+    """Loss and validation metric while training; None if nothing was trained."""
+    records = _history(run)
+    losses = [(r["step"], r["loss"]) for r in records if "loss" in r]
+    if not losses:
+        return None
+    config = run.config
+    chart = pictures.loss_chart(
+        [step for step, _ in losses],
+        [loss for _, loss in losses],
+        f"Training loss by step, from {losses[0][1]:.3g} to {losses[-1][1]:.3g}",
+    )
+    tasks = shape(run.about["ways"], run.about["shots"])
+    caption = f"{config.tasks} training tasks a step, {tasks}, seed {config.seed}."
+    html = markup.figure("Training loss, each step and running mean", chart, caption)
+    name = f"val_{run.learner.objective.metric}"
+    validated = [r for r in records if name in r]
+    if validated:
+        html += _validation(run, *([r[key] for r in validated] for key in ("step", name, f"{name}_ci95")))
+    return Section("Learning", f'<div class="charts">{html}</div>')
+
+
+def measured(found: Mapping[str, Sequence[Point]], own_steps: int | None) -> Section | None:
+    """The curves that `omnishot.report.curves` measured; None if there are none."""
+    html = ""
+    if found.get("steps"):
+        mark = None if own_steps is None else (own_steps, f"as trained, {own_steps}")
+        html += _curve(found["steps"], "steps on the support rows", "gradient steps", mark=mark)
+    if found.get("missing"):
+        html += _curve(found["missing"], "share of missing cells", "share of all cells missing", shares=True)
+    return Section("What it depends on", f'<div class="charts">{html}</div>') if html else None
+
+
+def _validation(run: Run, steps: list[int], means: list[float], ci95: list[float]) -> str:
+    config, name, best = run.config, run.learner.objective.metric, run.summary()["best_step"]
+    metric, ways = metric_of(name), most_ways(run.about["ways"])
+    label = f"validation {metric.label.lower()}"
+    chart = pictures.line_chart(
+        steps, means, ci95, xlabel="meta-training step", ylabel=label,
+        alt=f"{label.capitalize()} by step: best {number(means[steps.index(best)], metric)} at step {best}",
+        fraction=metric.fraction, mark=(best, f"best, step {best:,}"),
+        chance=1 / ways if name == "accuracy" and ways else None,
+    )  # fmt: skip
+    caption = (
+        f"{config.val_episodes} validation episodes, always the same, seed {config.seed + VALIDATION_SEED}; "
+        f"{shape(ways, most_ways(run.about['shots']))}; {ductive(run.learner.transductive)}; "
+        "the band is the 95% interval of the mean over episodes."
+    )
+    return markup.figure(label.capitalize(), chart, caption)
+
+
+def _curve(points: Sequence[Point], against: str, xlabel: str, **options: Any) -> str:
+    first = points[0].figure
+    metric = metric_of(first.metric)
+    said = "; ".join(f"{p.at:g}: {interval(p.figure)}" for p in points)
+    chart = pictures.line_chart(
+        [p.at for p in points], [p.figure.mean for p in points], [p.figure.ci95 for p in points],
+        xlabel=xlabel, ylabel=metric.label.lower(), fraction=metric.fraction, chance=chance_level(first),
+        alt=f"{metric.label} against {against}. {said}", **options,
+    )  # fmt: skip
+    caption = protocol(first) + "; the same tasks at every point. " + said + "."
+    return markup.figure(f"{metric.label} against {against}", chart, caption)
+
+
+def _history(run: Run) -> list[dict[str, Any]]:
+    path = run.folder / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]

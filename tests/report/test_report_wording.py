@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from omnishot.evaluation import Figure
+from omnishot.report.wording import condition, duration, interval, shape
+
+FIGURE = Figure("accuracy", 0.4712, 0.0304, 600, "maml", "sum", ("photo", "words"), 5, 1, 15)
+
+
+@pytest.mark.parametrize(
+    ("changes", "inputs", "said"),
+    [
+        ({}, 2, "all inputs"),
+        ({}, 3, "photo + words"),
+        ({"modalities": ("photo",)}, 2, "photo alone"),
+        ({"modalities": ("photo",)}, 1, "photo"),
+        ({"missing": {"*": 0.5}}, 2, "half of all cells missing"),
+        ({"modalities": ("photo",), "noise": {"photo": 0.3}}, 2, "photo alone, noise 0.3 on photo"),
+    ],
+)
+def test_condition(changes: dict, inputs: int, said: str) -> None:
+    assert condition(replace(FIGURE, **changes), inputs) == said
+
+
+def test_figures_in_the_metrics_own_manner() -> None:
+    assert interval(FIGURE) == "47.1% ± 3.0"
+    assert interval(replace(FIGURE, metric="mae", mean=1234.567, ci95=12.345)) == "1235 ± 12"
+
+
+def test_shapes_and_durations() -> None:
+    assert shape(5, 1, 15) == "5-way 1-shot, 15 queries a class"
+    assert shape((2, 5), [1, 1]) == "2 to 5-way 1-shot"
+    assert shape(None, 3, 4) == "3-shot, 4 queries a task"
+    assert [duration(s) for s in (3.21, 59.6, 61, 3_700)] == ["3.2 s", "1 min 0 s", "1 min 1 s", "1 h 1 min"]
