@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tables
 from hypothesis import settings
+
+from omnishot.run import Run, train
 
 # No timing decides a test: a busy machine is no failure.
 settings.register_profile("omnishot", deadline=None)
 settings.load_profile("omnishot")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test touches the cache of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMNISHOT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table written by hand (see `tests.tables.birds`); not to be changed."""
+    return tables.birds(tmp_path_factory.mktemp("birds"))
+
+
+@pytest.fixture(scope="session")
+def run(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A small run trained on `birds`; not to be changed."""
+    out = tmp_path_factory.mktemp("run") / "birds"
+    return train(birds, target="species", out=out, **tables.QUICK)
 
 
 @pytest.fixture(scope="session")

@@ -194,6 +194,7 @@ class Run:
 
 def train(
     table: Any,
+    /,
     *,
     out: str | Path,
     resume: bool = False,
@@ -224,6 +225,7 @@ def train(
     read = read_table(table, **{name: said.pop(name) for name in TABLE_OPTIONS if name in said})
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
     asked = from_options(said, kinds)
+    device = pick_device(asked.device)
     data = dataset.build(read, asked, progress=progress)
     loaders, about = _plan(data, asked)
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
@@ -245,7 +247,7 @@ def train(
         if data.skipped:
             write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])
         write_atomic(folder / "config.toml", asked.to_toml())
-    learner.to(pick_device(asked.device))
+    learner.to(device)
     steps = asked.steps if learner.meta_trained else 0
     meta_train(learner, *loaders, dataclasses.replace(asked, steps=steps), folder, resume=resume, progress=progress)
     return Run(folder, asked, learner, read_json(folder / "table.json"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from omnishot.cli.output import say
+
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
@@ -12,10 +14,11 @@ def add(commands: Any) -> None:
     parser.description = "Make a data set, meta-train, compare, adapt to an alphabet never seen, and write a report."
     parser.add_argument("--out", default="omnishot-demo", metavar="FOLDER", help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (%(default)s)")
+    parser.add_argument("--episodes", type=int, default=600, metavar="N", help="test episodes a figure (%(default)s)")
     parser.set_defaults(func=_demo)
 
 
 def _demo(args: argparse.Namespace) -> None:
     from omnishot.demo import demo
 
-    demo(out=args.out, seed=args.seed)
+    say(f"the report is in {demo(args.out, args.seed, args.episodes)}")

@@ -17,8 +17,6 @@ def add(commands: Any) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
-    from pathlib import Path
-
     from omnishot.report import write
 
-    say(f"the report is in {write(Path(args.run))}")
+    say(f"the report is in {write(args.run)}")

@@ -16,7 +16,7 @@ Every option of `om.train` may be said: --name value, --name=value, or --name al
 OPTIONS = """\
 training:
   --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience --dropout
-  --rotations --skip-bad --vectorize
+  --warmup --rotations --skip-bad --vectorize
 the learner's own, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-rate 0.1 …
 of an input, by its name or its kind:

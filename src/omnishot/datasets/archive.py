@@ -56,9 +56,7 @@ def damaged(path: Path | str, reason: object) -> DataError:
 
 
 def _unpacked(folder: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
-    names = (
-        PurePosixPath(file.relative_to(folder).as_posix()) for file in folder.rglob("*") if file.is_file()
-    )
+    names = (PurePosixPath(file.relative_to(folder).as_posix()) for file in folder.rglob("*") if file.is_file())
     for name in _wanted(names, suffix):
         try:
             yield name, (folder / name).read_bytes()

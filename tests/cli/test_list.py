@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from omnishot.catalogue import REGISTRIES
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_everything_listed_is_a_record_of_name_summary_paper_and_options(omnishot, kind):
+    done = omnishot("list", kind, "--json")
+    assert done.code == 0
+    things = done.json()
+    assert things
+    for thing in things:
+        assert list(thing) == ["name", "summary", "paper", "options"]
+        assert thing["summary"].strip()
+        assert isinstance(thing["options"], dict)
+    assert all(thing["name"] in omnishot("list", kind).out for thing in things)
+
+
+def test_options_are_those_that_a_user_may_say(omnishot):
+    found = {thing["name"]: thing for thing in omnishot("list", "learners", "--json").json()}
+    assert found["maml"]["options"]["inner_steps"] == 5
+    assert "ways" not in found["maml"]["options"]
+    assert found["finetune"]["options"].keys() == {"fit_steps", "fit_rate"}
+    assert "Finn" in found["maml"]["paper"]
