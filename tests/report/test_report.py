@@ -100,7 +100,7 @@ def test_numbers_from_one_input(numbers: Run, tmp_path: Path) -> None:
     numbers.evaluate(episodes=3)
     page = Page(report.write(numbers, tmp_path / "report.html").read_text("utf-8"))
     assert "Mean absolute error" in page.text
-    assert "predicted" in page.text
+    assert "answered" in page.text
     assert "chance" not in page.text
     assert "sensor s" in page.text
     assert "half of all cells missing" not in page.text

@@ -28,6 +28,8 @@ def test_condition(changes: dict, inputs: int, said: str) -> None:
 def test_figures_in_the_metrics_own_manner() -> None:
     assert interval(FIGURE) == "47.1% ± 3.0"
     assert interval(replace(FIGURE, metric="mae", mean=1234.567, ci95=12.345)) == "1235 ± 12"
+    assert interval(replace(FIGURE, metric="mae", mean=0.8961, ci95=0.1)) == "0.90 ± 0.10"
+    assert interval(replace(FIGURE, metric="mae", mean=0.25, ci95=0.0)) == "0.250 ± 0.000"
 
 
 def test_shapes_and_durations() -> None:

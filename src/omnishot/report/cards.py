@@ -53,22 +53,27 @@ def _class_card(sample: Sample, store: Store, c: int) -> str:
 
 def _number_cards(sample: Sample, store: Store) -> str:
     learned = "".join(
-        _row(f"{target:.4g}", _cells(store, row, present, f"a row whose target is {target:.4g}"))
-        for row, present, target in list(
-            zip(sample.support, sample.support_present, sample.support_target, strict=True)
-        )[:NUMBER_ROWS]
+        _number_row(sample, store, *row)
+        for row in list(zip(sample.support, sample.support_present, sample.support_target, strict=True))[:NUMBER_ROWS]
     )
     asked = "".join(
-        _row(f"{target:.4g}", _cells(store, row, present, f"a row whose target is {target:.4g}"),
-             f'<p class="verdict">predicted <b>{answer:.4g}</b></p>')
-        for row, present, target, answer in list(
+        _number_row(sample, store, *row)
+        for row in list(
             zip(sample.query, sample.query_present, sample.query_target, sample.answer, strict=True)
         )[:NUMBER_ROWS]
     )  # fmt: skip
     return (
-        f'<div class="cards"><article class="card"><h3>Learned from</h3>{learned}</article>'
+        f'<div class="cards halves"><article class="card"><h3>Learned from</h3>{learned}</article>'
         f'<article class="card"><h3>Asked</h3>{asked}</article></div>'
     )
+
+
+def _number_row(
+    sample: Sample, store: Store, row: int, present: np.ndarray, target: float, answer: float | None = None
+) -> str:
+    said = f"{sample.target}: {target:.4g}"
+    verdict = "" if answer is None else f'<p class="verdict"><small>answered</small> {answer:.4g}</p>'
+    return _row(said, _cells(store, row, present, said), verdict)
 
 
 def _verdict(sample: Sample, row: int) -> str:

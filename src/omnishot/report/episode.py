@@ -14,6 +14,7 @@ from omnishot.episodes.rows import Rows
 from omnishot.objectives.regress import Regress
 from omnishot.report.curves import least
 from omnishot.run import Run
+from omnishot.table.table import require_target
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Sample:
         answer: `[query rows]`, likewise.
         probability: `[query rows]`, of the answer; None for numbers.
         names: of the task's classes; empty for numbers.
+        target: what is predicted.
         group: the group that the task is, if tasks are groups.
     """
 
@@ -39,6 +41,7 @@ class Sample:
     answer: np.ndarray
     probability: np.ndarray | None
     names: tuple[str, ...]
+    target: str
     group: str | None
     part: str
     seed: int
@@ -95,6 +98,7 @@ def draw_sample(
         answer=answer,
         probability=probability,
         names=names,
+        target=require_target(data.table),
         group=group,
         part=part,
         seed=seed,

@@ -118,11 +118,22 @@ def _chance(axes: Axes, chance: float, right: bool) -> None:
 def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, at: float, label: str) -> None:
     nearest = int(np.abs(x - at).argmin())
     right = x[nearest] > (x[0] + x[-1]) / 2
+    # The label goes towards the middle, on the side of the line that is free there.
+    below = bool(y[0] > y[nearest] if right else y[-1] > y[nearest])
     axes.plot(x[nearest], y[nearest], "o", color=MARK, markersize=8, zorder=5)
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.14 * (high - low))  # room for the label
-    axes.annotate(label, (x[nearest], y[nearest]), (6 if right else -6, 10), textcoords="offset points",
-                  ha="right" if right else "left", color=MARK, fontweight="bold")  # fmt: skip
+    room = 0.14 * (high - low)
+    axes.set_ylim(low - room * below, high + room * (not below))
+    axes.annotate(
+        label,
+        (x[nearest], y[nearest]),
+        (6 if right else -6, -10 if below else 10),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        va="top" if below else "bottom",
+        color=MARK,
+        fontweight="bold",
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from omnishot.dataset import Dataset
 from omnishot.episodes.missing import ALL
@@ -16,12 +17,11 @@ from omnishot.report.page import Section
 from omnishot.report.wording import (
     ductive,
     duration,
-    half_width,
     interval,
     metric_of,
-    number,
     protocol,
     shape,
+    spoken,
 )
 from omnishot.run import Run
 from omnishot.table.splits import PARTS
@@ -36,15 +36,15 @@ def headline(run: Run, groups: Sequence[Sequence[Figure]]) -> str:
     if not groups:
         return html + markup.note("This run has not been evaluated yet: omnishot evaluate RUN does.")
     first = groups[0][0]
-    metric = metric_of(first.metric)
+    metric, (mean, half) = metric_of(first.metric), spoken(first)
     sides = [f for f in groups[0][1:] if f.metric != first.metric and _same_condition(f, first)]
     side = "".join(
         f'<p class="side">{markup.text(interval(f))}<span>{markup.text(metric_of(f.metric).label)}</span></p>'
         for f in sides
     )
     return (
-        f'{html}<div class="main"><p class="big">{markup.text(number(first.mean, metric))} '
-        f"<small>{markup.text(half_width(first.ci95, metric))}</small><span>{markup.text(metric.label)}</span></p>"
+        f'{html}<div class="main"><p class="big">{markup.text(mean)} '
+        f"<small>{markup.text(half)}</small><span>{markup.text(metric.label)}</span></p>"
         f"{side}</div>{markup.note(protocol(first) + '.')}"
     )
 
@@ -66,7 +66,7 @@ def about_run(run: Run, data: Dataset | None) -> Section:
         "Best step": f"{trained['best_step']:,}" if trained["best"] is not None else "the last: no validation",
         "Training time": duration(trained["seconds"]),
         "Seed": config.seed,
-        "Table": data.table.name if data else run.about["source"] or "in memory",
+        "Table": Path(run.about["source"]).name if run.about["source"] else "in memory",
     }
     if not learner.meta_trained:
         del what["Best step"], what["Training time"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -36,19 +37,22 @@ def metric_of(name: str) -> Metric:
 
 
 def number(value: float, metric: Metric) -> str:
-    """A value of the metric: `47.1%`, or four significant digits."""
-    return f"{100 * value:.1f}%" if metric.fraction else f"{value:.4g}"
+    """A value of the metric: `47.1%`, or three significant digits."""
+    return f"{100 * value:.1f}%" if metric.fraction else f"{value:.3g}"
 
 
-def half_width(value: float, metric: Metric) -> str:
-    """The half-width of an interval, in the metric's unit."""
-    return f"± {100 * value:.1f}" if metric.fraction else f"± {value:.2g}"
+def spoken(figure: Figure) -> tuple[str, str]:
+    """A figure's mean and half-width: `47.1%` and `± 3.0`, or with as many decimals as the interval deserves."""
+    metric, half = metric_of(figure.metric), figure.ci95
+    if metric.fraction:
+        return number(figure.mean, metric), f"± {100 * half:.1f}"
+    decimals = min(6, max(0, 1 - math.floor(math.log10(half)))) if 0 < half < math.inf else 3
+    return f"{figure.mean:.{decimals}f}", f"± {half:.{decimals}f}"
 
 
 def interval(figure: Figure) -> str:
     """A figure's mean with the interval: `47.1% ± 3.0`."""
-    metric = metric_of(figure.metric)
-    return f"{number(figure.mean, metric)} {half_width(figure.ci95, metric)}"
+    return " ".join(spoken(figure))
 
 
 def shape(ways: Any, shots: Any, queries: int | None = None) -> str:
