@@ -67,7 +67,7 @@ class MAML(Learner):
         return [*body, HEAD + "weight", HEAD + "bias"]
 
     def fit(self, params: Params, support: Rows) -> State:
-        head = self.head.start(self._own_head(params), self.features(params, support), support)
+        head = self.head.start(self._own_head(params), lambda: self.features(params, support), support)
         start = {**params, **{HEAD + name: value for name, value in head.items()}}
         task = {name: start[name] for name in self.adapted_names()}
 

@@ -35,7 +35,7 @@ class Scratch(Learner):
 
     def fit(self, params: Params, support: Rows) -> State:
         start = {n.removeprefix(HEAD): p for n, p in params.items() if n.startswith(HEAD)}
-        head = self.head.start(start, self.features(params, support), support)
+        head = self.head.start(start, lambda: self.features(params, support), support)
         task = {n: p for n, p in params.items() if n.startswith("network.")}
         task |= {HEAD + name: value for name, value in head.items()}
         return adam(

@@ -5,6 +5,8 @@ Task parameters are what an inner loop adapts: `{"weight": [out, dim], "bias": [
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from omnishot.episodes.rows import Rows
@@ -39,11 +41,11 @@ class PrototypeHead(nn.Module):
         super().__init__()
         self.scale = scale or dim**-0.5
 
-    def start(self, own: dict[str, Tensor], features: Tensor, support: Rows) -> dict[str, Tensor]:
-        """Task parameters for a support set whose features `[rows, dim]` are given."""
+    def start(self, own: dict[str, Tensor], features: Callable[[], Tensor], support: Rows) -> dict[str, Tensor]:
+        """Task parameters for a support set; `features` computes its features `[rows, dim]`."""
         assert support.target is not None
         assert support.ways is not None
-        means = class_means(features, support.target, support.ways)
+        means = class_means(features(), support.target, support.ways)
         return {"weight": 2 * self.scale * means, "bias": -self.scale * means.square().sum(-1)}
 
 
@@ -56,8 +58,8 @@ class LinearHead(nn.Module):
         layer = nn.Linear(dim, out)
         self.weight, self.bias = layer.weight, layer.bias
 
-    def start(self, own: dict[str, Tensor], features: Tensor, support: Rows) -> dict[str, Tensor]:
-        """The learned parameters themselves.
+    def start(self, own: dict[str, Tensor], features: Callable[[], Tensor], support: Rows) -> dict[str, Tensor]:
+        """The learned parameters themselves, whatever the features are.
 
         Raises:
             UsageError: if the task has another number of classes than the head.
