@@ -115,8 +115,13 @@ class Run:
             raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
         if split not in PARTS:
             raise UsageError(f"split must be one of {', '.join(PARTS)}, not {split!r}")
+        for name, number, least in (("ways", ways, 2), ("shots", shots, 1), ("queries", queries, 1)):
+            if number is not None and number < least:
+                raise UsageError(f"{name} must be at least {least}, not {number}")
         modalities = self.learner.network.modalities
+        everywhere = {ALL: missing[ALL]} if missing and missing.keys() == {ALL} else {}
         missing, noise = matching_inputs(missing or {}, modalities), matching_inputs(noise or {}, modalities)
+        missing = everywhere or missing
         data = self._dataset(table, split)
         shots = shots or _least(self.config.shots)
         tasks = data.tasks(split, shots, queries or self.config.queries, self.config.skip_bad)
@@ -223,6 +228,8 @@ def train(
     elif (folder / "config.toml").exists():
         raise UsageError(f"{folder} already holds a run: go on with it (resume, --resume), or choose another folder")
     read = read_table(table, **{name: said.pop(name) for name in TABLE_OPTIONS if name in said})
+    if resume:
+        _check_same_table(folder, read)
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
     asked = from_options(said, kinds)
     device = pick_device(asked.device)
@@ -240,9 +247,7 @@ def train(
         "trained_on": sorted(data.members("train")),
         "rows": {part: int((data.parts == part).sum()) for part in PARTS},
     }
-    if resume:
-        _check_same_table(folder, about)
-    else:
+    if not resume:
         write_json(folder / "table.json", about)
         if data.skipped:
             write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])
@@ -346,14 +351,14 @@ def _resumed(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
     return own | table | {"modality": modality | dict(said.get("modality") or {})}
 
 
-def _check_same_table(folder: Path, about: Mapping[str, Any]) -> None:
-    """Raises DataError for other cells, UsageError for other columns than the run began with."""
-    before = read_json(folder / "table.json")
-    if before["fingerprint"] != about["fingerprint"]:
+def _check_same_table(folder: Path, table: Table) -> None:
+    """Raises DataError for other cells, UsageError for columns understood otherwise, than the run began with."""
+    about = read_json(folder / "table.json")
+    if about["fingerprint"] != table.fingerprint:
         raise DataError(f"the table has changed since the run in {folder} began: it cannot be resumed")
-    now = [column for column in about["schema"]["columns"] if column not in before["schema"]["columns"]]
-    if before["schema"] != about["schema"]:
+    before = Schema.from_json(about["schema"])
+    if before != table.schema:
+        changed = [now.name for now in table.schema.columns if now not in before.columns] or ["the target"]
         raise UsageError(
-            f"the run in {folder} was begun with columns understood otherwise than {now or about['schema']}: a resumed "
-            "run keeps its options"
+            f"the run in {folder} began with {', '.join(changed)} understood otherwise: a resumed run keeps its options"
         )

@@ -67,7 +67,7 @@ def meta_train(
     """Meta-train, select on validation tasks, leave `last/` and `best/` checkpoints; the learner ends as the best.
 
     Every meta-batch depends on the seed and the step alone, so a resumed run repeats what an uninterrupted one
-    does. Without validation tasks the last parameters are the best.
+    does. Without validation the last parameters are the best.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, after saving; says how to go on.
@@ -106,7 +106,7 @@ def meta_train(
                 )
     state.seconds = time.perf_counter() - began
     _save(learner, optimizer, state, folder)
-    if val is None:
+    if state.best is None:
         write_atomic(folder / "best" / CHECKPOINT, pack(learner.params(), asdict(state)))
     load_parameters(learner, folder / "best" / CHECKPOINT)
     return state
