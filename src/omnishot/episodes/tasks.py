@@ -98,7 +98,8 @@ class ClassTasks:
 class GroupTasks:
     """A task is one group.
 
-    Where the target is a class: `ways` of the group's classes, each with `shots` support and `queries` query rows.
+    Where the target is a class: `ways` of the group's classes in their own order, so that a class that all groups share
+    keeps its place, each with `shots` support and `queries` query rows.
     Where it is a number: `shots` support and `queries` query rows of the group.
     """
 
@@ -125,7 +126,7 @@ class GroupTasks:
             start, stop = self.bounds[g], self.bounds[g + 1]
             if ways > stop - start:
                 raise DataError(f"{ways} ways need {ways} classes, a group of the table has {stop - start}")
-            for row, position in zip(task, start + distinct(rng, stop - start, ways), strict=True):
+            for row, position in zip(task, start + np.sort(distinct(rng, stop - start, ways)), strict=True):
                 row[:] = self.index.sample(rng, position, shots + queries)
         return split_classes(rows, shots)
 
