@@ -12,7 +12,17 @@ from torch import nn
 from torch.func import grad, vmap
 
 from omnishot.errors import UsageError
-from omnishot.nn.layers import NORMS, Attention, LayerNorm, Norm, TransformerBlock, groups_of, mask, masked_mean
+from omnishot.nn.layers import (
+    NORMS,
+    Attention,
+    LayerNorm,
+    Norm,
+    TransformerBlock,
+    channels_last,
+    groups_of,
+    mask,
+    masked_mean,
+)
 
 DOUBLE = torch.float64
 
@@ -159,3 +169,14 @@ def test_mask_and_masked_mean(seed):
         kept = x[i, keep[i]]
         wanted = kept.mean(0) if len(kept) else torch.zeros(3)
         assert torch.allclose(means[i], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_last_says_so_to_convolutions(channels):
+    x = torch.randn(4, channels, 6, 5)
+    weight = torch.randn(8, channels, 3, 3)
+    laid = channels_last(x)
+    assert torch.equal(laid, x)
+    assert torch.equal(vmap(channels_last)(x[None])[0], x)
+    assert not F.conv2d(x, weight).is_contiguous(memory_format=torch.channels_last)
+    assert F.conv2d(laid, weight).is_contiguous(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from omnishot.errors import UsageError, choose
 from omnishot.modality.base import Modality
 from omnishot.nn.encoders.base import Encoder
-from omnishot.nn.layers import Norm
+from omnishot.nn.layers import Norm, channels_last
 
 
 class Conv4(Encoder):
@@ -50,6 +50,7 @@ class Conv4(Encoder):
             self.out = self(torch.zeros(1, *modality.shape)).shape[-1]
 
     def forward(self, x: Tensor) -> Tensor:
+        x = channels_last(x)
         for conv, norm, strided in zip(self.convs, self.norms, self.strided, strict=True):
             x = F.relu(norm(conv(x)))
             if not strided:
