@@ -11,7 +11,7 @@ import pandas as pd
 from omnishot.config import Config, split_input_options
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
-from omnishot.errors import DataError
+from omnishot.errors import DataError, UsageError
 from omnishot.modality import Decoded, decode_inputs, fit_inputs
 from omnishot.modality.base import Modality
 from omnishot.objectives.base import Objective
@@ -139,8 +139,11 @@ def build(
 
     Raises:
         DataError: for bad cells, listed by row and column, unless `config.skip_bad`.
+        UsageError: if the table has no target or no input.
     """
     target = require_target(table)
+    if not table.schema.inputs():
+        raise UsageError(no_inputs(table))
     parts = assign(table, config.seed) if parts is None else parts
     if modalities is None:
         options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
@@ -182,6 +185,12 @@ def _empty(table: Table, present: np.ndarray) -> list[BadCell]:
     return [
         BadCell(row, EVERY, "every cell of the row is missing or bad", table.row_number(row)) for row in rows.tolist()
     ]
+
+
+def no_inputs(table: Table) -> str:
+    """A message that says what every column is instead of an input."""
+    roles = ", ".join(f"{c.name} is {'a' if c.role == 'note' else 'the'} {c.role}" for c in table.schema.columns)
+    return f"{table.name} has no column to learn from: {roles}; say which is what with modality (--modality COL=KIND)"
 
 
 def bad_cells(table: Table, bad: Sequence[BadCell], remedy: str) -> str:

@@ -51,7 +51,7 @@ class _FewShot(BaseEstimator):
         if len(self.columns_) == 1:
             flat = isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1
             return pd.DataFrame({self.columns_[0]: objects([row[0] if flat else row for row in rows])})
-        if any(np.ndim(row) != 1 or len(row) != len(self.columns_) for row in rows):
+        if not all(isinstance(row, list | tuple | np.ndarray) and len(row) == len(self.columns_) for row in rows):
             raise UsageError(
                 f"each row must hold {len(self.columns_)} cells ({', '.join(self.columns_)}): give such rows, a "
                 "DataFrame, or dicts"
@@ -94,9 +94,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         y = np.asarray(y)
         gaps = np.flatnonzero(pd.isna(y))
         if y.ndim != 1 or len(gaps):
-            raise UsageError(
-                f"y must hold a label a row: its shape is {y.shape}, labels of rows {gaps[:5]} are missing"
-            )
+            raise UsageError(f"y must hold a label a row; its shape is {y.shape}, rows without: {gaps[:5].tolist()}")
         self.classes_, codes = np.unique(y, return_inverse=True)
         # A class is named after its number, with leading zeros, so that the model sorts classes as they are here.
         self._adapt(X, np.char.zfill(codes.astype(str), len(str(len(self.classes_)))))
@@ -104,7 +102,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
 
     def predict(self, X: Any) -> np.ndarray:
         """The label of each row, `[rows]`."""
-        return self.classes_[self.predict_proba(X).argmax(-1)]
+        best = self.predict_proba(X).argmax(-1)
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities `[rows, classes]` in the order of `classes_`."""

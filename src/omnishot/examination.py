@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from omnishot.dataset import EVERY, look_through
+from omnishot.dataset import EVERY, look_through, no_inputs
 from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.modality import Modality, modality_class
 from omnishot.modality.inputs import fit_input
-from omnishot.table.checking import BadCell
+from omnishot.table.checking import BadCell, check
 from omnishot.table.describing import Report, describe
 from omnishot.table.splits import assign
-from omnishot.table.table import Table
+from omnishot.table.table import Table, open_cell
 
 
 def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
@@ -28,6 +28,8 @@ def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
         except OmnishotError as error:
             problems.append(str(error))
     training = np.arange(len(table)) if parts is None else np.flatnonzero(parts == "train")
+    if not table.schema.inputs():
+        return describe(table, parts, check(table, {}), [*problems, no_inputs(table)])
     modalities: dict[str, Modality] = {}
     bad: list[BadCell] = []
     for name in table.schema.inputs():
@@ -46,12 +48,12 @@ def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
 
 
 def _unreadable(table: Table, name: str) -> list[BadCell]:
-    """Why each cell of a media input that could not be learned cannot be read."""
+    """Why each cell of an input cannot be read, where not one of the training rows' could."""
     kind, columns = table.schema.inputs()[name]
     found = []
     for row in np.flatnonzero(table.frame[columns[0]].notna()).tolist() if modality_class(kind).media else ():
         try:
-            fit_input(table, name, np.array([row]))
-        except DataError as error:
-            found.append(BadCell(row, name, str(error.__cause__), table.row_number(row)))
+            modality_class(kind).fit([open_cell(table.frame[name][row], table.folder)])
+        except ValueError as error:
+            found.append(BadCell(row, name, str(error.__cause__ or error), table.row_number(row)))
     return found

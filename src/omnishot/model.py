@@ -203,7 +203,7 @@ def _target(table: Table, target: str, learner: Learner) -> tuple[Tensor, tuple[
         if not np.isfinite(numbers).all():
             row = int(np.flatnonzero(~np.isfinite(numbers))[0])
             raise DataError(f"{table.name}, row {table.row_number(row)}, column {target!r}: no finite number")
-        return objective.encode(torch.from_numpy(numbers).float())[:, None], ()
+        return objective.encode(torch.tensor(numbers, dtype=torch.float32))[:, None], ()
     codes, classes = encode(table.frame[target])
     if len(classes) < 2:
         raise DataError(

@@ -30,16 +30,18 @@ def usable(look: Callable[[Cell], Seen], cells: Sequence[Cell]) -> list[Seen]:
     """What `look` sees in every cell it can read; bad cells are left out, for the check names them.
 
     Raises:
-        CellError: if not a single cell can be read, with the first reason.
+        CellError: if not a single cell can be read, caused by the first one's.
     """
-    seen, reasons = [], []
+    seen, errors = [], []
     for cell in cells:
         try:
             seen.append(look(cell))
         except CellError as error:
-            reasons.append(str(error))
+            errors.append(error)
+    if errors and not seen:
+        raise CellError(f"none of {len(errors)} cells can be read; the first: {errors[0]}") from errors[0]
     if not seen:
-        raise CellError(f"none of {len(reasons)} cells can be read; the first: {reasons[0] if reasons else 'no cell'}")
+        raise CellError("there is no cell")
     return seen
 
 

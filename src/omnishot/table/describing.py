@@ -89,7 +89,7 @@ class Report:
             found.append(f"{part}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
         found += [f"bad cell: {cell}" for cell in self.bad]
         found += [f"problem: {problem}" for problem in self.problems]
-        return [*found, f"{len(self.bad):,} bad cells"]
+        return [*found, f"{len(self.bad):,} bad {'cell' if len(self.bad) == 1 else 'cells'}"]
 
     def _column_lines(self) -> list[str]:
         rows = [("column", "is", "present", "distinct", "examples")]
