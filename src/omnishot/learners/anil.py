@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import Tensor
+
+from omnishot.episodes.rows import Rows
+from omnishot.learners.base import Params
 from omnishot.learners.maml import HEAD, MAML
 
 
@@ -13,3 +19,7 @@ class ANIL(MAML):
 
     def adapted_names(self) -> list[str]:
         return [HEAD + "weight", HEAD + "bias"]
+
+    def reader(self, params: Params, rows: Rows) -> Callable[[Params], Tensor]:
+        features = self.features(params, rows)  # once, for every inner step
+        return lambda task: features

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -66,13 +66,18 @@ class MAML(Learner):
         body = [name for name, _ in self.named_parameters() if name.startswith("network.")]
         return [*body, HEAD + "weight", HEAD + "bias"]
 
+    def reader(self, params: Params, rows: Rows) -> Callable[[Params], Tensor]:
+        """The features `[rows, dim]` of these rows as a function of what the inner loop has moved."""
+        return lambda task: self.features({**params, **task}, rows)
+
     def fit(self, params: Params, support: Rows) -> State:
-        head = self.head.start(self._own_head(params), lambda: self.features(params, support), support)
+        features = self.reader(params, support)
+        head = self.head.start(self._own_head(params), lambda: features({}), support)
         start = {**params, **{HEAD + name: value for name, value in head.items()}}
         task = {name: start[name] for name in self.adapted_names()}
 
         def loss(task: Params) -> Tensor:
-            return self.objective.loss(self._output(params, task, support), support)
+            return self.objective.loss(linear(self._own_head(task), features(task)), support)
 
         rates: Sequence[Tensor | float] = [self.inner_rate] * len(task)
         if self.learn_rates:
@@ -80,10 +85,7 @@ class MAML(Learner):
         return descend(loss, task, self.inner_steps, dict(zip(task, rates, strict=True)), self.second_order)
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return self._output(params, state, query)
+        return linear(self._own_head(state), self.reader(params, query)(state))
 
     def _own_head(self, params: Params) -> Params:
         return {n.removeprefix(HEAD): p for n, p in params.items() if n.startswith(HEAD)}
-
-    def _output(self, params: Params, task: Params, rows: Rows) -> Tensor:
-        return linear(self._own_head(task), self.features({**params, **task}, rows))
