@@ -15,6 +15,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--out", default="omnishot-demo", metavar="FOLDER", help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (%(default)s)")
     parser.add_argument("--episodes", type=int, default=600, metavar="N", help="test episodes a figure (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the work: to see that everything works")
     parser.set_defaults(func=_demo)
 
 
