@@ -286,7 +286,8 @@ def test_figures_are_kept_in_the_run_and_replace_those_of_the_same_protocol(quic
 
 
 @pytest.mark.parametrize(
-    ("name", "number"), [("ways", 1), ("ways", 0), ("shots", 0), ("shots", -1), ("queries", 0), ("episodes", 1)]
+    ("name", "number"),
+    [("ways", 1), ("ways", 0), ("shots", 0), ("shots", -1), ("queries", 0), ("episodes", 1), ("seed", -1)],
 )
 def test_a_protocol_that_cannot_be_is_refused(run, name, number):
     with pytest.raises(UsageError, match=f"{name} must be at least"):

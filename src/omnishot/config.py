@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,11 +76,15 @@ class Config:
     def __post_init__(self) -> None:
         LEARNERS.load(self.learner)
         FUSIONS.load(self.fusion)
-        for name in ("ways", "shots", "queries", "tasks", "steps", "dim", "val_every", "val_episodes"):
-            _check_count(name, getattr(self, name), least=2 if name == "ways" else 0 if name == "steps" else 1)
+        for name in ("shots", "queries", "tasks", "dim", "val_every", "val_episodes"):
+            _check_count(name, getattr(self, name), least=1)
+        for name, least in (("ways", 2), ("steps", 0), ("warmup", 0), ("patience", 0), ("seed", 0)):
+            _check_count(name, getattr(self, name), least)
         for name in ("lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} must be above 0, not {getattr(self, name)!r}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"{name} must be above 0 and finite, not {getattr(self, name)!r}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UsageError(f"weight_decay must be at least 0 and finite, not {self.weight_decay!r}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
 

@@ -22,7 +22,7 @@ from omnishot.assembly import restore_learner
 from omnishot.dataset import bad_cells
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.store import Store
-from omnishot.errors import DataError, UsageError
+from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.learners.base import Learner, State
 from omnishot.modality import decode_inputs
 from omnishot.objectives.regress import Regress
@@ -141,15 +141,17 @@ class Model:
             with zipfile.ZipFile(path) as archive:
                 about = json.loads(archive.read("model.json"))
                 params, state = (load_tensors(archive.read(f"{n}.safetensors")) for n in ("params", "state"))
+            if about["format"] > FORMAT:
+                raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
+            _, learner = restore_learner(about)
+            learner.load_state_dict(params)
+            schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))
         except FileNotFoundError:
             raise DataError(f"{path} does not exist") from None
-        except Exception as error:
-            raise DataError(f"{path} is not a whole Omnishot model: {error}") from None
-        if about["format"] > FORMAT:
-            raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
-        _, learner = restore_learner(about)
-        learner.load_state_dict(params)
-        schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))
+        except OmnishotError:
+            raise
+        except Exception as error:  # whatever a damaged file makes the readers say
+            raise DataError(f"{path} is not a whole Omnishot model: {error}") from error
         return cls(learner, unflatten(state), schema, classes, about)
 
     def _scores(self, rows: Any) -> Tensor:

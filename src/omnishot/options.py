@@ -37,7 +37,7 @@ def parse(text: str) -> Any:
     if dash and low.isdecimal() and high.isdecimal():
         return [int(low), int(high)]
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return text if "\n" in text else tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
 

@@ -113,6 +113,8 @@ class Run:
         """
         if episodes < 2:
             raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
+        if seed < 0:
+            raise UsageError(f"seed must be at least 0, not {seed}")
         if split not in PARTS:
             raise UsageError(f"split must be one of {', '.join(PARTS)}, not {split!r}")
         for name, number, least in (("ways", ways, 2), ("shots", shots, 1), ("queries", queries, 1)):
@@ -317,6 +319,8 @@ def _read_about(folder: Path) -> dict[str, Any]:
     if not (folder / "table.json").exists() or not (folder / "config.toml").exists():
         raise DataError(f"{folder} is not a run: it lacks table.json or config.toml")
     about = read_json(folder / "table.json")
+    if not isinstance(about, dict) or "format" not in about:
+        raise DataError(f"{folder / 'table.json'} was not written by Omnishot")
     if about["format"] > FORMAT:
         raise DataError(f"{folder} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade Omnishot")
     if read_toml(folder / "config.toml") != about["config"]:

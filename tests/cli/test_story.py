@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 import tomllib
 
 import numpy as np
 import pandas as pd
 import pytest
 import tables
+
+from omnishot.artifacts import read_tensors
 
 KEYS = {"metric", "mean", "ci95", "episodes", "learner", "fusion", "modalities", "ways", "shots", "missing",
         "transductive", "split", "seed", "seconds"}  # fmt: skip
@@ -170,3 +176,20 @@ def test_wrong_use_of_what_is_on_disk(omnishot, run, birds, tmp_path, monkeypatc
     assert done.code in (1, 2)
     assert message in done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminated_training_says_how_to_go_on_and_can_be_resumed(omnishot, birds, tmp_path):
+    out = tmp_path / "run"
+    options = ["--target", "species", "--out", out, "--learner", "protonet", "--tasks", "1", "--val-episodes", "2"]
+    command = [sys.executable, "-m", "omnishot", "train", birds, *options, "--steps", "100000", "--val-every", "50000"]
+    with subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True) as process:
+        log = out / "metrics.jsonl"
+        while process.poll() is None and not (log.exists() and log.read_text().count("\n") > 3):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate()
+    assert process.returncode == 1
+    assert "Traceback" not in told
+    assert "of 100000; to go on, repeat the command with --resume" in told
+    _, state = read_tensors(out / "last" / "checkpoint.safetensors")
+    assert state["step"] == log.read_text().count("\n") > 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -45,7 +46,8 @@ def write_frame(frame: pd.DataFrame, out: str | Path) -> Path:
                 frame.to_parquet(partial, index=False)
         partial.replace(out)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise DataError(f"cannot write {out}: {error.strerror or error}") from None
     return out
 

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tables
+
+import omnishot as om
+from omnishot.errors import DataError, UsageError
+from omnishot.model import Model
+
+
+@pytest.fixture(scope="module")
+def model(run, birds) -> Model:
+    """Adapted to five species, three rows each."""
+    return run.adapt(om.read_table(birds, target="species").select(range(15)))
+
+
+@pytest.fixture
+def saved(model, tmp_path) -> Path:
+    return model.save(tmp_path / "birds.omni")
+
+
+def test_a_saved_model_gives_the_same_predictions(model, saved, birds):
+    again = om.load(saved)
+    assert isinstance(again, Model)
+    assert again.classes_.tolist() == model.classes_.tolist() == list(tables.SPECIES[:5])
+    assert np.array_equal(again.predict_proba(birds), model.predict_proba(birds))
+    assert again.answers(birds).equals(model.answers(birds))
+    assert again.save(saved.with_name("again.omni")).stat().st_size == saved.stat().st_size
+
+
+def test_a_saved_model_holds_safetensors_and_json_only(saved):
+    with zipfile.ZipFile(saved) as archive:
+        assert sorted(archive.namelist()) == ["model.json", "params.safetensors", "state.safetensors"]
+        about = json.loads(archive.read("model.json"))
+    assert about["format"] == 1
+    assert about["classes"] == list(tables.SPECIES[:5])
+
+
+def test_a_model_needs_neither_run_nor_table(model, saved, birds, tmp_path):
+    rows = [{"note": "seen near the lake, day 0", "weight": 3.5}, {"weight": None}]
+    assert np.array_equal(Model.load(saved).predict_proba(rows), model.predict_proba(rows))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_model_that_is_cut_off_is_refused(saved, kept):
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(kept * len(data))])
+    with pytest.raises(DataError, match=r"birds\.omni is not a whole Omnishot model"):
+        om.load(saved)
+
+
+@pytest.mark.parametrize("change", ["byte", "name", "json", "keys", "format", "no zip"])
+def test_a_model_that_is_damaged_is_refused(saved, change):
+    with zipfile.ZipFile(saved) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    if change == "byte":
+        data = bytearray(saved.read_bytes())
+        data[len(data) // 2] ^= 255
+        saved.write_bytes(data)
+    elif change == "no zip":
+        saved.write_text("hello")
+    else:
+        if change == "name":
+            parts.pop("state.safetensors")
+        elif change == "json":
+            parts["model.json"] = b"{"
+        elif change == "keys":
+            parts["model.json"] = b"{}"
+        else:
+            parts["model.json"] = json.dumps(json.loads(parts["model.json"]) | {"format": 99}).encode()
+        with zipfile.ZipFile(saved, "w") as archive:
+            for name, data in parts.items():
+                archive.writestr(name, data)
+    reason = "has format 99, this Omnishot reads up to 1" if change == "format" else "is not a whole Omnishot model"
+    with pytest.raises(DataError, match=reason):
+        om.load(saved)
+
+
+def test_what_cannot_be_opened_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.omni does not exist"):
+        om.load(tmp_path / "gone.omni")
+    with pytest.raises(DataError, match=r"gone\.omni does not exist"):
+        Model.load(tmp_path / "gone.omni")
+
+
+def test_a_model_is_saved_under_the_right_name_only(model, tmp_path):
+    with pytest.raises(UsageError, match=r"must end in \.omni, not 'm\.zip'"):
+        model.save(tmp_path / "m.zip")
+
+
+def test_predictions_are_in_the_order_of_the_rows_and_sum_to_one(model, birds):
+    p = model.predict_proba(birds)
+    assert p.shape == (30, 5)
+    assert np.allclose(p.sum(1), 1)
+    assert model.predict(birds).tolist() == model.classes_[p.argmax(1)].tolist()
+    order = np.random.default_rng(0).permutation(30)
+    shuffled = om.read_table(birds, target="species").select(order)
+    assert np.allclose(model.predict_proba(shuffled), p[order], atol=1e-6)
+
+
+def test_a_row_alone_is_answered_as_among_others(model, birds):
+    table = om.read_table(birds, target="species")
+    whole = model.predict_proba(table)
+    for row in (0, 7, 29):
+        assert np.allclose(model.predict_proba(table.select([row])), whole[[row]], atol=1e-5)
+
+
+def test_rows_are_predicted_in_chunks_with_the_same_result(model, birds, monkeypatch):
+    whole = model.predict_proba(birds)
+    monkeypatch.setattr("omnishot.model.CHUNK", 7)
+    assert np.allclose(model.predict_proba(birds), whole, atol=1e-6)
+
+
+def test_a_row_without_any_cell_is_answered(model):
+    p = model.predict_proba([{"photo": None}])
+    assert np.isfinite(p).all()
+
+
+def test_answers_tell_the_prediction_and_what_could_not_be_read(model):
+    answers = model.answers([{"weight": 3}, {"photo": "gone.png", "weight": "heavy"}, {"weight": 4}])
+    assert list(answers) == ["prediction", "probability", *(f"p({name})" for name in model.classes_), "problem"]
+    assert answers["problem"].tolist() == [
+        "", "photo: no such file: gone.png; weight: text in a number column: 'heavy'", "",
+    ]  # fmt: skip
+    assert np.allclose(answers["probability"], answers[[f"p({n})" for n in model.classes_]].max(axis=1))
+
+
+def test_filled_rows_keep_their_plain_values_and_their_order(model, birds):
+    table, bad = model.fill([{"weight": 3, "_id": "a", "photo": np.zeros((9, 9), np.uint8)}, {"weight": 4, "_id": "b"}])
+    assert list(table) == ["weight", "_id", *model.answers([{"weight": 3}])]
+    assert table["_id"].tolist() == ["a", "b"]
+    assert len(table) == 2
+    assert bad == []
+
+
+def test_a_column_named_as_an_answer_is_not_overwritten(birds, tmp_path):
+    rows = [row | {"problem": "none"} for row in tables.read(birds)]
+    table = tables.write(birds.parent / "problem.csv", rows)
+    run = om.train(table, target="species", modality={"problem": "note"}, out=tmp_path / "run", **tables.QUICK)
+    with pytest.raises(UsageError, match="has a column 'problem' as the answers have: rename it to '_problem'"):
+        run.adapt(table).fill(table)
+
+
+def test_unequal_shots_and_any_number_of_classes(run, birds):
+    table = om.read_table(birds, target="species")
+    for rows, ways in ([0, 1, 2, 3], 2), (range(30), 10), ([0, *range(3, 30)], 10):
+        model = run.adapt(table.select(rows))
+        assert len(model.classes_) == ways
+        assert model.predict_proba(birds).shape == (30, ways)
+
+
+def test_labels_may_be_numbers(run, birds):
+    frame = pd.read_csv(birds).iloc[:9].assign(species=[1, 1, 1, 2, 2, 2, 10, 10, 10], photo=None)
+    assert run.adapt(frame).classes_.tolist() == ["1", "10", "2"]
+
+
+def test_a_fixed_head_refuses_other_ways(birds, tmp_path):
+    options = tables.QUICK | {"learner": "maml", "head": "fixed", "ways": 2, "steps": 1, "inner_steps": 1}
+    run = om.train(birds, target="species", out=tmp_path / "run", **options)
+    table = om.read_table(birds, target="species")
+    assert len(run.adapt(table.select(range(6))).classes_) == 2
+    with pytest.raises(UsageError, match="2"):
+        run.adapt(table.select(range(9)))
