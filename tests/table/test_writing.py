@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from omnishot.errors import DataError, UsageError
+from omnishot.table.reading import read_table
+from omnishot.table.writing import FORMATS, TableWriter, write_frame
+
+FRAME = pd.DataFrame({"text": ["a,b", 'say "ü"', None], "number": [0.1, None, 3.0], "kind": ["x", "y", "x"]})
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_written_frame_is_read_again(tmp_path, suffix):
+    out = write_frame(FRAME, tmp_path / "new" / f"t{suffix}")
+    found = read_table(out).frame
+    assert list(found) == list(FRAME)
+    for name in FRAME:
+        assert found[name].isna().equals(FRAME[name].isna())
+        assert found[name].dropna().tolist() == FRAME[name].dropna().tolist()
+    assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_media_are_found_again(tmp_path, suffix):
+    writer = TableWriter(tmp_path / f"t{suffix}")
+    png = b"\x89PNG\r\n\x1a\n" + bytes(9)
+    writer.row(photo=writer.media("a/1.png", png), kind="x")
+    writer.row(photo=None, kind="y")
+    cells = read_table(writer.close()).frame["photo"]
+    assert cells.isna().tolist() == [False, True]
+    first = cells[0]
+    assert (first if isinstance(first, bytes) else (tmp_path / first).read_bytes()) == png
+
+
+def test_a_name_of_no_format_is_refused():
+    for write in (TableWriter, lambda out: write_frame(FRAME, out)):
+        with pytest.raises(UsageError, match=r"cannot write a table to t\.xls: the name must end in one of \.csv"):
+            write("t.xls")
+
+
+def test_a_full_disk_leaves_the_old_table(tmp_path, monkeypatch):
+    out = write_frame(FRAME, tmp_path / "t.csv")
+    before = out.read_bytes()
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(DataError, match=r"cannot write .*t\.csv: No space left on device"):
+            write_frame(FRAME.iloc[:1], out)
+    assert out.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [out]
