@@ -1,0 +1,241 @@
+"""Meta-training steps per second, beside higher, torchopt and plain loops over the same network.
+
+Conv-4 (max-pooling, 64 filters), 28×28 pixels, 5-way 1-shot, 15 query rows a class, 16 tasks a step. One process,
+the same weights; before anything is timed, everybody's meta-gradient is compared in float64.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import higher
+import timing
+import torch
+import torch.nn.functional as F
+import torchopt
+from torch import Tensor, nn
+
+from omnishot.episodes.rows import Episode, Rows
+from omnishot.learners.base import Learner
+from omnishot.learners.maml import MAML
+from omnishot.learners.protonet import ProtoNet
+from omnishot.modality.image import Image
+from omnishot.nn.network import Network
+from omnishot.objectives.classify import Classify
+
+WAYS, SHOTS, QUERIES, SIZE, WIDTH, RATE = 5, 1, 15, 28, 64, 0.1
+SCALE = 1.0  # of the prototypical network's distances, as published
+
+#: Adds the meta-gradient of a meta-batch to the parameters' `.grad`.
+Backward = Callable[[Episode], object]
+
+
+class PlainConv4(nn.Module):
+    """The library's Conv-4 as it is written without the library."""
+
+    def __init__(self, outputs: int | None):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(i, WIDTH, 3, padding=1) for i in (1, WIDTH, WIDTH, WIDTH))
+        self.norms = nn.ModuleList(nn.GroupNorm(1, WIDTH) for _ in range(4))
+        self.head = nn.Linear(WIDTH, outputs) if outputs else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = F.max_pool2d(F.relu(norm(conv(x))), 2)
+        return self.head(x.flatten(1))
+
+
+def halves(batch: Episode, t: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Support pictures and classes, query pictures and classes of one task."""
+    support, query = batch.support, batch.query
+    assert support.target is not None
+    assert query.target is not None
+    return support.inputs["photo"][t], support.target[t], query.inputs["photo"][t], query.target[t]
+
+
+def with_higher(model: nn.Module, steps: int, second_order: bool) -> Backward:
+    """MAML by `higher`, as its examples write it."""
+    inner = torch.optim.SGD(model.parameters(), lr=RATE)
+
+    def backward(batch: Episode) -> None:
+        for t in range(batch.tasks):
+            x, y, asked, wanted = halves(batch, t)
+            with higher.innerloop_ctx(model, inner, copy_initial_weights=False, track_higher_grads=second_order) as (
+                fast,
+                optimizer,
+            ):
+                for _ in range(steps):
+                    optimizer.step(F.cross_entropy(fast(x), y))
+                loss = F.cross_entropy(fast(asked), wanted) / batch.tasks
+                if second_order:
+                    loss.backward()
+                else:  # where the inner loop ended stands for where it began
+                    for p, g in zip(model.parameters(), torch.autograd.grad(loss, fast.parameters()), strict=True):
+                        p.grad = g if p.grad is None else p.grad + g
+
+    return backward
+
+
+def with_torchopt(model: nn.Module, steps: int) -> Backward:
+    """MAML by `torchopt.MetaSGD`, as its examples write it; it has no first-order form."""
+    inner = torchopt.MetaSGD(model, lr=RATE)
+
+    def backward(batch: Episode) -> None:
+        start = torchopt.extract_state_dict(model, by="reference", detach_buffers=True)
+        state = torchopt.extract_state_dict(inner, by="reference")
+        for t in range(batch.tasks):
+            x, y, asked, wanted = halves(batch, t)
+            for _ in range(steps):
+                inner.step(F.cross_entropy(model(x), y))
+            (F.cross_entropy(model(asked), wanted) / batch.tasks).backward()
+            torchopt.recover_state_dict(model, start)
+            torchopt.recover_state_dict(inner, state)
+
+    return backward
+
+
+def by_hand(model: nn.Module, steps: int, second_order: bool) -> Backward:
+    """MAML as one writes it with `torch.autograd.grad` and a forward pass that takes its weights."""
+
+    def forward(p: dict[str, Tensor], x: Tensor) -> Tensor:
+        for i in range(4):
+            x = F.conv2d(x, p[f"convs.{i}.weight"], p[f"convs.{i}.bias"], padding=1)
+            x = F.group_norm(x, 1, p[f"norms.{i}.weight"], p[f"norms.{i}.bias"])
+            x = F.max_pool2d(F.relu(x), 2)
+        return F.linear(x.flatten(1), p["head.weight"], p["head.bias"])
+
+    def backward(batch: Episode) -> None:
+        for t in range(batch.tasks):
+            x, y, asked, wanted = halves(batch, t)
+            fast = dict(model.named_parameters())
+            for _ in range(steps):
+                loss = F.cross_entropy(forward(fast, x), y)
+                grads = torch.autograd.grad(loss, list(fast.values()), create_graph=second_order)
+                fast = {n: p - RATE * g for (n, p), g in zip(fast.items(), grads, strict=True)}
+            (F.cross_entropy(forward(fast, asked), wanted) / batch.tasks).backward()
+
+    return backward
+
+
+def prototypes_by_hand(model: nn.Module) -> Backward:
+    """A prototypical network as easyfsl lays it out: one episode after the other, a pass for support, one for query."""
+
+    def backward(batch: Episode) -> None:
+        for t in range(batch.tasks):
+            x, y, asked, wanted = halves(batch, t)
+            embedded = model(x)
+            prototypes = torch.stack([embedded[y == k].mean(0) for k in range(WAYS)])
+            scores = -SCALE * torch.cdist(model(asked), prototypes) ** 2
+            (F.cross_entropy(scores, wanted) / batch.tasks).backward()
+
+    return backward
+
+
+def learner(method: str, steps: int, second_order: bool) -> Learner:
+    """The library's learner; its weights are the same each time."""
+    torch.manual_seed(0)
+    network = Network({"photo": Image((SIZE, SIZE), 1, (0.5,), (0.5,))}, encoder_options={"photo": {"width": WIDTH}})
+    if method == "protonet":
+        return ProtoNet(network, Classify(), scale=SCALE)
+    options = {"inner_steps": steps, "inner_rate": RATE, "second_order": second_order}
+    return MAML(network, Classify(), head="fixed", ways=WAYS, **options)  # type: ignore[arg-type]
+
+
+def plain_copy(method: Learner) -> PlainConv4:
+    """A plain network with the learner's weights, in the same order."""
+    model = PlainConv4(WAYS if isinstance(method, MAML) else None)
+    own = {n.split("encoders.0.")[-1]: p.detach() for n, p in method.named_parameters()}
+    model.load_state_dict({n.replace("scale", "weight").replace("shift", "bias"): p for n, p in own.items()})
+    return model
+
+
+def contenders(
+    method: str, steps: int, second_order: bool, dtype: torch.dtype
+) -> dict[str, tuple[nn.Module, Backward]]:
+    """Everybody's model and meta-gradient, all with the same weights, channels last as the library keeps them."""
+
+    def ready(model: nn.Module) -> nn.Module:
+        return model.to(dtype=dtype, memory_format=torch.channels_last)
+
+    ours = learner(method, steps, second_order)
+    peers: dict[str, Callable[[nn.Module], Backward]] = {}
+    if method == "protonet":
+        peers["plain loop (easyfsl's layout)"] = prototypes_by_hand
+    else:
+        peers["plain autograd loop"] = lambda model: by_hand(model, steps, second_order)
+        peers["higher"] = lambda model: with_higher(model, steps, second_order)
+        if second_order:
+            peers["torchopt"] = lambda model: with_torchopt(model, steps)
+    everybody: dict[str, tuple[nn.Module, Backward]] = {"omnishot": (ready(ours), ours.backward)}
+    for name, build in peers.items():
+        model = ready(plain_copy(ours))
+        everybody[name] = (model, build(model))
+    return everybody
+
+
+def random_batch(tasks: int, dtype: torch.dtype) -> Episode:
+    """A meta-batch of noise; how long a step takes does not depend on what is in the pictures."""
+    g = torch.Generator().manual_seed(1)
+
+    def rows(each: int) -> Rows:
+        n = WAYS * each
+        photo = torch.randn((tasks, n, 1, SIZE, SIZE), generator=g, dtype=torch.float64).to(dtype)
+        target = torch.arange(WAYS).repeat_interleave(each).repeat(tasks, 1)
+        return Rows({"photo": photo}, torch.ones(tasks, n, 1, dtype=torch.bool), target, ways=WAYS)
+
+    return Episode(rows(SHOTS), rows(QUERIES))
+
+
+def check_gradients(everybody: dict[str, tuple[nn.Module, Backward]], batch: Episode) -> None:
+    """Stop unless all meta-gradients are the same in float64, to 1e-8 of their norm."""
+    gradients = {}
+    for name, (model, backward) in everybody.items():
+        backward(batch)
+        gradients[name] = torch.cat([p.grad.flatten() for p in model.parameters()])  # in the same order
+        model.zero_grad()
+    ours = gradients["omnishot"]
+    for name, theirs in gradients.items():
+        error = ((theirs - ours).norm() / ours.norm()).item()
+        print(f"meta-gradient of {name}: relative error {error:.1e}", file=sys.stderr)
+        if not error < 1e-8:
+            raise SystemExit(
+                f"the meta-gradient of {name} differs from the library's by {error:.1e}: nothing to compare"
+            )
+
+
+def meta_step(model: nn.Module, backward: Backward, batch: Episode) -> Callable[[], None]:
+    """One whole step: gradient of the meta-batch, then the outer optimiser."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        backward(batch)
+        optimizer.step()
+
+    return step
+
+
+def main() -> None:
+    parser = timing.arguments(__doc__, rounds=7)
+    parser.add_argument("--learner", choices=("maml", "protonet", "both"), default="both")
+    parser.add_argument("--inner-steps", type=int, default=1, help="of MAML")
+    parser.add_argument("--first-order", action="store_true", help="first-order MAML")
+    parser.add_argument("--tasks", type=int, default=16, help="a step")
+    args = parser.parse_args()
+    records = []
+    for method in ("maml", "protonet") if args.learner == "both" else (args.learner,):
+        settings = (method, args.inner_steps, not args.first_order)
+        # Two tasks tell whether the gradients are the same; float64 convolutions are slow.
+        check_gradients(contenders(*settings, torch.float64), random_batch(2, torch.float64))
+        batch = random_batch(args.tasks, torch.float32)
+        steps = {n: meta_step(*pair, batch) for n, pair in contenders(*settings, torch.float32).items()}
+        order = "first" if args.first_order else "second"
+        title = f"MAML, {order} order, inner steps: {args.inner_steps}" if method == "maml" else "prototypical network"
+        reference = list(steps)[1]
+        records += timing.compare(title, "steps", 1, timing.interleave(steps, args.rounds), reference)
+    timing.report(args, records, ("omnishot", "higher", "torchopt"))
+
+
+if __name__ == "__main__":
+    main()
