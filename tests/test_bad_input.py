@@ -17,7 +17,8 @@ import tables
 import omnishot as om
 from omnishot.cli.main import main
 from omnishot.errors import DataError, UsageError
-from omnishot.run import Run, train
+from omnishot.launch import train
+from omnishot.run import Run
 from omnishot.table import cache
 
 

@@ -66,7 +66,7 @@ def test_nothing_said_is_the_default():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"stepz": 3}, "no option 'stepz' for learner 'maml': did you mean 'steps'"),
+        ({"stepz": 3}, "no option 'stepz' for learner 'protonet': did you mean 'steps'"),
         ({"learner": "protonet", "inner_steps": 3}, "no option 'inner_steps' for learner 'protonet'"),
         ({"learner": "mamml"}, "unknown learner 'mamml': did you mean 'maml'"),
         ({"labels": 3}, "no option 'labels'"),

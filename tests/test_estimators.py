@@ -15,7 +15,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 import omnishot as om
 from omnishot.errors import DataError, UsageError
-from omnishot.run import Run, train
+from omnishot.launch import train
+from omnishot.run import Run
 
 INPUTS = ["photo", "note", "weight"]
 

@@ -17,8 +17,9 @@ import omnishot as om
 from omnishot import training
 from omnishot.artifacts import read_tensors
 from omnishot.errors import DataError, UsageError
+from omnishot.launch import train
 from omnishot.learners.protonet import ProtoNet
-from omnishot.run import Run, train
+from omnishot.run import Run
 
 FIELDS = ["metric", "mean", "ci95", "episodes", "learner", "fusion", "modalities", "ways", "shots", "queries"]
 FIELDS += ["missing", "noise", "transductive", "split", "seed", "seconds"]

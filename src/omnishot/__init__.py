@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does th
     from omnishot.errors import UsageError as UsageError
     from omnishot.estimators import FewShotClassifier as FewShotClassifier
     from omnishot.estimators import FewShotRegressor as FewShotRegressor
+    from omnishot.launch import train as train
     from omnishot.model import Model as Model
     from omnishot.run import Run as Run
-    from omnishot.run import train as train
     from omnishot.table.reading import read_table as read_table
 
 _PLACES = {
@@ -31,7 +31,7 @@ _PLACES = {
     "evaluate": "api",
     "load": "api",
     "read_table": "table.reading",
-    "train": "run",
+    "train": "launch",
 }
 
 __all__ = [*_PLACES, "__version__"]

@@ -29,7 +29,7 @@ class Config:
         dim: width of fused embeddings.
         ways: classes a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
         shots: support rows a class (or a group, for numbers), a number or a range.
-        queries: query rows a class; None: 15, or as many as the smallest class allows.
+        queries: query rows a class in training and validation; None: 5, or as many as the smallest class allows.
         tasks: tasks a step (the meta-batch).
         steps: meta-training steps.
         lr: step size of Adam, rising over `warmup` steps and then falling to nothing by a cosine.
@@ -48,20 +48,20 @@ class Config:
         inputs: by input name or kind: `encoder`, and options of the modality and of the encoder.
     """
 
-    learner: str = "maml"
+    learner: str = "protonet"
     fusion: str = "attention"
     dim: int = 64
     ways: int | tuple[int, int] | None = None
     shots: int | tuple[int, int] = 1
     queries: int | None = None
-    tasks: int = 4
-    steps: int = 1000
+    tasks: int = 2
+    steps: int = 600
     lr: float = 1e-3
     warmup: int = 50
     weight_decay: float = 0.0
     clip: float = 10.0
     val_every: int | None = None
-    val_episodes: int = 100
+    val_episodes: int = 50
     patience: int = 0
     dropout: float = 0.2
     noise: dict[str, float] = field(default_factory=dict)

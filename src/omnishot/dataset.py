@@ -22,6 +22,7 @@ from omnishot.table.splits import assign
 from omnishot.table.table import Table, require_target
 
 WAYS, QUERIES = 5, 15  # unless said, or unless there are fewer
+TRAINING_QUERIES = 5  # fewer, for a faster step
 SHOWN = 10  # bad cells in a message; all of them are in `omnishot check`
 
 
@@ -49,11 +50,14 @@ class Dataset:
     objective: Objective
     skipped: tuple[BadCell, ...] = ()
 
-    def tasks(self, part: str, shots: int, queries: int | None = None, skip_small: bool = False) -> Tasks:
+    def tasks(
+        self, part: str, shots: int, queries: int | None = None, *, at_most: int = QUERIES, skip_small: bool = False
+    ) -> Tasks:
         """Where tasks of a part come from.
 
         Args:
-            shots, queries: rows needed of every class (or group); queries None: 15, or as many as the smallest has.
+            shots, queries: rows needed of every class (or group).
+            at_most: what `queries` None stands for, unless the smallest class has fewer.
             skip_small: leave classes with fewer rows out instead of refusing.
 
         Raises:
@@ -70,7 +74,7 @@ class Dataset:
         rows, keys = rows[~small[inverse]], keys[~small[inverse]]
         if not len(rows):
             raise DataError(self._too_small(part, [names(k) for k in found[:5]], counts[:5], shots, queries))
-        queries = queries or min(QUERIES, int(counts[~small].min()) - shots)
+        queries = queries or min(at_most, int(counts[~small].min()) - shots)
         return Tasks(*self._source(rows, part), queries)
 
     def members(self, part: str) -> set[str]:

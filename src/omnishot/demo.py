@@ -22,10 +22,11 @@ from rich.table import Table as Grid
 from omnishot.artifacts import write_json
 from omnishot.errors import UsageError
 from omnishot.evaluation import Figure
+from omnishot.launch import train
 from omnishot.report import Section, comparison, curves, write
 from omnishot.report.markup import table as html_table
 from omnishot.report.markup import text as html_text
-from omnishot.run import Run, train
+from omnishot.run import Run
 from omnishot.worlds import make
 
 TARGET = "letter"

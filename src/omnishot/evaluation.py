@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import track
 
 from omnishot.episodes.loader import Loader
 from omnishot.learners.base import Learner
@@ -108,13 +110,18 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
 
 
 def run_episodes(
-    learner: Learner, loader: Loader, episodes: int, device: torch.device | str = "cpu"
+    learner: Learner, loader: Loader, episodes: int, device: torch.device | str = "cpu", label: str | None = None
 ) -> dict[str, tuple[float, float]]:
-    """Adapt to each episode's support rows and score its query rows: metric -> (mean, half-width of its interval)."""
+    """Adapt to each episode's support rows and score its query rows: metric -> (mean, half-width of its interval).
+
+    `label` shows progress on stderr.
+    """
     scores: list[dict[str, float]] = []
     outcomes: list[tuple[np.ndarray, np.ndarray]] = []
     batches = math.ceil(episodes / loader.shape.tasks)
-    for batch in loader.stream(0, batches):
+    stream = loader.stream(0, batches)
+    shown = track(stream, label or "", batches, console=Console(stderr=True), disable=label is None, transient=True)
+    for batch in shown:
         batch = batch.to(device)
         for t in range(min(batch.tasks, episodes - len(scores))):
             task = batch.task(t)
@@ -129,11 +136,16 @@ def run_episodes(
 
 
 def figures(
-    learner: Learner, loader: Loader, episodes: int, about: Mapping[str, Any], device: torch.device | str = "cpu"
+    learner: Learner,
+    loader: Loader,
+    episodes: int,
+    about: Mapping[str, Any],
+    device: torch.device | str = "cpu",
+    label: str | None = None,
 ) -> list[Figure]:
     """`run_episodes` as records; `about` holds what the loader does not know (learner, fusion, split)."""
     began = time.perf_counter()
-    results = run_episodes(learner, loader, episodes, device)
+    results = run_episodes(learner, loader, episodes, device, label)
     seconds = round(time.perf_counter() - began, 3)
     shape = loader.shape
     return [

@@ -1,4 +1,4 @@
-"""Runs: meta-train a table into a run folder, and what can be done with one."""
+"""Runs: what a meta-training leaves behind, and what can be done with it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from typing import Any
 import numpy as np
 
 from omnishot import dataset
-from omnishot.artifacts import FORMAT, read_json, read_tensors, write_atomic, write_json
-from omnishot.assembly import build_learner, describe_learner, most_ways, pick_device, restore_learner
-from omnishot.config import Config, from_options, read_toml
-from omnishot.dataset import WAYS, Dataset, Tasks
-from omnishot.episodes.loader import Loader, Range, Shape
+from omnishot.artifacts import FORMAT, read_json, read_tensors, write_json
+from omnishot.assembly import describe_learner, pick_device, restore_learner
+from omnishot.config import Config, read_toml
+from omnishot.dataset import Dataset, Tasks
+from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.missing import ALL
 from omnishot.episodes.store import matching_inputs
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation import Evaluation, Figure, figures
 from omnishot.learners.base import Learner
 from omnishot.model import Model
-from omnishot.table.reading import read_rows, read_table
+from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
-from omnishot.training import CHECKPOINT, load_parameters, meta_train
+from omnishot.training import CHECKPOINT, load_parameters
 
-#: What `read_table` is told; every other option is the training's.
-TABLE_OPTIONS = ("target", "group", "modality", "inputs", "split", "objective")
 #: Validation and evaluation draw from seeds of their own, so that no part is judged on tasks like those of training.
 VALIDATION_SEED = 1_000_003
 
@@ -51,7 +49,7 @@ class Run:
             DataError: if it is no run, was cut off before its first checkpoint, or is damaged.
         """
         folder = Path(folder)
-        about = _read_about(folder)
+        about = read_about(folder)
         config, learner = restore_learner(about)
         path = folder / "best" / CHECKPOINT
         if not path.exists():
@@ -91,6 +89,7 @@ class Run:
         seed: int = 0,
         subsets: bool = True,
         save: bool = True,
+        progress: bool = False,
     ) -> Evaluation:
         """Adapt to many tasks of a part that training never saw, and score.
 
@@ -99,7 +98,8 @@ class Run:
 
         Args:
             table: another table with the same columns, all of it unless it has a split column; None: the run's own.
-            ways, shots, queries: as in training unless said.
+            ways, shots: as in training unless said.
+            queries: query rows a class; None: 15, or as many as the smallest class has.
             episodes: how many tasks.
             missing: share of cells taken away, by input, kind of input, or `*` for all.
             noise: noise level 0…1, likewise.
@@ -107,6 +107,7 @@ class Run:
             seed: of the tasks.
             subsets: whether to score parts of the inputs too.
             save: keep the figures in the run's `evaluation.json`.
+            progress: show progress on stderr.
 
         Raises:
             DataError: if the part has too few classes or rows, or shares classes with the training part.
@@ -126,8 +127,10 @@ class Run:
         missing = everywhere or missing
         data = self._dataset(table, split)
         shots = shots or _least(self.config.shots)
-        tasks = data.tasks(split, shots, queries or self.config.queries, self.config.skip_bad)
-        shape = Shape(min(8, episodes), _ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries)
+        tasks = data.tasks(split, shots, queries, skip_small=self.config.skip_bad)
+        shape = Shape(
+            min(8, episodes), checked_ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries
+        )
         whole = Loader(data.store, tasks.source, shape, seed=seed, missing=missing, noise=noise)
         conditions = [whole]
         if subsets and not missing and not noise and len(modalities) > 1:
@@ -135,7 +138,10 @@ class Run:
             conditions += [dataclasses.replace(whole, missing={ALL: 0.5})]
         about = {"learner": self.config.learner, "fusion": self.config.fusion, "split": split}
         device = next(self.learner.parameters()).device
-        found = [f for condition in conditions for f in figures(self.learner, condition, episodes, about, device)]
+        found: list[Figure] = []
+        for i, loader in enumerate(conditions, 1):
+            label = f"evaluating {i}/{len(conditions)}" if progress else None
+            found += figures(self.learner, loader, episodes, about, device, label)
         if save:
             self._keep(found)
         return Evaluation(tuple(found))
@@ -199,97 +205,7 @@ class Run:
         write_json(self.folder / "evaluation.json", [r for r in old if _protocol(r) not in taken] + new)
 
 
-def train(
-    table: Any,
-    /,
-    *,
-    out: str | Path,
-    resume: bool = False,
-    config: str | Path | None = None,
-    progress: bool = False,
-    **options: Any,
-) -> Run:
-    """Meta-train a learner on a table and leave a run folder.
-
-    Args:
-        table: whatever `read_table` reads.
-        out: the run folder, which must not hold a run yet unless `resume`.
-        resume: go on with the run in `out`, whose config holds; it ends as if it had never stopped.
-        config: a TOML file of options; `options` count before it.
-        progress: show progress on stderr.
-        options: of the table (`target`, `group`, `modality`, `inputs`, `split`, `objective`), of the training
-            (`omnishot.config.Config`), of the learner, and of inputs (`image={"size": 28}`).
-
-    Raises:
-        DataError, UsageError: as `read_table`, `Config` and `meta_train` do.
-    """
-    folder = Path(out)
-    said = {**(read_toml(config) if config else {}), **options}
-    if resume:
-        said = _resumed(folder, said)
-    elif (folder / "config.toml").exists():
-        raise UsageError(f"{folder} already holds a run: go on with it (resume, --resume), or choose another folder")
-    read = read_table(table, **{name: said.pop(name) for name in TABLE_OPTIONS if name in said})
-    if resume:
-        _check_same_table(folder, read)
-    kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
-    asked = from_options(said, kinds)
-    device = pick_device(asked.device)
-    data = dataset.build(read, asked, progress=progress)
-    loaders, about = _plan(data, asked)
-    learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
-    about |= {
-        "format": FORMAT,
-        "config": asked.to_options(),
-        "source": str(Path(table).resolve()) if isinstance(table, str | Path) else None,
-        "fingerprint": read.fingerprint,
-        "schema": read.schema.to_json(),
-        "modalities": {name: m.to_json() for name, m in data.store.modalities.items()},
-        "objective": data.objective.to_json(),
-        "trained_on": sorted(data.members("train")),
-        "rows": {part: int((data.parts == part).sum()) for part in PARTS},
-    }
-    if not resume:
-        write_json(folder / "table.json", about)
-        if data.skipped:
-            write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])
-        write_atomic(folder / "config.toml", asked.to_toml())
-    learner.to(device)
-    steps = asked.steps if learner.meta_trained else 0
-    meta_train(learner, *loaders, dataclasses.replace(asked, steps=steps), folder, resume=resume, progress=progress)
-    return Run(folder, asked, learner, read_json(folder / "table.json"))
-
-
-def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], dict[str, Any]]:
-    """Loaders of training and validation tasks, and what was resolved of their shape."""
-    most_shots = max(config.shots) if isinstance(config.shots, tuple) else config.shots
-    parts = [part for part in PARTS if (data.parts == part).any()]
-    tasks = {p: data.tasks(p, most_shots, config.queries, config.skip_bad) for p in parts}
-    most = [t.ways for t in tasks.values() if t.ways is not None]
-    ways: Range | None = config.ways
-    if most and ways is None:
-        ways = min(most) if data.table.schema.group else min(WAYS, *most)
-    for part in parts:
-        _ways(most_ways(ways), tasks[part], part)
-    train = Loader(
-        data.store,
-        tasks["train"].source,
-        Shape(config.tasks, ways if most else None, config.shots, tasks["train"].queries),
-        seed=config.seed,
-        labels=data.labels(),
-        rotations=config.rotations,
-        dropout=config.dropout if len(data.store.modalities) > 1 else 0.0,
-        noise=matching_inputs(config.noise, data.store.modalities),
-    )
-    val = None
-    if "val" in tasks:
-        shape = Shape(1, most_ways(ways) if most else None, most_shots, tasks["val"].queries)
-        val = Loader(data.store, tasks["val"].source, shape, seed=config.seed + VALIDATION_SEED)
-    labels = int(train.labels.max()) + 1 if train.labels is not None else 0
-    return (train, val), {"ways": ways, "shots": config.shots, "labels": labels * (4 if config.rotations else 1)}
-
-
-def _ways(asked: int | None, tasks: Tasks, part: str) -> int | None:
+def checked_ways(asked: int | None, tasks: Tasks, part: str) -> int | None:
     """The number of classes a task, checked against what the part has."""
     if tasks.ways is None:
         return None
@@ -310,7 +226,7 @@ def _protocol(record: Mapping[str, Any]) -> str:
     return repr(sorted((k, repr(v)) for k, v in record.items() if k not in ("mean", "ci95", "seconds")))
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
+def read_about(folder: Path) -> dict[str, Any]:
     """What a run folder says of its run.
 
     Raises:
@@ -326,43 +242,3 @@ def _read_about(folder: Path) -> dict[str, Any]:
     if read_toml(folder / "config.toml") != about["config"]:
         raise DataError(f"{folder / 'config.toml'} is not what the run was trained with: it is damaged, or was edited")
     return about
-
-
-def _resumed(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's own options; said ones may only repeat them (those of the table are compared when it is read).
-
-    Raises:
-        DataError: if there is no run to go on with.
-        UsageError: if an option is unknown, or differs from the run's.
-    """
-    if not (folder / "config.toml").exists():
-        raise DataError(f"{folder} holds no run to resume: leave --resume out to begin one")
-    about = _read_about(folder)
-    own, schema = about["config"], Schema.from_json(about["schema"])
-    kinds = {name: kind for name, (kind, _) in schema.inputs().items()}
-    training = {name: value for name, value in said.items() if name not in TABLE_OPTIONS}
-    again = from_options({"learner": own["learner"], **training}, kinds).to_options()
-    for name in {name.rpartition(".")[0] or name for name in training}:
-        value = again.get(name)
-        same = value.items() <= own.get(name, {}).items() if isinstance(value, dict) else value == own.get(name)
-        if not same:
-            raise UsageError(
-                f"the run in {folder} has {name} {own.get(name)!r}, not {value!r}: a resumed run keeps its options"
-            )
-    modality = {c.name: c.modality or "note" for c in schema.columns if c.role in ("input", "note")}
-    table = {"target": schema.target, "group": schema.group, "objective": schema.objective, "split": schema.split}
-    table |= {name: said[name] for name in TABLE_OPTIONS if name in said}
-    return own | table | {"modality": modality | dict(said.get("modality") or {})}
-
-
-def _check_same_table(folder: Path, table: Table) -> None:
-    """Raises DataError for other cells, UsageError for columns understood otherwise, than the run began with."""
-    about = read_json(folder / "table.json")
-    if about["fingerprint"] != table.fingerprint:
-        raise DataError(f"the table has changed since the run in {folder} began: it cannot be resumed")
-    before = Schema.from_json(about["schema"])
-    if before != table.schema:
-        changed = [now.name for now in table.schema.columns if now not in before.columns] or ["the target"]
-        raise UsageError(
-            f"the run in {folder} began with {', '.join(changed)} understood otherwise: a resumed run keeps its options"
-        )

@@ -40,7 +40,7 @@ def test_from_a_table_written_by_hand_to_predictions(omnishot, tmp_path):
     trained = omnishot("train", table, "--target", "species", "--out", run, *small, "--json")
     assert trained.code == 0, trained.err
     summary = trained.json()
-    assert (summary["learner"], summary["step"], summary["modalities"]) == ("maml", 2, ["photo", "note", "tabular"])
+    assert (summary["learner"], summary["step"], summary["modalities"]) == ("protonet", 2, ["photo", "note", "tabular"])
     for name in (
         "config.toml",
         "table.json",

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 import tables
 
-from omnishot.run import Run, train
+from omnishot.launch import train
+from omnishot.run import Run
 
 #: A class name, a text cell and a file name that would run or fetch something if they were not escaped.
 CLASS, WORDS = '<script>alert("class")</script>', '"><img src=x onerror="alert(1)"> & cup'

@@ -10,7 +10,8 @@ from conftest import CLASS, WORDS, Page  # type: ignore[attr-defined]
 
 from omnishot import report
 from omnishot.errors import DataError
-from omnishot.run import Run, train
+from omnishot.launch import train
+from omnishot.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from omnishot.cli.output import print_json
+from omnishot.cli.output import on_terminal, print_json
 from omnishot.cli.parsing import Pairs
 
 
@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--table", metavar="TABLE", help="another table with the same columns (the run's own)")
     parser.add_argument("--ways", type=int, metavar="N", help="classes a task (as in training)")
     parser.add_argument("--shots", type=int, metavar="N", help="support rows a class (as in training)")
-    parser.add_argument("--queries", type=int, metavar="N", help="query rows a class (as in training)")
+    parser.add_argument("--queries", type=int, metavar="N", help="query rows a class (15, or fewer)")
     parser.add_argument("--episodes", type=int, default=600, metavar="N", help="tasks (%(default)s)")
     parser.add_argument(
         "--missing", action=Pairs, convert=float, metavar="INPUT=SHARE",
@@ -39,7 +39,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from omnishot.api import evaluate
 
     names = ("ways", "shots", "queries", "episodes", "missing", "noise", "split", "seed")
-    found = evaluate(args.run, args.table, **{name: getattr(args, name) for name in names})
+    found = evaluate(args.run, args.table, progress=on_terminal(), **{name: getattr(args, name) for name in names})
     if args.json:
         print_json(found.to_json())
     else:

@@ -104,7 +104,7 @@ def task_loader(run: Run, data: Dataset, episodes: int, seed: int = 0, part: str
     if episodes < 2:
         raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
     shots = least(run.config.shots)
-    tasks = data.tasks(part, shots, run.config.queries, run.config.skip_bad)
+    tasks = data.tasks(part, shots, skip_small=run.config.skip_bad)
     return Loader(
         data.store, tasks.source, Shape(min(8, episodes), least(run.about["ways"]), shots, tasks.queries), seed
     )

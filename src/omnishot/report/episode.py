@@ -64,7 +64,7 @@ def draw_sample(
         DataError: if the part has too few rows.
     """
     shots = least(run.config.shots)
-    tasks = data.tasks(part, shots, run.config.queries, run.config.skip_bad)
+    tasks = data.tasks(part, shots, run.config.queries, skip_small=run.config.skip_bad)
     rng, spoil = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
     draw = tasks.source.draw(rng, 1, least(run.about["ways"]), shots, tasks.queries)
     support, query = draw.support[0], draw.query[0]

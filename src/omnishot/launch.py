@@ -1,0 +1,159 @@
+"""From a table and options to a run: plan the tasks, build the learner, meta-train, leave a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omnishot import dataset
+from omnishot.artifacts import FORMAT, read_json, write_atomic, write_json
+from omnishot.assembly import build_learner, most_ways, pick_device
+from omnishot.config import Config, from_options, read_toml
+from omnishot.dataset import TRAINING_QUERIES, WAYS, Dataset
+from omnishot.episodes.loader import Loader, Range, Shape
+from omnishot.episodes.store import matching_inputs
+from omnishot.errors import DataError, UsageError
+from omnishot.run import VALIDATION_SEED, Run, checked_ways, read_about
+from omnishot.table.reading import read_table
+from omnishot.table.schema import Schema
+from omnishot.table.splits import PARTS
+from omnishot.table.table import Table
+from omnishot.training import meta_train
+
+#: What `read_table` is told; every other option is the training's.
+TABLE_OPTIONS = ("target", "group", "modality", "inputs", "split", "objective")
+
+
+def train(
+    table: Any,
+    /,
+    *,
+    out: str | Path,
+    resume: bool = False,
+    config: str | Path | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Run:
+    """Meta-train a learner on a table and leave a run folder.
+
+    Args:
+        table: whatever `read_table` reads.
+        out: the run folder, which must not hold a run yet unless `resume`.
+        resume: go on with the run in `out`, whose config holds; it ends as if it had never stopped.
+        config: a TOML file of options; `options` count before it.
+        progress: show progress on stderr.
+        options: of the table (`target`, `group`, `modality`, `inputs`, `split`, `objective`), of the training
+            (`omnishot.config.Config`), of the learner, and of inputs (`image={"size": 28}`).
+
+    Raises:
+        DataError, UsageError: as `read_table`, `Config` and `meta_train` do.
+    """
+    folder = Path(out)
+    said = {**(read_toml(config) if config else {}), **options}
+    if resume:
+        said = _resumed(folder, said)
+    elif (folder / "config.toml").exists():
+        raise UsageError(f"{folder} already holds a run: go on with it (resume, --resume), or choose another folder")
+    read = read_table(table, **{name: said.pop(name) for name in TABLE_OPTIONS if name in said})
+    if resume:
+        _check_same_table(folder, read)
+    kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
+    asked = from_options(said, kinds)
+    device = pick_device(asked.device)
+    data = dataset.build(read, asked, progress=progress)
+    loaders, about = _plan(data, asked)
+    learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
+    about |= {
+        "format": FORMAT,
+        "config": asked.to_options(),
+        "source": str(Path(table).resolve()) if isinstance(table, str | Path) else None,
+        "fingerprint": read.fingerprint,
+        "schema": read.schema.to_json(),
+        "modalities": {name: m.to_json() for name, m in data.store.modalities.items()},
+        "objective": data.objective.to_json(),
+        "trained_on": sorted(data.members("train")),
+        "rows": {part: int((data.parts == part).sum()) for part in PARTS},
+    }
+    if not resume:
+        write_json(folder / "table.json", about)
+        if data.skipped:
+            write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])
+        write_atomic(folder / "config.toml", asked.to_toml())
+    learner.to(device)
+    steps = asked.steps if learner.meta_trained else 0
+    meta_train(learner, *loaders, dataclasses.replace(asked, steps=steps), folder, resume=resume, progress=progress)
+    return Run(folder, asked, learner, read_json(folder / "table.json"))
+
+
+def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], dict[str, Any]]:
+    """Loaders of training and validation tasks, and what was resolved of their shape."""
+    most_shots = max(config.shots) if isinstance(config.shots, tuple) else config.shots
+    parts = [part for part in PARTS if (data.parts == part).any()]
+    tasks = {
+        p: data.tasks(p, most_shots, config.queries, at_most=TRAINING_QUERIES, skip_small=config.skip_bad)
+        for p in parts
+    }
+    most = [t.ways for t in tasks.values() if t.ways is not None]
+    ways: Range | None = config.ways
+    if most and ways is None:
+        ways = min(most) if data.table.schema.group else min(WAYS, *most)
+    for part in parts:
+        checked_ways(most_ways(ways), tasks[part], part)
+    train = Loader(
+        data.store,
+        tasks["train"].source,
+        Shape(config.tasks, ways if most else None, config.shots, tasks["train"].queries),
+        seed=config.seed,
+        labels=data.labels(),
+        rotations=config.rotations,
+        dropout=config.dropout if len(data.store.modalities) > 1 else 0.0,
+        noise=matching_inputs(config.noise, data.store.modalities),
+    )
+    val = None
+    if "val" in tasks:
+        shape = Shape(1, most_ways(ways) if most else None, most_shots, tasks["val"].queries)
+        val = Loader(data.store, tasks["val"].source, shape, seed=config.seed + VALIDATION_SEED)
+    labels = int(train.labels.max()) + 1 if train.labels is not None else 0
+    return (train, val), {"ways": ways, "shots": config.shots, "labels": labels * (4 if config.rotations else 1)}
+
+
+def _resumed(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's own options; said ones may only repeat them (those of the table are compared when it is read).
+
+    Raises:
+        DataError: if there is no run to go on with.
+        UsageError: if an option is unknown, or differs from the run's.
+    """
+    if not (folder / "config.toml").exists():
+        raise DataError(f"{folder} holds no run to resume: leave --resume out to begin one")
+    about = read_about(folder)
+    own, schema = about["config"], Schema.from_json(about["schema"])
+    kinds = {name: kind for name, (kind, _) in schema.inputs().items()}
+    training = {name: value for name, value in said.items() if name not in TABLE_OPTIONS}
+    again = from_options({"learner": own["learner"], **training}, kinds).to_options()
+    for name in {name.rpartition(".")[0] or name for name in training}:
+        value = again.get(name)
+        same = value.items() <= own.get(name, {}).items() if isinstance(value, dict) else value == own.get(name)
+        if not same:
+            raise UsageError(
+                f"the run in {folder} has {name} {own.get(name)!r}, not {value!r}: a resumed run keeps its options"
+            )
+    modality = {c.name: c.modality or "note" for c in schema.columns if c.role in ("input", "note")}
+    table = {"target": schema.target, "group": schema.group, "objective": schema.objective, "split": schema.split}
+    table |= {name: said[name] for name in TABLE_OPTIONS if name in said}
+    return own | table | {"modality": modality | dict(said.get("modality") or {})}
+
+
+def _check_same_table(folder: Path, table: Table) -> None:
+    """Raises DataError for other cells, UsageError for columns understood otherwise, than the run began with."""
+    about = read_json(folder / "table.json")
+    if about["fingerprint"] != table.fingerprint:
+        raise DataError(f"the table has changed since the run in {folder} began: it cannot be resumed")
+    before = Schema.from_json(about["schema"])
+    if before != table.schema:
+        changed = [now.name for now in table.schema.columns if now not in before.columns] or ["the target"]
+        raise UsageError(
+            f"the run in {folder} began with {', '.join(changed)} understood otherwise: a resumed run keeps its options"
+        )
