@@ -63,7 +63,7 @@ class Config:
     val_every: int | None = None
     val_episodes: int = 50
     patience: int = 0
-    dropout: float = 0.2
+    dropout: float = 0.0
     noise: dict[str, float] = field(default_factory=dict)
     rotations: bool = False
     skip_bad: bool = False

@@ -39,6 +39,7 @@ COMMON: dict[str, Any] = {
     "ways": 20,
     "tasks": 1,
     "lr": 3e-3,
+    "val_every": 100,
     "val_episodes": 40,
     "picture": {"pool": "stem", "width": 32},
     "sound": {"width": 24},
@@ -76,12 +77,12 @@ class Job:
 def jobs(inputs: Sequence[str]) -> list[Job]:
     """What the demo compares, the longest first. The first is the one it goes on with."""
     together = tuple(inputs)
-    alone = [Job(f"protonet-{name}", "protonet", (name,), {"steps": 300}) for name in inputs]
+    alone = [Job(f"protonet-{name}", "protonet", (name,), {"steps": 500}) for name in inputs]
     return [
-        Job("maml", "maml", together, {"steps": 500, "inner_steps": 2, "learn_rates": True}, subsets=True),
-        Job("scratch", "scratch", together, {"fit_steps": 10}),
-        Job("protonet", "protonet", together, {"steps": 500}, subsets=True),
-        Job("finetune", "finetune", together, {"steps": 300, "fit_steps": 10}),
+        Job("maml", "maml", together, {"steps": 500, "inner_steps": 1, "learn_rates": True}, subsets=True),
+        Job("scratch", "scratch", together, {"fit_steps": 5}),
+        Job("protonet", "protonet", together, {"steps": 500}),
+        Job("finetune", "finetune", together, {"steps": 300, "fit_steps": 5}),
         *alone,
         Job("logreg", "logreg", together, {}),
         Job("centroid", "centroid", together, {}),
