@@ -33,18 +33,15 @@ class Point:
     figure: Figure
 
 
-def curves(run: Run | str | Path, episodes: int = 200) -> dict[str, list[Point]]:
-    """Measure both curves on the run's test part and keep them in its `curves.json`.
+def curves(run: Run | str | Path, episodes: int = 200, *, ways: int | None = None) -> dict[str, list[Point]]:
+    """Measure both curves on the run's test part and keep them in its `curves.json`; `ways` as in training unless said.
 
     Raises:
         DataError: if the table cannot be read again, or has no test part.
     """
     run = opened(run)
-    data = run.dataset()
-    found = {
-        "steps": steps_curve(run, episodes=episodes, data=data),
-        "missing": missing_curve(run, episodes=episodes, data=data),
-    }
+    tasks: dict[str, Any] = {"episodes": episodes, "data": run.dataset(), "ways": ways}
+    found = {"steps": steps_curve(run, **tasks), "missing": missing_curve(run, **tasks)}
     plain = {n: [{"at": p.at, "figure": p.figure.to_json()} for p in points] for n, points in found.items()}
     write_json(run.folder / FILE, plain)
     return found
@@ -58,7 +55,13 @@ def stored(run: Run) -> dict[str, list[Point]]:
 
 
 def steps_curve(
-    run: Run, steps: Sequence[int] = STEPS, episodes: int = 200, *, seed: int = 0, data: Dataset | None = None
+    run: Run,
+    steps: Sequence[int] = STEPS,
+    episodes: int = 200,
+    *,
+    seed: int = 0,
+    data: Dataset | None = None,
+    ways: int | None = None,
 ) -> list[Point]:
     """The metric after so many gradient steps on the support rows; the run's own number of steps is always included.
 
@@ -67,7 +70,7 @@ def steps_curve(
     name = step_option(run.learner)
     if name is None:
         return []
-    loader = task_loader(run, data or run.dataset(), episodes, seed)
+    loader = task_loader(run, data or run.dataset(), episodes, seed, ways=ways)
     return [
         Point(count, _figure(run, _with(run.learner, name, count), loader, episodes))
         for count in sorted({*steps, getattr(run.learner, name)})
@@ -75,7 +78,13 @@ def steps_curve(
 
 
 def missing_curve(
-    run: Run, shares: Sequence[float] = SHARES, episodes: int = 200, *, seed: int = 0, data: Dataset | None = None
+    run: Run,
+    shares: Sequence[float] = SHARES,
+    episodes: int = 200,
+    *,
+    seed: int = 0,
+    data: Dataset | None = None,
+    ways: int | None = None,
 ) -> list[Point]:
     """The metric with a share of all cells missing, in support and query rows, on the same tasks.
 
@@ -84,7 +93,7 @@ def missing_curve(
     most = 1 - 1 / len(run.learner.network.modalities)
     if most == 0:
         return []
-    loader = task_loader(run, data or run.dataset(), episodes, seed)
+    loader = task_loader(run, data or run.dataset(), episodes, seed, ways=ways)
     spoiled = [(s, dataclasses.replace(loader, missing={ALL: s} if s else {})) for s in shares if s <= most]
     return [Point(share, _figure(run, run.learner, each, episodes)) for share, each in spoiled]
 
@@ -94,7 +103,9 @@ def step_option(learner: Learner) -> str | None:
     return next((name for name in STEP_OPTIONS if hasattr(learner, name)), None)
 
 
-def task_loader(run: Run, data: Dataset, episodes: int, seed: int = 0, part: str = "test") -> Loader:
+def task_loader(
+    run: Run, data: Dataset, episodes: int, seed: int = 0, part: str = "test", ways: int | None = None
+) -> Loader:
     """The tasks that `run.evaluate` draws for the same seed and number of episodes.
 
     Raises:
@@ -105,9 +116,8 @@ def task_loader(run: Run, data: Dataset, episodes: int, seed: int = 0, part: str
         raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
     shots = least(run.config.shots)
     tasks = data.tasks(part, shots, skip_small=run.config.skip_bad)
-    return Loader(
-        data.store, tasks.source, Shape(min(8, episodes), least(run.about["ways"]), shots, tasks.queries), seed
-    )
+    shape = Shape(min(8, episodes), ways or least(run.about["ways"]), shots, tasks.queries)
+    return Loader(data.store, tasks.source, shape, seed)
 
 
 def opened(run: Run | str | Path) -> Run:

@@ -53,12 +53,18 @@ class Sample:
 
 
 def draw_sample(
-    run: Run, data: Dataset, part: str, seed: int = 0, missing: Mapping[str, float] | None = None
+    run: Run,
+    data: Dataset,
+    part: str,
+    seed: int = 0,
+    missing: Mapping[str, float] | None = None,
+    ways: int | None = None,
 ) -> Sample:
     """Draw one task of a part, take cells away, adapt to it and answer it.
 
     Args:
         missing: share of cells taken away, by input or `*`, as `omnishot.episodes.missing.remove` takes it.
+        ways: as in training unless said.
 
     Raises:
         DataError: if the part has too few rows.
@@ -66,7 +72,7 @@ def draw_sample(
     shots = least(run.config.shots)
     tasks = data.tasks(part, shots, run.config.queries, skip_small=run.config.skip_bad)
     rng, spoil = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
-    draw = tasks.source.draw(rng, 1, least(run.about["ways"]), shots, tasks.queries)
+    draw = tasks.source.draw(rng, 1, ways or least(run.about["ways"]), shots, tasks.queries)
     support, query = draw.support[0], draw.query[0]
     rows = [_rows(data, index, classes, draw.ways, missing or {}, spoil)
             for index, classes in ((support, draw.support_target), (query, draw.query_target))]  # fmt: skip

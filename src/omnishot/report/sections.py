@@ -83,14 +83,14 @@ def about_run(run: Run, data: Dataset | None) -> Section:
     return Section("The run", markup.facts(what))
 
 
-def sample(run: Run, data: Dataset) -> Section:
+def sample(run: Run, data: Dataset, ways: int | None = None) -> Section:
     """A task as a person would look at it, and the same one with half of its cells missing."""
     part = next(part for part in reversed(PARTS) if (data.parts == part).any())
     shots = least(run.config.shots)
-    drawn = draw_sample(run, data, part)
+    drawn = draw_sample(run, data, part, ways=ways)
     html = markup.note(summary(drawn, shots)) + cards(drawn, data.store)
     if len(data.store.modalities) > 1:
-        spoiled = draw_sample(run, data, part, missing={ALL: 0.5})
+        spoiled = draw_sample(run, data, part, missing={ALL: 0.5}, ways=ways)
         html += markup.details(
             "The same task with half of all cells missing",
             markup.note(summary(spoiled, shots)) + cards(spoiled, data.store),

@@ -16,7 +16,11 @@ from omnishot.run import Run
 
 
 def write(
-    run: Run | str | Path, out: str | Path | None = None, extra: Sequence[Section] = (), title: str | None = None
+    run: Run | str | Path,
+    out: str | Path | None = None,
+    extra: Sequence[Section] = (),
+    title: str | None = None,
+    ways: int | None = None,
 ) -> Path:
     """Write the report of a run: one HTML file that needs nothing else.
 
@@ -27,6 +31,7 @@ def write(
         out: where to; None: `report.html` in the run's folder.
         extra: further sections, shown first.
         title: None: the folder's name.
+        ways: classes of the sample task; as in training unless said.
 
     Raises:
         DataError: if the folder is no whole run, or the file cannot be written.
@@ -39,7 +44,9 @@ def write(
     shown = [
         *extra,
         sections.about_run(run, data),
-        Section("A task as you would look at it", markup.note(why)) if data is None else sections.sample(run, data),
+        Section("A task as you would look at it", markup.note(why))
+        if data is None
+        else sections.sample(run, data, ways),
         sections.scores(groups) if groups else None,
         charts.learning(run),
         charts.measured(stored(run), getattr(run.learner, own_steps) if own_steps else None),
