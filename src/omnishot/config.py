@@ -25,7 +25,7 @@ class Config:
     """What a run was asked for.
 
     Args:
-        learner, fusion: by name; see `omnishot list`.
+        learner, fusion: by name; see `omnishot list`. To predict numbers `maml` unless said.
         dim: width of fused embeddings.
         ways: classes a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
         shots: support rows a class (or a group, for numbers), a number or a range.

@@ -22,6 +22,8 @@ from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
 from omnishot.training import meta_train
 
+#: The learner unless one is said: `Config.learner` where it serves the objective.
+LEARNER_FOR = {"regress": "maml"}
 #: What `read_table` is told; every other option is the training's.
 TABLE_OPTIONS = ("target", "group", "modality", "inputs", "split", "objective")
 
@@ -60,7 +62,7 @@ def train(
     if resume:
         _check_same_table(folder, read)
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
-    asked = from_options(said, kinds)
+    asked = from_options({"learner": LEARNER_FOR.get(read.schema.objective or "", Config.learner)} | said, kinds)
     device = pick_device(asked.device)
     data = dataset.build(read, asked, progress=progress)
     loaders, about = _plan(data, asked)

@@ -13,9 +13,7 @@ SPEAKERS = ["ann", "bob_b", "eve", "zoe"]
 
 
 def files(speakers=SPEAKERS, indices=(0, 4, 5, 10)):
-    names = [
-        f"{digit}_{speaker}_{index}.wav" for digit in (0, 7) for speaker in speakers for index in indices
-    ]
+    names = [f"{digit}_{speaker}_{index}.wav" for digit in (0, 7) for speaker in speakers for index in indices]
     return {name: name.encode() for name in names}
 
 

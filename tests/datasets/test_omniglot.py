@@ -34,9 +34,7 @@ def test_rows_and_pictures(published, tmp_path, png):
     assert list(table) == ["image", "character", "_alphabet", "_drawer"]
     assert len(table) == 2 * 2 * 5
     expected = files(BACKGROUND, png) | files(EVALUATION, png, 100)
-    stored = {
-        row.image.removeprefix("t_files/"): (tmp_path / row.image).read_bytes() for row in table.itertuples()
-    }
+    stored = {row.image.removeprefix("t_files/"): (tmp_path / row.image).read_bytes() for row in table.itertuples()}
     assert stored == expected
     row = table[table.image.str.endswith("N Ko/character02/0005_01.png")].squeeze()
     assert row.to_list()[1:] == ["N Ko/character02", "N Ko", "01"]

@@ -80,9 +80,7 @@ def test_every_drawing_once_with_both_its_cells(published, tmp_path, png):
     assert (table.character + table._drawer).is_unique
     assert table.character.value_counts().to_dict() == {f"Greek/character{c:02d}": 2 for c in range(1, 7)}
     assert (tmp_path / table.image[3]).read_bytes() == png(2 + 2)
-    np.testing.assert_array_equal(
-        np.load(tmp_path / table.strokes[3], allow_pickle=False), np.float32(POINTS)
-    )
+    np.testing.assert_array_equal(np.load(tmp_path / table.strokes[3], allow_pickle=False), np.float32(POINTS))
     splits = table.groupby("character").split.agg(["first", "nunique"])
     assert splits["first"].value_counts().to_dict() == {"train": 3, "test": 2, "val": 1}
     assert splits["nunique"].max() == 1
@@ -105,17 +103,13 @@ def test_a_drawing_without_strokes_lacks_that_cell(published, tmp_path):
 
 def test_two_different_drawings_of_one_name_are_refused(published, tmp_path):
     (published / "images_background_small2" / names([3], "png")[0]).write_bytes(b"other")
-    with pytest.raises(
-        DataError, match=r"Greek/character03/0003_01\.png differs between images_background_small1"
-    ):
+    with pytest.raises(DataError, match=r"Greek/character03/0003_01\.png differs between images_background_small1"):
         read("omniglot-strokes", published, tmp_path / "t.csv")
 
 
 def test_strokes_are_required(publish, png, tmp_path):
     directory = publish("images_background_small1", {name: png(0) for name in names([1], "png")}, zipped=True)
-    with pytest.raises(
-        DataError, match=r"looked for strokes_background_small1/ or strokes_background_small1\.zip"
-    ):
+    with pytest.raises(DataError, match=r"looked for strokes_background_small1/ or strokes_background_small1\.zip"):
         read("omniglot-strokes", directory, tmp_path / "t.csv")
 
 

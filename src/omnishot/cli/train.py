@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--out", required=True, metavar="RUN", help="the run folder")
     table_options(parser)
     group = parser.add_argument_group("options of every training, which a learner may add to")
-    group.add_argument("--learner", metavar="NAME", help="see `omnishot list learners` (protonet)")
+    group.add_argument("--learner", metavar="NAME", help="see `omnishot list learners` (protonet; for numbers maml)")
     group.add_argument("--fusion", metavar="NAME", help="see `omnishot list fusions` (attention)")
     group.add_argument("--ways", metavar="N", help="classes a task, a number or a range 2-5 (5, or fewer)")
     group.add_argument("--shots", metavar="N", help="support rows a class, a number or a range 1-5 (1)")
