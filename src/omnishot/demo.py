@@ -127,7 +127,7 @@ def demo(out: str | Path = "omnishot-demo", seed: int = 0, episodes: int = 600, 
     section, line = _adapt(run, frame, folder, seed)
     console.print(f"  {line}")
     console.print("[bold]4[/] Writing the report")
-    curves(run, episodes=24, ways=5)
+    curves(run, episodes=16, ways=5)
     verdict = _verdict(figures)
     extra = [Section("Learners and inputs compared", comparison(groups) + verdict), section]
     path = write(run, folder / "report.html", extra=extra, title="Omnishot demo: letters never seen before", ways=5)

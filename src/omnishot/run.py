@@ -132,10 +132,7 @@ class Run:
             min(8, episodes), checked_ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries
         )
         whole = Loader(data.store, tasks.source, shape, seed=seed, missing=missing, noise=noise)
-        conditions = [whole]
-        if subsets and not missing and not noise and len(modalities) > 1:
-            conditions += [dataclasses.replace(whole, only=(name,)) for name in modalities]
-            conditions += [dataclasses.replace(whole, missing={ALL: 0.5})]
+        conditions = _conditions(whole) if subsets else [whole]
         about = {"learner": self.config.learner, "fusion": self.config.fusion, "split": split}
         device = next(self.learner.parameters()).device
         found: list[Figure] = []
@@ -203,6 +200,15 @@ class Run:
         taken = [_protocol(record) for record in new]
         old = [f.to_json() for f in self.figures()]
         write_json(self.folder / "evaluation.json", [r for r in old if _protocol(r) not in taken] + new)
+
+
+def _conditions(whole: Loader) -> list[Loader]:
+    """The tasks as they are, then each input alone and half of all cells missing, unless they are spoiled already."""
+    names = list(whole.store.modalities)
+    if whole.missing or whole.noise or len(names) == 1:
+        return [whole]
+    alone = [dataclasses.replace(whole, only=(name,)) for name in names]
+    return [whole, *alone, dataclasses.replace(whole, missing={ALL: 0.5})]
 
 
 def checked_ways(asked: int | None, tasks: Tasks, part: str) -> int | None:

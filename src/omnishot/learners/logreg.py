@@ -40,8 +40,10 @@ class LogReg(Learner):
         if len(seen) == 1:  # nothing to tell apart, which scikit-learn refuses
             bias[seen] = 0.0
         else:
-            model = LogisticRegression(C=self.strength, max_iter=1000).fit(features.cpu().numpy(), target)
-            rows, intercepts = model.coef_, model.intercept_
+            # The penalty keeps the weights in the span of the rows: few coordinates instead of many, the same optimum.
+            span, coordinates = np.linalg.qr(features.cpu().numpy().T)
+            model = LogisticRegression(C=self.strength, max_iter=1000).fit(coordinates.T, target)
+            rows, intercepts = model.coef_ @ span.T, model.intercept_
             if len(seen) == 2:  # one row of coefficients, for the second class against the first
                 rows, intercepts = np.vstack([-rows, rows]) / 2, np.concatenate([-intercepts, intercepts]) / 2
             weight[seen], bias[seen] = rows, intercepts
