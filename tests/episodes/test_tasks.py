@@ -122,31 +122,45 @@ def test_every_class_group_and_row_is_drawn_about_equally_often():
     assert chisquare(np.bincount(groups[drawn.support[:, 0]], minlength=5)).pvalue > 0.01
 
 
-@pytest.mark.parametrize("population", [4, 5, 6, 12])  # whole permutations below 7, repeated draws above
+@pytest.mark.parametrize("population", [2, 4, 5, 8, 9, 12])  # shuffled up to 8, drawn again above
 def test_distinct_gives_every_ordered_pair_equally_often(population):
-    rng = np.random.default_rng(population)
-    pairs = Counter(tuple(distinct(rng, population, 2).tolist()) for _ in range(100 * population * (population - 1)))
+    times = 100 * population * (population - 1)
+    # Neighbours of other sizes, some on the other side of the limit, change nothing.
+    populations = np.tile([population, 40, 3], times).reshape(times, 3)
+    drawn = distinct(np.random.default_rng(population), populations, 2)[:, 0]
+    pairs = Counter(map(tuple, drawn.tolist()))
     assert len(pairs) == population * (population - 1)
     assert chisquare(list(pairs.values())).pvalue > 0.01
 
 
-@given(st.integers(0, 200), st.data(), st.integers(0, 2**32))
-def test_distinct_is_distinct(population, data, seed):
-    n = data.draw(st.integers(0, population))
-    drawn = distinct(np.random.default_rng(seed), population, n)
-    assert len(drawn) == len(set(drawn.tolist())) == n
-    assert all(0 <= i < population for i in drawn)
+def test_triples_that_had_to_be_drawn_again_are_as_even():
+    populations = np.full(60_000, 13)  # one first draw in five has a number twice or thrice
+    drawn = distinct(np.random.default_rng(3), populations, 3)
+    found = np.bincount(drawn @ np.array([169, 13, 1]), minlength=13**3)
+    assert (found > 0).sum() == 13 * 12 * 11
+    assert chisquare(found[found > 0]).pvalue > 0.01
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=9), st.data(), st.integers(0, 2**32))
+def test_distinct_is_distinct(populations, data, seed):
+    n = data.draw(st.integers(0, min(populations)))
+    drawn = distinct(np.random.default_rng(seed), np.array(populations), n)
+    assert drawn.shape == (len(populations), n)
+    for numbers, population in zip(drawn.tolist(), populations, strict=True):
+        assert len(set(numbers)) == n
+        assert all(0 <= i < population for i in numbers)
 
 
 def test_distinct_does_not_look_at_the_whole_population():
-    drawn = distinct(np.random.default_rng(0), 10**15, 20)
-    assert len(set(drawn.tolist())) == 20
+    drawn = distinct(np.random.default_rng(0), np.array([[10**15], [10**15]]), 20)
+    assert drawn.shape == (2, 1, 20)
+    assert len(set(drawn.ravel().tolist())) == 40
     assert drawn.max() > 10**14
 
 
 def test_distinct_refuses_more_than_there_are():
     with pytest.raises(ValueError, match="4 different numbers below 3"):
-        distinct(np.random.default_rng(0), 3, 4)
+        distinct(np.random.default_rng(0), np.array([9, 3]), 4)
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=40))
@@ -156,8 +170,14 @@ def test_index_finds_the_rows_of_a_key(keys):
     index = Index(np.array(keys), rows)
     assert index.keys.tolist() == sorted(set(keys))
     for position, key in enumerate(index.keys.tolist()):
-        found = index.sample(np.random.default_rng(0), position, index.counts[position])
-        assert sorted(found.tolist()) == [100 + i for i, k in enumerate(keys) if k == key]
+        found = index.sample(np.random.default_rng(0), np.array([position]), keys.count(key))
+        assert sorted(found[0].tolist()) == [100 + i for i, k in enumerate(keys) if k == key]
+    assert index.order.itemsize == 4
+
+
+def test_row_numbers_beyond_four_bytes():
+    index = Index(np.zeros(3, int), np.array([5, 2**31, 2**40]))
+    assert sorted(index.sample(np.random.default_rng(0), np.array([0]), 3)[0].tolist()) == [5, 2**31, 2**40]
 
 
 def test_what_is_too_small_is_refused_with_what_to_do():

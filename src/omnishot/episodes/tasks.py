@@ -28,42 +28,73 @@ class Draw:
 
 
 class Index:
-    """Row numbers by key: the rows of key k are `order[starts[k]:starts[k + 1]]`."""
+    """Row numbers by key: the rows of key k are `order[starts[k]:starts[k + 1]]`.
+
+    Four bytes a row (eight from 2³¹ rows on) and sixteen a key are all that it takes.
+    """
 
     def __init__(self, keys: np.ndarray, rows: np.ndarray):
         """`keys` int `[n]` of the row numbers `rows` `[n]`; keys need not be consecutive."""
-        self.keys, codes = np.unique(keys, return_inverse=True)
-        self.order = rows[np.argsort(codes, kind="stable")]
-        self.counts = np.bincount(codes, minlength=len(self.keys))
-        self.starts = np.concatenate([[0], np.cumsum(self.counts)])
+        order = np.argsort(keys, kind="stable")
+        ranked = keys[order]
+        firsts = np.flatnonzero(np.diff(ranked, prepend=ranked[:1] - 1))
+        self.keys = ranked[firsts]
+        self.starts = np.append(firsts, len(keys))
+        self.order = rows[order].astype(np.int32 if rows.max(initial=0) < 2**31 else np.int64)
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def sample(self, rng: np.random.Generator, position: int, n: int) -> np.ndarray:
-        """`n` different rows of the key at `position`.
+    def sample(self, rng: np.random.Generator, positions: np.ndarray, n: int) -> np.ndarray:
+        """`n` different rows of each of the keys at `positions` `[...]`, in random order: int64 `[..., n]`.
 
         Raises:
-            DataError: if it has fewer.
+            DataError: if one has fewer.
         """
-        if n > self.counts[position]:
+        starts = self.starts[positions]
+        counts = self.starts[positions + 1] - starts
+        if n > counts.min():
             raise DataError(
                 f"a task needs {n} different rows (shots and queries) of each class or group, "
-                f"one has {self.counts[position]}: add rows to it, or ask for fewer shots or queries"
+                f"one has {counts.min()}: add rows to it, or ask for fewer shots or queries"
             )
-        return self.order[self.starts[position] + distinct(rng, self.counts[position], n)]
+        return self.order[starts[..., None] + distinct(rng, counts, n)].astype(np.int64)
 
 
-def distinct(rng: np.random.Generator, population: int, n: int) -> np.ndarray:
-    """`n` different numbers below `population`, in random order, in time that does not grow with `population`."""
-    if n > population:
-        raise ValueError(f"cannot draw {n} different numbers below {population}")
-    if 3 * n >= population:
-        return rng.permutation(population)[:n]
-    drawn: dict[int, None] = {}
-    while len(drawn) < n:  # fewer than a third is taken, so a draw is new more often than not
-        drawn.update(dict.fromkeys(rng.integers(population, size=n - len(drawn)).tolist()))
-    return np.fromiter(drawn, dtype=np.int64, count=n)
+def distinct(rng: np.random.Generator, populations: np.ndarray, n: int) -> np.ndarray:
+    """`n` different numbers below each of `populations` `[...]`, in random order: int64 `[..., n]`.
+
+    The time it takes does not grow with the populations.
+    """
+    sizes = populations.reshape(-1, 1)
+    if n > sizes.min(initial=n):
+        raise ValueError(f"cannot draw {n} different numbers below {sizes.min()}")
+    few = sizes[:, 0] <= 4 * n
+    drawn = np.empty((len(sizes), n), dtype=np.int64)
+    drawn[few], drawn[~few] = _shuffled(rng, sizes[few], n), _redrawn(rng, sizes[~few], n)
+    return drawn.reshape(*populations.shape, n)
+
+
+def _shuffled(rng: np.random.Generator, sizes: np.ndarray, n: int) -> np.ndarray:
+    """`distinct` for `sizes` `[m, 1]` that are small: all numbers in random order, cut off."""
+    luck = rng.random((len(sizes), sizes.max(initial=n)))
+    luck[np.arange(luck.shape[1]) >= sizes] = 1.0  # sorted behind every number that counts
+    return luck.argsort(1)[:, :n]
+
+
+def _redrawn(rng: np.random.Generator, sizes: np.ndarray, n: int) -> np.ndarray:
+    """`distinct` for `sizes` `[m, 1]` well above n: what was drawn before is drawn again.
+
+    No number is treated unlike another, so every sequence of different ones is equally likely.
+    """
+    drawn = rng.integers(sizes, size=(len(sizes), n))
+    while True:
+        order = drawn.argsort(1)
+        ranked = np.take_along_axis(drawn, order, 1)
+        row, place = np.nonzero(ranked[:, 1:] == ranked[:, :-1])
+        if not len(row):
+            return drawn
+        drawn[row, order[row, place + 1]] = rng.integers(sizes[row, 0])
 
 
 def split_classes(rows: np.ndarray, shots: int) -> Draw:
@@ -88,11 +119,8 @@ class ClassTasks:
         """Draw tasks; raises DataError where a class or the source is too small."""
         if ways > len(self.index):
             raise DataError(f"{ways} ways need {ways} classes, this part of the table has {len(self.index)}")
-        drawn = np.empty((tasks, ways, shots + queries), dtype=np.int64)
-        for task in drawn:
-            for row, position in zip(task, distinct(rng, len(self.index), ways), strict=True):
-                row[:] = self.index.sample(rng, position, shots + queries)
-        return split_classes(drawn, shots)
+        classes = distinct(rng, np.full(tasks, len(self.index)), ways)
+        return split_classes(self.index.sample(rng, classes, shots + queries), shots)
 
 
 class GroupTasks:
@@ -118,17 +146,15 @@ class GroupTasks:
         """Draw tasks, each a group drawn at random; raises DataError where a group is too small."""
         groups = rng.integers(len(self), size=tasks)
         if self.classes is None:
-            drawn = np.stack([self.index.sample(rng, g, shots + queries) for g in groups])
+            drawn = self.index.sample(rng, groups, shots + queries)
             return Draw(drawn[:, :shots], drawn[:, shots:])
         assert ways is not None
-        rows = np.empty((tasks, ways, shots + queries), dtype=np.int64)
-        for task, g in zip(rows, groups, strict=True):
-            start, stop = self.bounds[g], self.bounds[g + 1]
-            if ways > stop - start:
-                raise DataError(f"{ways} ways need {ways} classes, a group of the table has {stop - start}")
-            for row, position in zip(task, start + np.sort(distinct(rng, stop - start, ways)), strict=True):
-                row[:] = self.index.sample(rng, position, shots + queries)
-        return split_classes(rows, shots)
+        starts = self.bounds[groups]
+        sizes = self.bounds[groups + 1] - starts
+        if ways > sizes.min():
+            raise DataError(f"{ways} ways need {ways} classes, a group of the table has {sizes.min()}")
+        classes = starts[:, None] + np.sort(distinct(rng, sizes, ways), 1)
+        return split_classes(self.index.sample(rng, classes, shots + queries), shots)
 
 
 TaskSource = ClassTasks | GroupTasks
