@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from omnishot.errors import choose
+from omnishot.registry import Registry
 
 #: Kind of thing -> its registry as "module:attribute".
 REGISTRIES = {
@@ -18,11 +19,20 @@ REGISTRIES = {
 }
 
 
+def registry(kind: str) -> Registry:
+    """The registry of a kind of thing, in the plural.
+
+    Raises:
+        UsageError: for an unknown kind, naming the nearest.
+    """
+    module, attribute = REGISTRIES[choose("kind of thing", kind, REGISTRIES)].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def describe(kind: str) -> list[dict[str, Any]]:
     """Name, summary, paper and options of each thing of a kind.
 
     Raises:
         UsageError: for an unknown kind, naming the nearest.
     """
-    module, attribute = REGISTRIES[choose("kind of thing", kind, REGISTRIES)].split(":")
-    return getattr(importlib.import_module(module), attribute).describe()
+    return registry(kind).describe()

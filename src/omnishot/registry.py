@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from omnishot import source
 from omnishot.errors import UsageError, choose, nearest
 from omnishot.options import keywords, typed
 
@@ -15,7 +16,8 @@ class Registry:
     """Names of one kind of thing, each with where it lives as `module:attribute`.
 
     The thing's docstring gives its summary (first line) and its paper (a line that begins with `Paper:`); its
-    keyword-only parameters are its options.
+    keyword-only parameters are its options. Both are read from its source where that says them plainly: nothing is
+    imported to list things or to refuse an option.
     """
 
     def __init__(self, kind: str, places: Mapping[str, str], *, hidden: Collection[str] = ()):
@@ -34,14 +36,17 @@ class Registry:
         Raises:
             UsageError: naming the nearest known name, if there is no such thing.
         """
-        module, attribute = self.places[choose(self.kind, name, self.places)].split(":")
+        module, attribute = self._place(name)
         return getattr(importlib.import_module(module), attribute)
 
     def options(self, name: str) -> dict[str, Any]:
         """Option names with their defaults."""
-        parameters = inspect.signature(self.load(name)).parameters.values()
-        own = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in self.hidden]
-        return {p.name: p.default for p in own}
+        try:
+            found = source.options(*self._place(name))
+        except source.Unclear:
+            parameters = inspect.signature(self.load(name)).parameters.values()
+            found = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return {option: default for option, default in found.items() if option not in self.hidden}
 
     def check_options(self, name: str, given: Mapping[str, Any]) -> None:
         """Refuse options that the thing does not have.
@@ -69,6 +74,13 @@ class Registry:
         return [{"name": name, **self._documentation(name), "options": self.options(name)} for name in self.places]
 
     def _documentation(self, name: str) -> dict[str, str]:
-        lines = (inspect.getdoc(self.load(name)) or "").splitlines()
+        try:
+            lines = source.doc(*self._place(name)).splitlines()
+        except source.Unclear:
+            lines = (inspect.getdoc(self.load(name)) or "").splitlines()
         paper = next((line.removeprefix("Paper:").strip() for line in lines if line.startswith("Paper:")), "")
         return {"summary": lines[0] if lines else "", "paper": paper}
+
+    def _place(self, name: str) -> tuple[str, str]:
+        module, _, attribute = self.places[choose(self.kind, name, self.places)].partition(":")
+        return module, attribute

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from omnishot.catalogue import REGISTRIES
 from omnishot.cli import check
 from omnishot.config import Config
 
@@ -16,7 +17,10 @@ def run(*args: str, code: str | None = None) -> subprocess.CompletedProcess[str]
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
 
-HEAVY = "print(sorted({'torch', 'pandas', 'numpy', 'omnishot.run'} & set(sys.modules)))"
+HEAVY = (
+    "print(sorted({'torch', 'numpy', 'pandas', 'pyarrow', 'scipy', 'sklearn', 'matplotlib', 'PIL', 'rich', "
+    "'omnishot.run'} & set(sys.modules)))"
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,8 @@ HEAVY = "print(sorted({'torch', 'pandas', 'numpy', 'omnishot.run'} & set(sys.mod
         ("predict", "m.omni"),
         ("list", "lerners"),
         ("data", "maek"),
+        ("data", "make", "glyphs", "--out", "t.csv", "--rows-per-leter", "3"),
+        ("data", "import", "fsdd", "folder", "--out", "t.csv", "--splt", "index"),
         (),
     ],
 )
@@ -49,6 +55,15 @@ def test_help_loads_nothing_heavy(args):
     program = f"{loaded}from omnishot.cli.main import main\nmain({list(args)})"
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
     assert out.endswith("[]\n")
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_listing_loads_nothing_heavy(kind):
+    for output in (), ("--json",):
+        done = run("list", kind, *output, code=HEAVY)
+        assert done.returncode == 0
+        assert len(done.stdout.splitlines()) > 1
+        assert done.stdout.endswith("[]\n")
 
 
 @pytest.mark.parametrize(

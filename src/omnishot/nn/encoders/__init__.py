@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnishot.errors import UsageError, choose
-from omnishot.modality.base import Modality
-from omnishot.nn.encoders.base import Encoder
 from omnishot.registry import Registry
+
+if TYPE_CHECKING:  # which torch comes with: `omnishot list encoders` goes without
+    from omnishot.modality.base import Modality
+    from omnishot.nn.encoders.base import Encoder
 
 ENCODERS = Registry(
     "encoder",
