@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -92,6 +93,23 @@ def test_an_empty_stream():
 
 
 @dataclasses.dataclass(frozen=True)
+class Slow(Loader):
+    def batch(self, step: int) -> Episode:
+        time.sleep(0.05)
+        return super().batch(step)
+
+
+def test_the_stream_tells_how_long_every_batch_was_waited_for():
+    plain, waits = loader(), []
+    stream = Slow(plain.store, plain.source, plain.shape).stream(0, 3, waited=waits.append)
+    next(stream)
+    assert len(waits) == 1
+    list(stream)
+    assert len(waits) == 3
+    assert min(waits) > 0.01  # nothing else is done, so all of its time is waiting
+
+
+@dataclasses.dataclass(frozen=True)
 class Breaking(Loader):
     def batch(self, step: int) -> Episode:
         if step == 7:
@@ -156,6 +174,13 @@ def test_shapes_and_targets():
             assert len(set(zip(half.target[t].tolist(), codes[t].tolist(), strict=True))) == 3
         assert half.target.dtype == torch.int64
     assert loader().batch(0).support.label is None
+
+
+def test_a_whole_meta_batch_on_a_device():
+    plain = loader(**EVERYTHING)
+    episode = dataclasses.replace(plain, store=plain.store.to("meta")).batch(0)
+    assert {tensor.device.type for tensor in flat(episode)} == {"meta"}
+    assert [tensor.shape for tensor in flat(episode)] == [tensor.shape for tensor in flat(plain.batch(0))]
 
 
 def test_numbers_come_from_the_table():

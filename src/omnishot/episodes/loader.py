@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from omnishot.episodes.missing import drop, remove
 from omnishot.episodes.rows import Episode, Rows
-from omnishot.episodes.store import Store
-from omnishot.episodes.tasks import Draw, TaskSource
+from omnishot.episodes.store import Store, placed
+from omnishot.episodes.tasks import TaskSource
 
 #: A number, or a range (both ends included) from which one is drawn for each meta-batch.
 Range = int | tuple[int, int]
@@ -64,28 +65,46 @@ class Loader:
     only: tuple[str, ...] = ()
 
     def batch(self, step: int) -> Episode:
-        """The meta-batch of one step, with leading dimensions `[tasks, rows]`."""
+        """The meta-batch of one step, with leading dimensions `[tasks, rows]`, on the store's device."""
         # What is drawn and what is spoiled have generators of their own: the same tasks under other noise.
         rng, spoil = np.random.default_rng([self.seed, step, 0]), np.random.default_rng([self.seed, step, 1])
         shape = self.shape
         ways = None if shape.ways is None else pick(rng, shape.ways)
         draw = self.source.draw(rng, shape.tasks, ways, pick(rng, shape.shots), shape.queries)  # type: ignore[arg-type]
-        turns = rng.integers(4, size=(shape.tasks, ways)) if self.rotations and ways is not None else None
-        support = self._rows(draw.support, draw.support_target, draw, turns, spoil)
-        query = self._rows(draw.query, draw.query_target, draw, turns, spoil)
+        halves = [(draw.support, draw.support_target), (draw.query, draw.query_target)]
+        turned: list[np.ndarray | None] = [None, None]
+        if self.rotations and ways is not None:
+            turns = rng.integers(4, size=(shape.tasks, ways))
+            turned = [np.take_along_axis(turns, classes, 1) for _, classes in halves if classes is not None]
+        inputs = self._inputs([index for index, _ in halves], turned, int(spoil.integers(2**63)))
+        support, query = (
+            self._rows(*half, turns, cells, spoil, ways)
+            for half, turns, cells in zip(halves, turned, inputs, strict=True)
+        )
         return Episode(support, query)
+
+    def _inputs(
+        self, halves: Sequence[np.ndarray], turned: Sequence[np.ndarray | None], seed: int
+    ) -> list[dict[str, Tensor]]:
+        """The inputs of both halves, gathered and prepared as one: views of the same memory."""
+        turns = [turn.ravel() for turn in turned if turn is not None]
+        index = np.concatenate([half.ravel() for half in halves])
+        inputs = self.store.inputs(index, turns=np.concatenate(turns) if turns else None, noise=self.noise, seed=seed)
+        parts = {name: cells.split([half.size for half in halves]) for name, cells in inputs.items()}
+        return [
+            {name: cells[i].unflatten(0, half.shape) for name, cells in parts.items()} for i, half in enumerate(halves)
+        ]
 
     def _rows(
         self,
         index: np.ndarray,
         classes: np.ndarray | None,
-        draw: Draw,
-        turns: np.ndarray | None,
+        turned: np.ndarray | None,
+        inputs: dict[str, Tensor],
         spoil: np.random.Generator,
+        ways: int | None,
     ) -> Rows:
-        turned = None if turns is None or classes is None else np.take_along_axis(turns, classes, 1)
-        rows = self.store.gather(index, turns=turned, noise=self.noise, seed=int(spoil.integers(2**63)))
-        present = rows.present.numpy()
+        present, device = self.store.present[index], self.store.device
         if self.only:
             present = present & np.isin(list(self.store.modalities), self.only)
         if self.missing:
@@ -94,19 +113,24 @@ class Loader:
             present = drop(present, self.dropout, spoil)
         if classes is None:
             assert self.store.target is not None
-            target = torch.from_numpy(self.store.target[index])
+            target = placed(self.store.target[index], device)
         else:
-            target = torch.from_numpy(classes.copy())
+            target = placed(classes.copy(), device)
         label = None
         if self.labels is not None:
             of_class = self.labels[index]
-            label = torch.from_numpy(of_class if turned is None else 4 * of_class + turned)
-        return Rows(rows.inputs, torch.from_numpy(present), target, label, draw.ways)
+            label = placed(of_class if turned is None else 4 * of_class + turned, device)
+        return Rows(inputs, placed(present, device), target, label, ways)
 
-    def stream(self, start: int, stop: int, ahead: int = 2) -> Iterator[Episode]:
+    def stream(
+        self, start: int, stop: int, ahead: int = 2, waited: Callable[[float], object] | None = None
+    ) -> Iterator[Episode]:
         """Meta-batches of steps `start` to `stop`, prepared up to `ahead` of them in a background thread.
 
         An error in the background is raised here, at the step where it happened.
+
+        Args:
+            waited: told for every meta-batch how many seconds it was waited for.
         """
         ready: queue.Queue[Episode | BaseException] = queue.Queue(maxsize=ahead)
         done = threading.Event()
@@ -130,7 +154,10 @@ class Loader:
         thread.start()
         try:
             for _ in range(start, stop):
+                began = time.perf_counter()
                 item = ready.get()
+                if waited is not None:
+                    waited(time.perf_counter() - began)
                 if isinstance(item, BaseException):
                     raise item
                 yield item

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError, nearest
@@ -32,34 +34,82 @@ def matching_inputs(said: Mapping[str, float], modalities: Mapping[str, Modality
     }
 
 
+CPU = torch.device("cpu")
+#: Rows that are copied to a device at a time.
+PART = 1 << 14
+
+
+def placed(array: np.ndarray, device: torch.device) -> Tensor:
+    """An array as a tensor on a device; on CUDA by way of pinned memory, so that nobody waits for the copy."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on a device with a memory of its own; 0 where there is none, or it cannot say."""
+    if device.type in ("cpu", "meta"):
+        return 0
+    look = getattr(torch.get_device_module(device), "mem_get_info", None)
+    return look(device)[0] if look else 0
+
+
+def resident(cells: np.ndarray, device: torch.device) -> Tensor:
+    """A whole array on a device, copied a part at a time."""
+    there = torch.empty(cells.shape, dtype=torch.from_numpy(np.empty(0, cells.dtype)).dtype, device=device)
+    for start in range(0, len(cells), PART):
+        there[start : start + PART] = torch.tensor(cells[start : start + PART])
+    return there
+
+
 @dataclass(frozen=True)
 class Store:
     """A decoded table of n rows.
 
     Args:
         modalities: by input name.
-        stored: by input name, `[n, *cell]`, possibly memory-mapped.
+        stored: by input name, `[n, *cell]`: in memory, memory-mapped, or as a tensor on `device`.
         present: bool `[n, inputs]`.
         target: int64 `[n]` class codes, float32 `[n, 1]` standardised numbers, or None.
+        device: where rows are gathered to and normalised.
     """
 
     modalities: Mapping[str, Modality]
-    stored: Mapping[str, np.ndarray]
+    stored: Mapping[str, np.ndarray | Tensor]
     present: np.ndarray
     target: np.ndarray | None = None
+    device: torch.device = CPU
 
     def __len__(self) -> int:
         return len(self.present)
 
-    def gather(
+    def to(self, device: torch.device | str, share: float = 0.5) -> Store:
+        """The store that gathers rows to a device.
+
+        On an accelerator the inputs themselves move there as long as they fit together into `share` of its free
+        memory. Where they do not, rows are gathered in this machine's memory and go there as they are stored (a
+        picture as bytes), to be normalised there.
+        """
+        device = torch.device(device)
+        stored = self.stored
+        if device.type != "cpu" and sum(cells.nbytes for cells in stored.values()) <= share * free_memory(device):
+            stored = {name: resident(np.asarray(cells), device) for name, cells in stored.items()}
+        return dataclasses.replace(self, stored=stored, device=device)
+
+    def gather(self, index: np.ndarray) -> Rows:
+        """Normalised rows at row numbers `index` `[...]`, without a target, on the store's device."""
+        return Rows(self.inputs(index), placed(self.present[index], self.device))
+
+    def inputs(
         self,
         index: np.ndarray,
         *,
         turns: np.ndarray | None = None,
         noise: Mapping[str, float] | None = None,
         seed: int = 0,
-    ) -> Rows:
-        """Normalised rows at row numbers `index` `[...]`, without a target.
+    ) -> dict[str, Tensor]:
+        """Normalised inputs at row numbers `index` `[...]`, by name, on the store's device.
 
         Args:
             turns: quarter turns of each row's pictures, `[...]`.
@@ -67,10 +117,17 @@ class Store:
         """
         inputs = {}
         for i, (name, modality) in enumerate(self.modalities.items()):
-            cells = torch.from_numpy(np.ascontiguousarray(self.stored[name][index]))
+            cells = self._cells(self.stored[name], index)
             if turns is not None:
                 cells = modality.turn(cells, torch.from_numpy(turns))
             if noise and noise.get(name):
                 cells = modality.corrupt(cells, noise[name], torch.Generator().manual_seed(seed + i))
             inputs[name] = modality.normalise(cells)
-        return Rows(inputs, torch.from_numpy(self.present[index]))
+        return inputs
+
+    def _cells(self, stored: np.ndarray | Tensor, index: np.ndarray) -> Tensor:
+        """Cells as they are stored, `[..., *cell]`, a copy."""
+        if torch.is_tensor(stored):
+            chosen = stored.index_select(0, placed(index.ravel(), self.device))
+            return chosen.view(*index.shape, *stored.shape[1:])
+        return placed(np.asarray(stored).take(index, 0), self.device)

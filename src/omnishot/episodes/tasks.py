@@ -71,7 +71,9 @@ def distinct(rng: np.random.Generator, populations: np.ndarray, n: int) -> np.nd
         raise ValueError(f"cannot draw {n} different numbers below {sizes.min()}")
     few = sizes[:, 0] <= 4 * n
     drawn = np.empty((len(sizes), n), dtype=np.int64)
-    drawn[few], drawn[~few] = _shuffled(rng, sizes[few], n), _redrawn(rng, sizes[~few], n)
+    for these, draw in ((few, _shuffled), (~few, _redrawn)):
+        if these.any():
+            drawn[these] = draw(rng, sizes[these], n)
     return drawn.reshape(*populations.shape, n)
 
 

@@ -91,7 +91,7 @@ class Audio(Media):
 
     def normalise(self, stored: Tensor) -> Tensor:
         """int16 `[..., samples]` -> the waveform, float32 from -1 to 1."""
-        return stored.float() / _FULL
+        return stored.to(torch.float32, copy=True).div_(_FULL)
 
     def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
         """Mix with white noise as loud as the training sounds, over the padding too: that tells the length."""
