@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import zipfile
 from pathlib import Path
@@ -8,9 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import tables
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import omnishot as om
 from omnishot.errors import DataError, UsageError
+from omnishot.modality import decode_inputs
 from omnishot.model import Model
 
 
@@ -111,10 +115,50 @@ def test_a_row_alone_is_answered_as_among_others(model, birds):
         assert np.allclose(model.predict_proba(table.select([row])), whole[[row]], atol=1e-5)
 
 
-def test_rows_are_predicted_in_chunks_with_the_same_result(model, birds, monkeypatch):
+@settings(max_examples=25)
+@given(chunk=st.integers(1, 31), memory=st.sampled_from([0, 20_000, 1 << 30]), broken=st.sets(st.integers(0, 29)))
+def test_predictions_are_the_same_in_whatever_batches(model, birds, chunk, memory, broken):
+    table = om.read_table(birds, target="species")
+    photo = [f"gone{i}.png" if i in broken else cell for i, cell in enumerate(table.frame["photo"])]
+    table = dataclasses.replace(table, frame=table.frame.assign(photo=photo))
+    whole, plain = model.answers(table), model.fill(table)[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("omnishot.model.CHUNK", chunk)
+        patch.setattr("omnishot.model.MEMORY", memory)
+        parts, bad = model.answers(table), model.fill(table)[1]
+    assert [cell.row for cell in bad] == sorted(broken)
+    assert bad == plain
+    assert parts["problem"].equals(whole["problem"])
+    numbers = [name for name in whole if name.startswith("p")]
+    assert np.allclose(parts[numbers[1:-1]], whole[numbers[1:-1]], atol=1e-5)
+
+
+def test_a_large_table_is_decoded_a_part_at_a_time(model, birds, monkeypatch):
+    sizes = []
+
+    def watched(table, *args, **options):
+        sizes.append(len(table))
+        return decode_inputs(table, *args, **options)
+
+    monkeypatch.setattr("omnishot.model.decode_inputs", watched)
+    monkeypatch.setattr("omnishot.model.CHUNK", 4)
+    monkeypatch.setattr("omnishot.model.MEMORY", 1000)  # bytes: less than a row
+    model.predict(birds)
+    assert sizes == [4] * 7 + [2]
+    monkeypatch.setattr("omnishot.model.MEMORY", 1 << 30)
+    sizes.clear()
+    model.predict(birds)
+    assert sizes == [30]
+
+
+def test_rows_that_depend_on_one_another_are_predicted_together(birds, tmp_path, monkeypatch):
+    options = tables.QUICK | {"learner": "protonet", "image.norm": "batch", "steps": 1}
+    run = om.train(birds, target="species", out=tmp_path / "run", **options)
+    model = run.adapt(birds)
     whole = model.predict_proba(birds)
-    monkeypatch.setattr("omnishot.model.CHUNK", 7)
-    assert np.allclose(model.predict_proba(birds), whole, atol=1e-6)
+    monkeypatch.setattr("omnishot.model.CHUNK", 4)
+    monkeypatch.setattr("omnishot.model.MEMORY", 0)
+    assert np.array_equal(model.predict_proba(birds), whole)
 
 
 def test_a_row_without_any_cell_is_answered(model):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,8 +34,10 @@ from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.table import Table, encode
 
-#: Rows predicted at a time.
-CHUNK = 256
+#: Rows that the network reads at a time: more spill out of a processor's caches.
+CHUNK = 128
+#: Bytes of decoded cells that predicting holds at a time (a chunk at least), however large the table.
+MEMORY = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class Model:
     @classmethod
     def adapt(cls, learner: Learner, schema: Schema, rows: Any, about: Mapping[str, Any]) -> Model:
         """Learn a task from labelled rows (see `Run.adapt`)."""
-        table, store, bad = _decode(rows, learner, schema)
-        target = schema.target
+        table, target = read_rows(rows, schema), schema.target
+        store, bad = _decode(table, learner)
         if target is None or target not in table.frame.columns:
             raise UsageError(f"{table.name} has no column {target!r}: adapting needs labelled rows")
         unlabelled = np.flatnonzero(table.frame[target].isna())
@@ -73,7 +77,7 @@ class Model:
 
     def predict(self, rows: Any) -> np.ndarray:
         """One answer a row, in order: a class, or a number in the target's own unit."""
-        scores = self._scores(rows)
+        scores, _ = self._predict(read_rows(rows, self.schema))
         if not len(self.classes_):
             return scores[:, 0].numpy()
         return self.classes_[scores.argmax(-1).numpy()]
@@ -86,12 +90,13 @@ class Model:
         """
         if not len(self.classes_):
             raise UsageError("this model predicts a number: it has no class probabilities")
-        return self._scores(rows).double().softmax(-1).numpy()
+        scores, _ = self._predict(read_rows(rows, self.schema))
+        return scores.double().softmax(-1).numpy()
 
     def answers(self, rows: Any) -> pd.DataFrame:
         """A table of answers, a row for each row: `prediction`, and for classes its `probability` and `p(class)` each;
         `problem` says which cells could not be read and were taken as missing."""
-        return self._answers(*_decode(rows, self.learner, self.schema))
+        return self._answers(*self._predict(read_rows(rows, self.schema)))
 
     def fill(self, rows: Any) -> tuple[pd.DataFrame, list[BadCell]]:
         """A row for each row: its plain values, then its `answers`; and the cells that were taken as missing.
@@ -99,16 +104,16 @@ class Model:
         Raises:
             UsageError: if a column of the rows is named as one of the answers.
         """
-        table, store, bad = _decode(rows, self.learner, self.schema)
+        table = read_rows(rows, self.schema)
+        scores, bad = self._predict(table)
         plain = table.frame[[name for name in table.frame.columns if _is_plain(table.frame[name])]]
-        answers = self._answers(table, store, bad)
+        answers = self._answers(scores, bad)
         for name in plain.columns.intersection(answers.columns):
             raise UsageError(f"{table.name} has a column {name!r} as the answers have: rename it to '_{name}'")
         return pd.concat([plain, answers], axis=1), bad
 
-    def _answers(self, table: Table, store: Store, bad: list[BadCell]) -> pd.DataFrame:
-        scores = self._predict(store)
-        problems = [""] * len(table)
+    def _answers(self, scores: Tensor, bad: list[BadCell]) -> pd.DataFrame:
+        problems = [""] * len(scores)
         for cell in bad:
             problems[cell.row] += ("; " if problems[cell.row] else "") + f"{cell.column}: {cell.reason}"
         if not len(self.classes_):
@@ -154,20 +159,26 @@ class Model:
             raise DataError(f"{path} is not a whole Omnishot model: {error}") from error
         return cls(learner, unflatten(state), schema, classes, about)
 
-    def _scores(self, rows: Any) -> Tensor:
-        return self._predict(_decode(rows, self.learner, self.schema)[1])
+    def _predict(self, table: Table) -> tuple[Tensor, list[BadCell]]:
+        """What the objective makes of the scores of every row, `[rows, out]`, and the cells taken as missing.
 
-    def _predict(self, store: Store) -> Tensor:
-        size = len(store) if self.learner.transductive else CHUNK
+        A part of the table is decoded at a time and read in chunks, unless rows depend on one another.
+        """
+        learner, total = self.learner, len(table)
+        whole = learner.transductive
+        scores, bad = [], []
+        for part in _ranges(total, total if whole else _rows_at_a_time(learner)):
+            store, found = _decode(table.select(part) if len(part) < total else table, learner)
+            bad += [dataclasses.replace(cell, row=cell.row + part.start) for cell in found]
+            scores += [self._answer(store, chunk) for chunk in _ranges(len(part), len(part) if whole else CHUNK)]
+        answers, objective = torch.cat(scores), learner.objective
+        return (objective.decode(answers) if isinstance(objective, Regress) else answers), bad
+
+    def _answer(self, store: Store, chunk: range) -> Tensor:
+        rows = store.gather(np.asarray(chunk))
         device = next(self.learner.parameters()).device
-        chunks = (np.arange(i, min(i + size, len(store))) for i in range(0, len(store), size))
-        scores = torch.cat([self.learner.answer(self.state, self._task(store, c).to(device)).cpu() for c in chunks])
-        objective = self.learner.objective
-        return objective.decode(scores) if isinstance(objective, Regress) else scores
-
-    def _task(self, store: Store, index: np.ndarray) -> Rows:
-        rows = store.gather(index)
-        return Rows(rows.inputs, rows.present, ways=len(self.classes_) or None)
+        query = Rows(rows.inputs, rows.present, ways=len(self.classes_) or None).to(device)
+        return self.learner.answer(self.state, query).cpu()
 
 
 def check_name(path: str | Path) -> Path:
@@ -186,11 +197,22 @@ def _is_plain(column: pd.Series) -> bool:
     return column.dtype != object or is_text(column)
 
 
-def _decode(rows: Any, learner: Learner, schema: Schema) -> tuple[Table, Store, list[BadCell]]:
-    table = read_rows(rows, schema)
+def _decode(table: Table, learner: Learner) -> tuple[Store, list[BadCell]]:
     modalities = learner.network.modalities
     decoded = decode_inputs(table, modalities, cached=False)
-    return table, Store(modalities, decoded.stored, decoded.present), decoded.bad
+    return Store(modalities, decoded.stored, decoded.present), decoded.bad
+
+
+def _rows_at_a_time(learner: Learner) -> int:
+    """How many rows are decoded at a time."""
+    modalities = learner.network.modalities.values()
+    row = sum(math.prod(m.shape) * np.dtype(m.dtype).itemsize for m in modalities)
+    return max(CHUNK, MEMORY // row // CHUNK * CHUNK)
+
+
+def _ranges(total: int, size: int) -> list[range]:
+    """`range(total)` in pieces of `size`."""
+    return [range(start, min(start + size, total)) for start in range(0, total, size)]
 
 
 def _target(table: Table, target: str, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:

@@ -27,6 +27,9 @@ def in_chunks(
         label: shows a progress bar on stderr (a line now and then if that is no terminal); None shows nothing.
     """
     chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    if label is None and len(chunks) < 2:  # threads and a progress bar would take longer than so little work
+        yield from map(work, chunks)
+        return
     pool = ThreadPoolExecutor(workers or min(32, os.cpu_count() or 1))
     advance = _progress(label, count)
     try:
