@@ -65,6 +65,7 @@ def train(
     asked = from_options({"learner": LEARNER_FOR.get(read.schema.objective or "", Config.learner)} | said, kinds)
     device = pick_device(asked.device)
     data = dataset.build(read, asked, progress=progress)
+    data = dataclasses.replace(data, store=data.store.to(device))
     loaders, about = _plan(data, asked)
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
     about |= {

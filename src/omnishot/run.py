@@ -131,10 +131,11 @@ class Run:
         shape = Shape(
             min(8, episodes), checked_ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries
         )
-        whole = Loader(data.store, tasks.source, shape, seed=seed, missing=missing, noise=noise)
+        device = next(self.learner.parameters()).device
+        # A part of the table is read once: it stays in memory, and only what is drawn goes to the device.
+        whole = Loader(data.store.to(device, 0), tasks.source, shape, seed=seed, missing=missing, noise=noise)
         conditions = _conditions(whole) if subsets else [whole]
         about = {"learner": self.config.learner, "fusion": self.config.fusion, "split": split}
-        device = next(self.learner.parameters()).device
         found: list[Figure] = []
         for i, loader in enumerate(conditions, 1):
             label = f"evaluating {i}/{len(conditions)}" if progress else None
