@@ -80,6 +80,19 @@ def test_a_batch_depends_on_seed_and_step_alone(seed, step):
     assert not same(first, loader(**options | {"seed": seed + 1}).batch(step))
 
 
+@given(st.integers(0, 2**31), st.integers(1, 6), st.booleans())
+@settings(max_examples=20)
+def test_the_shares_of_a_batch_are_the_batch(step, world, noisy):
+    options = EVERYTHING if noisy else EVERYTHING | {"noise": {}}
+    whole = loader(**options).batch(step)
+    shares = [loader(**options, share=(rank, world)).batch(step) for rank in range(world)]
+    assert [share.tasks for share in shares] == [len(range(rank, 4, world)) for rank in range(world)]
+    for rank, share in enumerate(shares):
+        assert len(share.support) == len(whole.support)
+        for own, task in enumerate(range(rank, 4, world)):
+            assert same(share.task(own), whole.task(task))
+
+
 @pytest.mark.parametrize("ahead", [1, 2, 20])
 def test_the_stream_is_the_batches_in_order(ahead):
     here = loader(**EVERYTHING)

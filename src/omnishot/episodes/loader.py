@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import threading
 import time
@@ -51,6 +52,8 @@ class Loader:
         missing: share of cells taken away, by input name or `*`.
         noise: noise level by input name.
         only: the inputs that are left present; empty: all.
+        share: (rank, world): make only every `world`-th task of a meta-batch, from task `rank` on, each as it would
+            be among all of them. Rank 3 of 4 has none of 2 tasks.
     """
 
     store: Store
@@ -63,6 +66,7 @@ class Loader:
     missing: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    share: tuple[int, int] = (0, 1)
 
     def batch(self, step: int) -> Episode:
         """The meta-batch of one step, with leading dimensions `[tasks, rows]`, on the store's device."""
@@ -87,6 +91,11 @@ class Loader:
         self, halves: Sequence[np.ndarray], turned: Sequence[np.ndarray | None], seed: int
     ) -> list[dict[str, Tensor]]:
         """The inputs of both halves, gathered and prepared as one: views of the same memory."""
+        own = slice(self.share[0], None, self.share[1])
+        if any(self.noise.values()) and self.share != (0, 1):  # noise is drawn for all tasks at once
+            whole = dataclasses.replace(self, share=(0, 1))._inputs(halves, turned, seed)
+            return [{name: cells[own] for name, cells in half.items()} for half in whole]
+        halves, turned = [half[own] for half in halves], [None if turn is None else turn[own] for turn in turned]
         turns = [turn.ravel() for turn in turned if turn is not None]
         index = np.concatenate([half.ravel() for half in halves])
         inputs = self.store.inputs(index, turns=np.concatenate(turns) if turns else None, noise=self.noise, seed=seed)
@@ -104,7 +113,8 @@ class Loader:
         spoil: np.random.Generator,
         ways: int | None,
     ) -> Rows:
-        present, device = self.store.present[index], self.store.device
+        # What is taken away is drawn for all tasks at once.
+        present, device, own = self.store.present[index], self.store.device, slice(self.share[0], None, self.share[1])
         if self.only:
             present = present & np.isin(list(self.store.modalities), self.only)
         if self.missing:
@@ -113,14 +123,14 @@ class Loader:
             present = drop(present, self.dropout, spoil)
         if classes is None:
             assert self.store.target is not None
-            target = placed(self.store.target[index], device)
+            target = placed(self.store.target[index[own]], device)
         else:
-            target = placed(classes.copy(), device)
+            target = placed(classes[own].copy(), device)
         label = None
         if self.labels is not None:
             of_class = self.labels[index]
-            label = placed(of_class if turned is None else 4 * of_class + turned, device)
-        return Rows(inputs, placed(present, device), target, label, ways)
+            label = placed((of_class if turned is None else 4 * of_class + turned)[own], device)
+        return Rows(inputs, placed(present[own], device), target, label, ways)
 
     def stream(
         self, start: int, stop: int, ahead: int = 2, waited: Callable[[float], object] | None = None
