@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
+#: Records as the lines of a Markdown table.
+Lines = Callable[[list[dict]], list[str]]
+
 
 def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 1) -> dict[str, np.ndarray]:
     """Seconds that every contender takes, `[rounds]`, measured in turn (A B C A B C …).
@@ -30,13 +33,21 @@ def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int, warm
     return {name: np.array(all_[warmup:]) for name, all_ in seconds.items()}
 
 
-def compare(title: str, unit: str, amount: float, seconds: Mapping[str, np.ndarray], reference: str) -> list[dict]:
+def compare(
+    title: str,
+    unit: str,
+    amount: float,
+    seconds: Mapping[str, np.ndarray],
+    reference: str,
+    at_least: float | None = None,
+) -> list[dict]:
     """A record for every contender: `amount` of `unit` per second, and how many times the reference's rate that is.
 
     The rate is that of the median round. A ratio is taken within each round, between neighbours in time; its median
-    and its quartiles over the rounds are given.
+    and its quartiles over the rounds are given. `at_least` is the ratio asked of the first contender.
     """
     records = []
+    first = next(iter(seconds))
     for name, own in seconds.items():
         low, ratio, high = np.quantile(seconds[reference] / own, [0.25, 0.5, 0.75]).round(3).tolist()
         rate, best = amount / np.median(own), amount / own.min()
@@ -51,16 +62,49 @@ def compare(title: str, unit: str, amount: float, seconds: Mapping[str, np.ndarr
                 "ratio_quartiles": [low, high],
                 "reference": reference,
                 "rounds": len(own),
+                **_asked(ratio, at_least=at_least if name == first else None, unit="×"),
             }
         )
     return records
 
 
+def figure(
+    title: str,
+    name: str,
+    values: Iterable[float],
+    unit: str,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> dict:
+    """A record of something measured once or several times: the median, the quartiles, and the value asked for."""
+    rounds = np.array(list(values), dtype=float)
+    low, value, high = (float(f"{v:.4g}") for v in np.quantile(rounds, [0.25, 0.5, 0.75]))
+    return {
+        "benchmark": title,
+        "name": name,
+        "unit": unit,
+        "value": value,
+        "quartiles": [low, high],
+        "rounds": len(rounds),
+        **_asked(value, at_most, at_least, f" {unit}"),
+    }
+
+
+def _asked(value: float, at_most: float | None = None, at_least: float | None = None, unit: str = "") -> dict[str, Any]:
+    if at_most is not None:
+        return {"asked": f"≤ {at_most:g}{unit}", "met": value <= at_most}
+    return {} if at_least is None else {"asked": f"≥ {at_least:g}{unit}", "met": value >= at_least}
+
+
 def machine(libraries: Iterable[str] = ()) -> dict[str, Any]:
     """The processor, the threads torch uses, what else ran, and the versions of what was measured."""
+    accelerator = torch.accelerator.current_accelerator()
+    name = getattr(torch.get_device_module(accelerator), "get_device_name", None) if accelerator else None
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        "accelerator": name() if name else accelerator and accelerator.type,
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 1),
         "system": platform.system(),
@@ -69,16 +113,37 @@ def machine(libraries: Iterable[str] = ()) -> dict[str, Any]:
     }
 
 
-def markdown(records: list[dict], about: Mapping[str, Any]) -> str:
-    """The records as a table, the machine in a line below it."""
-    lines = ["| what | who | rate (median) | best round | ratio | quartiles |", "| --- | --- | --: | --: | --: | --: |"]
-    for r in records:
-        low, high = r["ratio_quartiles"]
-        ratio = f"{r['ratio']:.2f} | {low:.2f}–{high:.2f}" if r["name"] != r["reference"] else "1 | "
-        rates = f"{r['rate']:.4g} {r['unit']} | {r['best_rate']:.4g} {r['unit']}"
-        lines.append(f"| {r['benchmark']} | {r['name']} | {rates} | {ratio} |")
-    facts = ", ".join(f"{name} {value}" for name, value in about.items())
-    return "\n".join([*lines, "", f"Machine: {facts}."])
+def comparison(records: list[dict]) -> list[str]:
+    """Records of any kind as a table."""
+    return [
+        "| what | who | median | spread | ratio | quartiles | asked |",
+        "| --- | --- | --: | --: | --: | --: | --: |",
+        *(f"| {r['benchmark']} | {r.get('name', '')} | {_cells(r)} | {_verdict(r)} |" for r in records),
+    ]
+
+
+def facts(about: Mapping[str, Any]) -> str:
+    """The machine in one line."""
+    return ", ".join(f"{name} {value}" for name, value in about.items())
+
+
+def _cells(record: dict) -> str:
+    """Median, its spread, ratio and quartiles of a record of `compare` or `figure`; of another, all that it says."""
+    if "value" in record:
+        low, high = record["quartiles"]
+        spread = f"{low:.4g}–{high:.4g}" if record["rounds"] > 1 else ""
+        return f"{record['value']:.4g} {record['unit']} | {spread} |  | "
+    if "rate" in record:
+        low, high = record["ratio_quartiles"]
+        own = record["name"] == record["reference"]
+        ratio = "1 | " if own else f"{record['ratio']:.2f} | {low:.2f}–{high:.2f}"
+        return f"{record['rate']:.4g} {record['unit']} | best {record['best_rate']:.4g} | {ratio}"
+    known = ("benchmark", "name", "asked", "met", "machine")
+    return f"{', '.join(f'{k} {v}' for k, v in record.items() if k not in known)} |  |  | "
+
+
+def _verdict(record: dict) -> str:
+    return f"{record['asked']}: {'yes' if record['met'] else '**no**'}" if "asked" in record else ""
 
 
 def arguments(description: str | None, rounds: int) -> argparse.ArgumentParser:
@@ -90,10 +155,12 @@ def arguments(description: str | None, rounds: int) -> argparse.ArgumentParser:
     return parser
 
 
-def report(args: argparse.Namespace, records: list[dict], libraries: Iterable[str] = ()) -> None:
-    """Print the table, and write the files that were asked for."""
+def report(
+    args: argparse.Namespace, records: list[dict], libraries: Iterable[str] = (), lines: Lines | None = None
+) -> None:
+    """Print the table (`lines` of it; those of `compare` unless said), and write the files that were asked for."""
     about = machine(libraries)
-    table = markdown(records, about)
+    table = "\n".join([*(lines or comparison)(records), "", f"Machine: {facts(about)}."])
     print(table)
     if args.json:
         args.json.write_text(json.dumps({"machine": about, "figures": records}, indent=2) + "\n", encoding="utf-8")
