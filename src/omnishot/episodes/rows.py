@@ -55,7 +55,7 @@ class Rows:
         return self.map(lambda t: t[index])
 
     def select(self, index: Any) -> Rows:
-        """Some rows of one task (`index` as for a tensor's first dimension)."""
+        """Some rows of one task, or tasks of a meta-batch (`index` as for a tensor's first dimension)."""
         return self.map(lambda t: t[index])
 
 
@@ -74,6 +74,10 @@ class Episode:
     def task(self, index: int) -> Episode:
         """One task of a meta-batch."""
         return Episode(self.support.task(index), self.query.task(index))
+
+    def select(self, tasks: slice) -> Episode:
+        """Some tasks of a meta-batch."""
+        return Episode(self.support.select(tasks), self.query.select(tasks))
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Episode:
         """Move both halves."""

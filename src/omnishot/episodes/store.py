@@ -42,9 +42,9 @@ PART = 1 << 14
 def placed(array: np.ndarray, device: torch.device) -> Tensor:
     """An array as a tensor on a device; on CUDA by way of pinned memory, so that nobody waits for the copy."""
     tensor = torch.from_numpy(array)
-    if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+    if device.type == "cpu":
+        return tensor
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
 
 
 def free_memory(device: torch.device) -> int:

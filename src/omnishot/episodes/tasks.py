@@ -104,7 +104,7 @@ def split_classes(rows: np.ndarray, shots: int) -> Draw:
     tasks, ways, each = rows.shape
 
     def targets(n: int) -> np.ndarray:
-        return np.broadcast_to(np.repeat(np.arange(ways), n), (tasks, ways * n))
+        return np.tile(np.repeat(np.arange(ways), n), (tasks, 1))
 
     support, query = rows[:, :, :shots], rows[:, :, shots:]
     return Draw(support.reshape(tasks, -1), query.reshape(tasks, -1), targets(shots), targets(each - shots), ways)
