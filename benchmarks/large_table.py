@@ -2,13 +2,12 @@
 
     python benchmarks/large_table.py
 
-generates tables of 10⁴, 10⁵ and 10⁶ rows (texts and numbers, ten rows a class) and prints, as Markdown, what
-`omnishot check` takes in a process of its own (seconds, peak memory) and what drawing an episode takes.
+generates tables of 10⁴, 10⁵ and 10⁶ rows (texts and numbers, ten rows a class) and measures what `omnishot check`
+takes in a process of its own (seconds, peak memory) and what drawing an episode takes.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import timing
 
 from omnishot.episodes.tasks import ClassTasks
 from omnishot.table.reading import read_table
@@ -62,8 +62,8 @@ def check(path: Path, cache: Path) -> tuple[float, float]:
     return time.perf_counter() - began, usage.ru_maxrss * 1024 / 1e9
 
 
-def sampling(path: Path) -> float:
-    """Milliseconds to draw one episode of the training part, the median of many."""
+def sampling(path: Path) -> np.ndarray:
+    """Milliseconds to draw one episode of the training part, `[draws]`."""
     table = read_table(path, target="kind")
     rows = np.flatnonzero(assign(table, 0) == "train")
     source = ClassTasks(table.labels[0][rows], rows)
@@ -73,21 +73,25 @@ def sampling(path: Path) -> float:
         began = time.perf_counter()
         source.draw(rng, 1, WAYS, SHOTS, QUERIES)
         seconds.append(time.perf_counter() - began)
-    return 1000 * float(np.median(seconds))
+    return 1000 * np.array(seconds)
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = timing.arguments(__doc__, rounds=1)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    print("| rows | classes | `omnishot check` (s) | peak memory (GB) | one episode (ms) |")
-    print("|---:|---:|---:|---:|---:|")
+    args = parser.parse_args()
+    records = []
     with tempfile.TemporaryDirectory() as folder:
-        for rows in parser.parse_args().rows:
+        for rows in args.rows:
             path = generate(Path(folder) / f"{rows}.csv", rows)
-            seconds, memory = check(path, Path(folder))
-            drawn = sampling(path)
-            print(f"| {rows:,} | {rows // ROWS_PER_CLASS:,} | {seconds:.1f} | {memory:.2f} | {drawn:.3f} |", flush=True)
+            seconds, memory = zip(*(check(path, Path(folder)) for _ in range(args.rounds)), strict=True)
+            title = f"{rows:,} rows, {rows // ROWS_PER_CLASS:,} classes"
+            records += [
+                timing.figure(title, "omnishot check", seconds, "s"),
+                timing.figure(title, "its peak memory", memory, "GB"),
+                timing.figure(title, "drawing an episode", sampling(path), "ms"),
+            ]
+    timing.report(args, records, ("omnishot", "pandas", "pyarrow"))
 
 
 if __name__ == "__main__":
