@@ -44,6 +44,9 @@ MEMORY = 64 << 20
 class Model:
     """An adapted learner: predicts rows, as scikit-learn's estimators do.
 
+    A large table is decoded and predicted a part at a time; how it is parted changes no answer. (Only rows that depend
+    on one another, of a transductive learner, are predicted all together.)
+
     Args:
         learner, state: what was learned across tasks and from this task's rows.
         schema: which columns are the inputs.
