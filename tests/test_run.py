@@ -61,11 +61,11 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None
     def call(step: int, happen: Callable[[], None]) -> None:
         own = training._step
 
-        def patched(learner, optimizer, batch, config, now, vectorize):
+        def patched(learner, optimizer, batch, config, now, *others):
             if now == step:
                 monkeypatch.setattr(training, "_step", own)
                 happen()
-            return own(learner, optimizer, batch, config, now, vectorize)
+            return own(learner, optimizer, batch, config, now, *others)
 
         monkeypatch.setattr(training, "_step", patched)
 

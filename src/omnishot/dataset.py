@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from omnishot.config import Config, split_input_options
+from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
 from omnishot.errors import DataError, UsageError
@@ -138,8 +139,11 @@ def build(
     objective: Objective | None = None,
     parts: np.ndarray | None = None,
     progress: bool = False,
+    host: Ranks = ALONE,
 ) -> Dataset:
     """Decode a table and deal it into parts; fit its modalities on the training rows unless they are given.
+
+    The ranks of a `host` decode it together.
 
     Raises:
         DataError: for bad cells, listed by row and column, unless `config.skip_bad`.
@@ -152,7 +156,7 @@ def build(
     if modalities is None:
         options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
         modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options)
-    decoded, bad = look_through(table, modalities, progress)
+    decoded, bad = look_through(table, modalities, progress, host)
     if bad and not config.skip_bad:
         raise DataError(bad_cells(table, bad, REMEDY))
     lost = {cell.row for cell in bad if cell.column in (target, table.schema.group, EVERY)}
@@ -176,10 +180,10 @@ EVERY = "(every input)"
 
 
 def look_through(
-    table: Table, modalities: Mapping[str, Modality], progress: bool = False
+    table: Table, modalities: Mapping[str, Modality], progress: bool = False, host: Ranks = ALONE
 ) -> tuple[Decoded, list[BadCell]]:
     """Every row decoded, and everything bad in row order: cells, and rows without target, group or any input."""
-    decoded = decode_inputs(table, modalities, progress=progress)
+    decoded = decode_inputs(table, modalities, progress=progress, host=host)
     bad = [*check(table, {}), *decoded.bad, *_empty(table, decoded.present)]
     return decoded, sorted(bad, key=lambda cell: cell.row)
 

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.loader import Loader
 from omnishot.learners.base import Learner
 
@@ -110,25 +111,35 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
 
 
 def run_episodes(
-    learner: Learner, loader: Loader, episodes: int, device: torch.device | str = "cpu", label: str | None = None
+    learner: Learner,
+    loader: Loader,
+    episodes: int,
+    device: torch.device | str = "cpu",
+    label: str | None = None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, tuple[float, float]]:
     """Adapt to each episode's support rows and score its query rows: metric -> (mean, half-width of its interval).
 
-    `label` shows progress on stderr.
+    `label` shows progress on stderr. Of several ranks each scores its share of the meta-batches; all get the result
+    that one rank alone would.
     """
     scores: list[dict[str, float]] = []
     outcomes: list[tuple[np.ndarray, np.ndarray]] = []
-    batches = math.ceil(episodes / loader.shape.tasks)
-    stream = loader.stream(0, batches)
-    shown = track(stream, label or "", batches, console=Console(stderr=True), disable=label is None, transient=True)
+    own = ranks.span(math.ceil(episodes / loader.shape.tasks))
+    left = episodes - own.start * loader.shape.tasks
+    stream = loader.stream(own.start, own.stop)
+    shown = track(stream, label or "", len(own), console=Console(stderr=True), disable=label is None, transient=True)
     for batch in shown:
         batch = batch.to(device)
-        for t in range(min(batch.tasks, episodes - len(scores))):
+        for t in range(min(batch.tasks, left - len(scores))):
             task = batch.task(t)
             prediction = learner.answer(learner.adapt(task.support), task.query)
             scores.append(learner.objective.metrics(prediction, task.query))
             assert task.query.target is not None
             outcomes.append((prediction.cpu().numpy(), task.query.target.cpu().numpy()))
+    shares = ranks.gather((scores, outcomes))
+    scores = [score for share, _ in shares for score in share]
+    outcomes = [outcome for _, share in shares for outcome in share]
     names = list(scores[0])
     if learner.objective.metric in names:  # the metric that counts comes first
         names.sort(key=lambda name: name != learner.objective.metric)
@@ -142,10 +153,11 @@ def figures(
     about: Mapping[str, Any],
     device: torch.device | str = "cpu",
     label: str | None = None,
+    ranks: Ranks = ALONE,
 ) -> list[Figure]:
     """`run_episodes` as records; `about` holds what the loader does not know (learner, fusion, split)."""
     began = time.perf_counter()
-    results = run_episodes(learner, loader, episodes, device, label)
+    results = run_episodes(learner, loader, episodes, device, label, ranks)
     seconds = round(time.perf_counter() - began, 3)
     shape = loader.shape
     return [

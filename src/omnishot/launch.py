@@ -12,6 +12,7 @@ from omnishot.artifacts import FORMAT, read_json, write_atomic, write_json
 from omnishot.assembly import build_learner, most_ways, pick_device
 from omnishot.config import Config, from_options, read_toml
 from omnishot.dataset import TRAINING_QUERIES, WAYS, Dataset
+from omnishot.distributed import Ranks, join
 from omnishot.episodes.loader import Loader, Range, Shape
 from omnishot.episodes.store import matching_inputs
 from omnishot.errors import DataError, UsageError
@@ -36,9 +37,13 @@ def train(
     resume: bool = False,
     config: str | Path | None = None,
     progress: bool = False,
+    ranks: Ranks | None = None,
     **options: Any,
 ) -> Run:
     """Meta-train a learner on a table and leave a run folder.
+
+    Started by torchrun, every rank calls this alike and reads the table from its own host's disk; rank 0 alone reads
+    and writes the run folder.
 
     Args:
         table: whatever `read_table` reads.
@@ -46,25 +51,24 @@ def train(
         resume: go on with the run in `out`, whose config holds; it ends as if it had never stopped.
         config: a TOML file of options; `options` count before it.
         progress: show progress on stderr.
+        ranks: the processes that train together; None: those torchrun started, `omnishot.distributed.ALONE`: none.
         options: of the table (`target`, `group`, `modality`, `inputs`, `split`, `objective`), of the training
             (`omnishot.config.Config`), of the learner, and of inputs (`image={"size": 28}`).
 
     Raises:
         DataError, UsageError: as `read_table`, `Config` and `meta_train` do.
     """
-    folder = Path(out)
-    said = {**(read_toml(config) if config else {}), **options}
-    if resume:
-        said = _resumed(folder, said)
-    elif (folder / "config.toml").exists():
-        raise UsageError(f"{folder} already holds a run: go on with it (resume, --resume), or choose another folder")
+    folder, ranks = Path(out), join() if ranks is None else ranks
+    said = ranks.lead(lambda: _said(folder, resume, config, options))
     read = read_table(table, **{name: said.pop(name) for name in TABLE_OPTIONS if name in said})
+    if len(set(ranks.gather(read.fingerprint))) > 1:
+        raise DataError(f"{read.name} is not the same for every rank: give each host the same table")
     if resume:
-        _check_same_table(folder, read)
+        ranks.lead(lambda: _check_same_table(folder, read))
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
     asked = from_options({"learner": LEARNER_FOR.get(read.schema.objective or "", Config.learner)} | said, kinds)
-    device = pick_device(asked.device)
-    data = dataset.build(read, asked, progress=progress)
+    ranks, device = ranks.on(pick_device(asked.device))
+    data = dataset.build(read, asked, progress=progress and ranks.rank == 0, host=ranks.host())
     data = dataclasses.replace(data, store=data.store.to(device))
     loaders, about = _plan(data, asked)
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
@@ -79,15 +83,26 @@ def train(
         "trained_on": sorted(data.members("train")),
         "rows": {part: int((data.parts == part).sum()) for part in PARTS},
     }
-    if not resume:
+    if not resume and ranks.rank == 0:
         write_json(folder / "table.json", about)
         if data.skipped:
             write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])
         write_atomic(folder / "config.toml", asked.to_toml())
     learner.to(device)
     steps = asked.steps if learner.meta_trained else 0
-    meta_train(learner, *loaders, dataclasses.replace(asked, steps=steps), folder, resume=resume, progress=progress)
-    return Run(folder, asked, learner, read_json(folder / "table.json"))
+    config_ = dataclasses.replace(asked, steps=steps)
+    meta_train(learner, *loaders, config_, folder, resume=resume, progress=progress, ranks=ranks)
+    return Run(folder, asked, learner, ranks.lead(lambda: read_json(folder / "table.json")))
+
+
+def _said(folder: Path, resume: bool, config: str | Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, in the file and in options; if that is to go on, what the run began with."""
+    said = {**(read_toml(config) if config else {}), **options}
+    if resume:
+        return _resumed(folder, said)
+    if (folder / "config.toml").exists():
+        raise UsageError(f"{folder} already holds a run: go on with it (resume, --resume), or choose another folder")
+    return said
 
 
 def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], dict[str, Any]]:

@@ -15,6 +15,7 @@ from omnishot.artifacts import FORMAT, read_json, read_tensors, write_json
 from omnishot.assembly import describe_learner, pick_device, restore_learner
 from omnishot.config import Config, read_toml
 from omnishot.dataset import Dataset, Tasks
+from omnishot.distributed import ALONE, Ranks, join
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.missing import ALL
 from omnishot.episodes.store import matching_inputs
@@ -90,6 +91,7 @@ class Run:
         subsets: bool = True,
         save: bool = True,
         progress: bool = False,
+        ranks: Ranks | None = None,
     ) -> Evaluation:
         """Adapt to many tasks of a part that training never saw, and score.
 
@@ -108,6 +110,7 @@ class Run:
             subsets: whether to score parts of the inputs too.
             save: keep the figures in the run's `evaluation.json`.
             progress: show progress on stderr.
+            ranks: the processes that share the tasks; None: those torchrun started, which all call this alike.
 
         Raises:
             DataError: if the part has too few classes or rows, or shares classes with the training part.
@@ -125,13 +128,15 @@ class Run:
         everywhere = {ALL: missing[ALL]} if missing and missing.keys() == {ALL} else {}
         missing, noise = matching_inputs(missing or {}, modalities), matching_inputs(noise or {}, modalities)
         missing = everywhere or missing
-        data = self._dataset(table, split)
+        ranks, device = (join() if ranks is None else ranks).on(next(self.learner.parameters()).device)
+        progress = progress and ranks.rank == 0
+        self.learner.to(device)
+        data = self._dataset(table, split, ranks.host())
         shots = shots or _least(self.config.shots)
         tasks = data.tasks(split, shots, queries, skip_small=self.config.skip_bad)
         shape = Shape(
             min(8, episodes), checked_ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries
         )
-        device = next(self.learner.parameters()).device
         # A part of the table is read once: it stays in memory, and only what is drawn goes to the device.
         whole = Loader(data.store.to(device, 0), tasks.source, shape, seed=seed, missing=missing, noise=noise)
         conditions = _conditions(whole) if subsets else [whole]
@@ -139,8 +144,8 @@ class Run:
         found: list[Figure] = []
         for i, loader in enumerate(conditions, 1):
             label = f"evaluating {i}/{len(conditions)}" if progress else None
-            found += figures(self.learner, loader, episodes, about, device, label)
-        if save:
+            found += figures(self.learner, loader, episodes, about, device, label, ranks)
+        if save and ranks.rank == 0:
             self._keep(found)
         return Evaluation(tuple(found))
 
@@ -180,13 +185,13 @@ class Run:
         """The run's own table, decoded as in training."""
         return self._dataset(None, "train")
 
-    def _dataset(self, table: Any, split: str) -> Dataset:
+    def _dataset(self, table: Any, split: str, host: Ranks = ALONE) -> Dataset:
         learner = self.learner
         if table is None:
-            return dataset.build(self.table(), self.config, learner.network.modalities, learner.objective)
+            return dataset.build(self.table(), self.config, learner.network.modalities, learner.objective, host=host)
         rows = read_rows(table, self.schema)
         parts = np.full(len(rows), split) if rows.schema.split is None else None
-        data = dataset.build(rows, self.config, learner.network.modalities, learner.objective, parts)
+        data = dataset.build(rows, self.config, learner.network.modalities, learner.objective, parts, host=host)
         shared = sorted(data.members(split) & set(self.about["trained_on"]))
         if shared and split != "train":
             raise DataError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from omnishot.artifacts import flatten, pack, read_tensors, unflatten, write_atomic
 from omnishot.config import Config
+from omnishot.distributed import ALONE, RankLost, Ranks
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError, OmnishotError
@@ -63,52 +65,74 @@ def meta_train(
     *,
     resume: bool = False,
     progress: bool = True,
+    ranks: Ranks = ALONE,
 ) -> Progressed:
     """Meta-train, select on validation tasks, leave `last/` and `best/` checkpoints; the learner ends as the best.
 
     Every meta-batch depends on the seed and the step alone, so a resumed run repeats what an uninterrupted one
-    does. Without validation the last parameters are the best.
+    does. Without validation the last parameters are the best. Of several `ranks` each takes its share of the tasks of
+    every step; all go through the same parameters, those of one rank alone up to rounding. Rank 0 keeps the folder.
 
     Raises:
-        Interrupted: on SIGINT or SIGTERM, after saving; says how to go on.
+        Interrupted: on SIGINT or SIGTERM to any rank, after saving; says how to go on.
         DataError: if the loss is no longer finite, or the checkpoint to resume from is damaged.
+        RankLost: if another rank was killed or failed; says how to go on.
     """
+    try:
+        return _meta_train(learner, train, val, config, folder, ranks, resume, progress and ranks.rank == 0)
+    except RankLost as error:
+        raise RankLost(f"{error}; {_GO_ON.format(str(folder))}") from error
+
+
+_GO_ON = "to go on, repeat the command with --resume (or om.train(…, out={!r}, resume=True))"
+
+
+def _meta_train(
+    learner: Learner,
+    train: Loader,
+    val: Loader | None,
+    config: Config,
+    folder: Path,
+    ranks: Ranks,
+    resume: bool,
+    progress: bool,
+) -> Progressed:
     optimizer = torch.optim.AdamW(learner.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    state = _resume(learner, optimizer, folder) if resume else Progressed()
-    _truncate(folder / "metrics.jsonl", state.step)
+    state = _begin(learner, optimizer, folder, resume, ranks)
+    log = _Log(folder, state.step) if ranks.rank == 0 else None
+    train = dataclasses.replace(train, share=(ranks.rank, ranks.world))
     device = next(learner.parameters()).device
     vectorize = device.type != "cpu" if config.vectorize is None else config.vectorize
     every = config.val_every or max(1, math.ceil(config.steps / 10))
     began = time.perf_counter() - state.seconds
-    writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step or None)
-    with writer, _signals() as stopped, _bar(progress) as bar:
+    with log or nullcontext(), _signals() as stopped, _bar(progress) as bar:
         row = bar.add_task("meta-training", total=config.steps, completed=state.step, note="")
         steps = range(state.step, config.steps)
         for step, batch in zip(steps, train.stream(state.step, config.steps), strict=True):
             if config.patience and state.stale >= config.patience:
                 break
-            losses = _step(learner, optimizer, batch.to(device), config, step, vectorize)
+            losses, stop = _step(learner, optimizer, batch.to(device), config, step, vectorize, ranks, stopped)
             state.step = step + 1
-            _log(folder, writer, state.step, {"loss": losses.mean().item()})
+            if log:
+                log.write(state.step, {"loss": losses.mean().item()})
             if state.step % every == 0 or state.step == config.steps:
                 if val is not None:
-                    note = _validate(learner, val, config, state, folder, writer, device)
+                    note = _validate(learner, val, config, state, folder, log, device, ranks)
                     bar.update(row, note=note)
                 state.seconds = time.perf_counter() - began
-                _save(learner, optimizer, state, folder)
+                _save(learner, optimizer, state, folder, ranks)
+                stop = any(ranks.gather(stopped.is_set()))
             bar.advance(row)
-            if stopped.is_set():
+            if stop:
                 state.seconds = time.perf_counter() - began
-                _save(learner, optimizer, state, folder)
-                raise Interrupted(
-                    f"stopped at step {state.step} of {config.steps}; to go on, repeat the command with --resume "
-                    f"(or om.train(…, out={str(folder)!r}, resume=True))"
-                )
+                _save(learner, optimizer, state, folder, ranks)
+                raise Interrupted(f"stopped at step {state.step} of {config.steps}; {_GO_ON.format(str(folder))}")
     state.seconds = time.perf_counter() - began
-    _save(learner, optimizer, state, folder)
-    if state.best is None:
+    _save(learner, optimizer, state, folder, ranks)
+    if state.best is None and ranks.rank == 0:
         write_atomic(folder / "best" / CHECKPOINT, pack(learner.params(), asdict(state)))
-    load_parameters(learner, folder / "best" / CHECKPOINT)
+    best = ranks.lead(lambda: read_tensors(folder / "best" / CHECKPOINT)[0])
+    _fill(learner, best, folder / "best" / CHECKPOINT)
     return state
 
 
@@ -119,25 +143,45 @@ def load_parameters(learner: Learner, path: Path) -> dict:
         DataError: if the file is damaged or belongs to another learner.
     """
     tensors, about = read_tensors(path)
+    _fill(learner, tensors, path)
+    return about
+
+
+def _fill(learner: Learner, tensors: Mapping[str, Tensor], path: Path) -> None:
     own = {n.removeprefix("learner/"): t for n, t in tensors.items() if not n.startswith("optimizer/")}
     try:
         learner.load_state_dict(own)
     except RuntimeError as error:
         raise DataError(f"{path} does not fit this run's learner: {error}") from None
-    return about
 
 
 def _step(
-    learner: Learner, optimizer: torch.optim.Optimizer, batch: Episode, config: Config, step: int, vectorize: bool
-) -> Tensor:
-    """One meta-step; its randomness, like its batch, depends on the seed and the step alone."""
-    torch.manual_seed(config.seed * 1_000_003 + step)
+    learner: Learner,
+    optimizer: torch.optim.Optimizer,
+    batch: Episode,
+    config: Config,
+    step: int,
+    vectorize: bool,
+    ranks: Ranks,
+    stopped: threading.Event,
+) -> tuple[Tensor, bool]:
+    """One meta-step: the losses of all tasks, of which `batch` has this rank's, and whether any rank is to stop.
+
+    Its randomness, like its batch, depends on the seed and the step alone, and on the rank: no two tasks share it.
+    """
+    torch.manual_seed(config.seed * 1_000_003 + step + (ranks.rank << 40))
     for group in optimizer.param_groups:
         group["lr"] = (
             config.lr * min(1, (step + 1) / (config.warmup + 1)) * (1 + math.cos(math.pi * step / config.steps)) / 2
         )
     optimizer.zero_grad(set_to_none=False)
-    losses = learner.backward(batch, vectorize)
+    tasks = config.tasks
+    summed = torch.zeros(tasks + 1, device=next(learner.parameters()).device)
+    if batch.tasks:
+        summed[ranks.rank : tasks : ranks.world] = learner.backward(batch, vectorize)
+    summed[tasks] = stopped.is_set()
+    summed = ranks.reduce_gradients(learner.parameters(), batch.tasks / tasks, summed)
+    losses, stop = summed[:tasks], summed[tasks]
     if not torch.isfinite(losses).all():
         raise DataError(
             f"the loss is {losses.mean().item()} at step {step}: the inner loop or the training diverged; "
@@ -145,62 +189,92 @@ def _step(
         )
     torch.nn.utils.clip_grad_norm_(learner.parameters(), config.clip)
     optimizer.step()
-    return losses
+    return losses, bool(stop)
 
 
 def _validate(
-    learner, val: Loader, config: Config, state: Progressed, folder: Path, writer: SummaryWriter, device: torch.device
+    learner: Learner,
+    val: Loader,
+    config: Config,
+    state: Progressed,
+    folder: Path,
+    log: _Log | None,
+    device: torch.device,
+    ranks: Ranks,
 ) -> str:
     """Score on validation tasks, always the same; keep the parameters if they are the best so far."""
-    scores = run_episodes(learner, val, config.val_episodes, device)
+    scores = run_episodes(learner, val, config.val_episodes, device, ranks=ranks)
     metric = learner.objective.metric
     mean, ci95 = scores[metric]
-    _log(
-        folder,
-        writer,
-        state.step,
-        {f"val_{name}": value for name, (value, _) in scores.items()} | {f"val_{metric}_ci95": ci95},
-    )
+    if log:
+        values = {f"val_{name}": value for name, (value, _) in scores.items()}
+        log.write(state.step, values | {f"val_{metric}_ci95": ci95})
     better = state.best is None or (mean > state.best if learner.objective.higher_is_better else mean < state.best)
     if better:
         state.best, state.best_step, state.stale = mean, state.step, 0
-        write_atomic(folder / "best" / CHECKPOINT, pack(learner.params(), asdict(state)))
+        if ranks.rank == 0:
+            write_atomic(folder / "best" / CHECKPOINT, pack(learner.params(), asdict(state)))
     else:
         state.stale += 1
     return f"validation {metric} {mean:.3f} ± {ci95:.3f}, best {state.best:.3f}"
 
 
-def _save(learner: Learner, optimizer: torch.optim.Optimizer, state: Progressed, folder: Path) -> None:
+def _save(
+    learner: Learner, optimizer: torch.optim.Optimizer, state: Progressed, folder: Path, ranks: Ranks = ALONE
+) -> None:
+    """Write the last checkpoint, from which every rank goes on: other processors may have rounded otherwise."""
+    moments = [t for values in optimizer.state.values() for t in values.values() if t.dim()]
+    ranks.share([*learner.parameters(), *moments])
+    if ranks.rank == 0:
+        write_atomic(folder / "last" / CHECKPOINT, pack(_tensors(learner, optimizer), asdict(state)))
+
+
+def _tensors(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     names = [name for name, _ in learner.named_parameters()]
     moments = {names[i]: values for i, values in optimizer.state_dict()["state"].items()}
-    tensors = flatten({"learner": learner.params(), "optimizer": moments})
-    write_atomic(folder / "last" / CHECKPOINT, pack(tensors, asdict(state)))
+    return flatten({"learner": learner.params(), "optimizer": moments})
 
 
-def _resume(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path) -> Progressed:
+def _begin(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, resume: bool, ranks: Ranks) -> Progressed:
+    """Every rank in the state of rank 0's last checkpoint, or without one with the parameters that rank 0 drew."""
     path = folder / "last" / CHECKPOINT
-    if not path.exists():
+    saved = ranks.lead(lambda: read_tensors(path) if resume and path.exists() else None)
+    if saved is None:
+        ranks.share(learner.parameters())
         return Progressed()
-    about = load_parameters(learner, path)
-    moments = unflatten(read_tensors(path)[0]).get("optimizer", {})
-    saved = optimizer.state_dict()
-    saved["state"] = {i: moments[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in moments}
-    optimizer.load_state_dict(saved)
+    tensors, about = saved
+    _fill(learner, tensors, path)
+    moments = unflatten(tensors).get("optimizer", {})
+    state = optimizer.state_dict()
+    state["state"] = {i: moments[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in moments}
+    optimizer.load_state_dict(state)
     return Progressed(**{name: about[name] for name in Progressed.__dataclass_fields__})
 
 
-def _truncate(path: Path, step: int) -> None:
-    """Drop what was logged after the checkpoint that training goes on from, and a line cut off half-way."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    write_atomic(path, "".join(kept))
+class _Log:
+    """`metrics.jsonl` and TensorBoard's curves of a run, which continue at `step`."""
 
+    def __init__(self, folder: Path, step: int):
+        self.path = folder / "metrics.jsonl"
+        # What was logged after the checkpoint that training goes on from goes, and a line that was cut off half-way.
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.exists() else []
+        write_atomic(
+            self.path, "".join(line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step)
+        )
+        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
 
-def _log(folder: Path, writer: SummaryWriter, step: int, values: dict[str, float]) -> None:
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, **values}) + "\n")
-    for name, value in values.items():
-        writer.add_scalar(name, value, step)
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Values by name, at a step."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
 
 
 @contextmanager

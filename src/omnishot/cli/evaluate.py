@@ -37,9 +37,12 @@ def add(commands: Any) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from omnishot.api import evaluate
+    from omnishot.distributed import join
 
     names = ("ways", "shots", "queries", "episodes", "missing", "noise", "split", "seed")
     found = evaluate(args.run, args.table, progress=on_terminal(), **{name: getattr(args, name) for name in names})
+    if join().rank:
+        return
     if args.json:
         print_json(found.to_json())
     else:

@@ -10,6 +10,7 @@ import omnishot
 from omnishot.cli import adapt, check, data, demo, evaluate, predict, report, train
 from omnishot.cli import list as listing
 from omnishot.cli.parsing import Parser
+from omnishot.distributed import first_to_say
 from omnishot.errors import OmnishotError
 
 COMMANDS = (demo, check, train, evaluate, adapt, predict, report, data, listing)
@@ -32,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
         return args.func(args) or 0
     except OmnishotError as error:
-        print(f"omnishot: error: {error}", file=sys.stderr)
+        if first_to_say(str(error)):
+            print(f"omnishot: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("omnishot: interrupted", file=sys.stderr)

@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from omnishot.distributed import join
     from omnishot.launch import train
 
     named = {n: getattr(args, n) for n in ("learner", "fusion", "ways", "shots", "noise", "seed", "device")}
@@ -60,6 +61,8 @@ def _train(args: argparse.Namespace) -> None:
         **said_of_table(args),
         **options,
     )
+    if join().rank:
+        return
     if args.json:
         print_json(run.summary())
     say(f"the run is in {run.folder}; next: omnishot evaluate {run.folder}")

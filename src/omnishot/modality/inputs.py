@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from omnishot.distributed import ALONE, Ranks
 from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.modality.base import CellError, Media, Modality, Values
 from omnishot.modality.kinds import modality_class
@@ -81,8 +82,11 @@ def decode_inputs(
     progress: bool = False,
     cached: bool = True,
     root: Path | None = None,
+    host: Ranks = ALONE,
 ) -> Decoded:
     """Every row through the fitted modalities, media by way of the cache in `root`, or in memory if not `cached`.
+
+    The ranks of a `host` fill its cache together.
 
     Raises:
         UsageError: if the table lacks a column that a modality reads.
@@ -105,6 +109,7 @@ def decode_inputs(
                 folder=table.folder,
                 root=root,
                 label=name if progress else None,
+                host=host,
             )
             found += [(row, name, reason) for row, reason in bad]
         elif isinstance(modality, Values):

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from omnishot.distributed import ALONE, Ranks
 from omnishot.errors import DataError
 from omnishot.table.cells import missing, open_cell
 from omnishot.table.parallel import in_chunks
@@ -46,6 +47,7 @@ def decoded(
     root: Path | None = None,
     label: str | None = None,
     workers: int | None = None,
+    host: Ranks = ALONE,
 ) -> Decoded:
     """Every cell decoded, from the cache if the same cells were decoded with the same settings before.
 
@@ -57,6 +59,7 @@ def decoded(
         folder: where paths start from.
         root: of the cache; by default `cache_root()`.
         label: shows progress on stderr.
+        host: the ranks that share the cache, of which each reads and decodes its share of the cells.
 
     Returns:
         Stored cells `[n, *shape]`, read-only and memory-mapped; present, bool `[n]`; and the bad cells as
@@ -73,26 +76,26 @@ def decoded(
         "dtype": kind.str,
         "cells": len(cells),
     }
-    entry = root / _key(cells, folder, meta, label and f"{label}: looking", workers)
-    if (found := _load(entry, meta)) is not None:
-        return found
-    needed = len(cells) * int(np.prod(shape)) * kind.itemsize
-    partial = root / f"{entry.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    try:
-        with _room(root, needed):
-            partial.mkdir(parents=True)
-            _remove_stale(root)
-            _allocate(partial / "cells.bin", needed)
-            stored = _map(partial / "cells.bin", meta, "r+")
-        present, bad = _decode_into(stored, cells, decode, folder, label, workers)
-        with _room(root, needed):
-            if isinstance(stored, np.memmap):
-                stored.flush()
-            np.save(partial / "present.npy", present)
-            (partial / "meta.json").write_text(json.dumps({**meta, "bad": bad}))
-            _publish(partial, entry, meta)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    span = host.span(len(cells))
+    own, cells = slice(span.start, span.stop), cells[span.start : span.stop]
+    workers = workers or max(1, min(32, os.cpu_count() or 1) // host.world)
+    entry = root / _key(cells, folder, meta, label and f"{label}: looking", workers, host)
+    if not host.lead(lambda: _load(entry, meta) is not None):
+        needed = meta["cells"] * int(np.prod(shape)) * kind.itemsize
+        partial = host.lead(lambda: root / f"{entry.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        try:
+            host.lead(lambda: _begin(partial, needed))
+            with _room(root, needed):
+                stored = _map(partial / "cells.bin", meta, "r+")
+            done = _decode_into(stored[own], cells, decode, folder, label, workers)
+            with _room(root, needed):
+                if isinstance(stored, np.memmap):
+                    stored.flush()
+            shares = host.gather((span.start, *done))
+            host.lead(lambda: _finish(partial, entry, meta, needed, shares))
+        finally:
+            if host.rank == 0:
+                shutil.rmtree(partial, ignore_errors=True)
     found = _load(entry, meta)
     if found is None:
         raise DataError(f"the cache entry {entry} was damaged while it was written: try again")
@@ -100,15 +103,46 @@ def decoded(
 
 
 def _key(
-    cells: Sequence[Any], folder: Path | None, meta: dict[str, Any], label: str | None, workers: int | None
+    cells: Sequence[Any],
+    folder: Path | None,
+    meta: dict[str, Any],
+    label: str | None,
+    workers: int | None,
+    host: Ranks,
 ) -> str:
+    """The name of an entry; `cells` are this rank's share."""
+
     def digest(chunk: range) -> bytes:
         return b"".join(_content_digest(cells[i], folder) for i in chunk)
 
     key = hashlib.blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=20)
-    for part in in_chunks(digest, len(cells), label=label, workers=workers):
+    for part in host.gather(b"".join(in_chunks(digest, len(cells), label=label, workers=workers))):
         key.update(part)
     return key.hexdigest()
+
+
+def _begin(partial: Path, needed: int) -> None:
+    """Make the folder of an entry to be, with room for its cells."""
+    root = partial.parent
+    with _room(root, needed):
+        partial.mkdir(parents=True)
+        _remove_stale(root)
+        _allocate(partial / "cells.bin", needed)
+
+
+def _finish(
+    partial: Path,
+    entry: Path,
+    meta: dict[str, Any],
+    needed: int,
+    shares: Sequence[tuple[int, np.ndarray, list[tuple[int, str]]]],
+) -> None:
+    """Publish what was decoded: by share its first row, which of its cells are present, and the bad ones."""
+    bad = [(start + row, reason) for start, _, found in shares for row, reason in found]
+    with _room(entry.parent, needed):
+        np.save(partial / "present.npy", np.concatenate([present for _, present, _ in shares]))
+        (partial / "meta.json").write_text(json.dumps({**meta, "bad": bad}))
+        _publish(partial, entry, meta)
 
 
 def _content_digest(cell: Any, folder: Path | None) -> bytes:
