@@ -117,8 +117,9 @@ class Tabular(Values):
 
     def normalise(self, stored: Tensor) -> Tensor:
         """The layout above, as it is stored; values of absent columns are 0."""
-        value, there = stored.float().unbind(-1)
-        return torch.stack([value * there, there], -1)
+        cells = stored.to(torch.float32, copy=True)
+        cells[..., 0] *= cells[..., 1]
+        return cells
 
     def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
         """Numbers mix with Gaussian noise; a category is replaced by a random level with probability `level`.
