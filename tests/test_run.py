@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 import omnishot as om
 from omnishot import training
 from omnishot.artifacts import read_tensors
+from omnishot.episodes.loader import Loader
 from omnishot.errors import DataError, UsageError
 from omnishot.launch import train
 from omnishot.learners.protonet import ProtoNet
@@ -30,7 +32,8 @@ def checkpoints(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"metrics": (folder / "metrics.jsonl").read_text()}
     for name in ("best", "last"):
         tensors, state = read_tensors(folder / name / training.CHECKPOINT)
-        found[name] = ({key: tensor.numpy() for key, tensor in tensors.items()}, {**state, "seconds": None})
+        clock = {"seconds": None, "waited": None}
+        found[name] = ({key: tensor.numpy() for key, tensor in tensors.items()}, state | clock)
     return found
 
 
@@ -382,6 +385,13 @@ def test_a_loss_that_is_no_longer_finite_stops_the_training(quick, monkeypatch):
     monkeypatch.setattr(ProtoNet, "loss", lambda self, params, episode: params["log_scale"] * float("nan"))
     with pytest.raises(DataError, match=r"the loss is nan at step 0.*try a smaller"):
         quick()
+
+
+def test_a_run_tells_how_long_it_waited_for_data(quick, monkeypatch):
+    batch = Loader.batch
+    monkeypatch.setattr(Loader, "batch", lambda self, step: time.sleep(0.1) or batch(self, step))
+    told = quick(steps=3).summary()
+    assert 0.1 <= told["waited"] <= told["seconds"]  # for the first batch at least it had to wait
 
 
 def test_patience_stops_early(quick):

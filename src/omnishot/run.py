@@ -150,7 +150,10 @@ class Run:
         return Evaluation(tuple(found))
 
     def summary(self) -> dict[str, Any]:
-        """What training came to, as plain values; `best` is the best validation figure, None without validation."""
+        """What training came to, as plain values.
+
+        `best` is the best validation figure, None without validation; of its `seconds` training `waited` for data.
+        """
         _, state = read_tensors(self.folder / "last" / CHECKPOINT)
         return {
             "run": str(self.folder),
@@ -159,7 +162,7 @@ class Run:
             "modalities": list(self.learner.network.modalities),
             "rows": self.about["rows"],
             "metric": self.learner.objective.metric,
-            **{name: state[name] for name in ("step", "best", "best_step", "seconds")},
+            **{name: state.get(name) for name in ("step", "best", "best_step", "seconds", "waited")},
         }
 
     def figures(self) -> list[Figure]:

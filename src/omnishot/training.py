@@ -47,13 +47,18 @@ class Interrupted(OmnishotError):
 
 @dataclass
 class Progressed:
-    """Where a training stands: all that a checkpoint holds beside tensors."""
+    """Where a training stands: all that a checkpoint holds beside tensors; `waited` of the seconds it had no data."""
 
     step: int = 0
     best: float | None = None
     best_step: int = 0
     stale: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Note that a meta-batch was waited for."""
+        self.waited += seconds
 
 
 def meta_train(
@@ -108,7 +113,7 @@ def _meta_train(
     with log or nullcontext(), _signals() as stopped, _bar(progress) as bar:
         row = bar.add_task("meta-training", total=config.steps, completed=state.step, note="")
         steps = range(state.step, config.steps)
-        for step, batch in zip(steps, train.stream(state.step, config.steps), strict=True):
+        for step, batch in zip(steps, train.stream(state.step, config.steps, waited=state.wait), strict=True):
             if config.patience and state.stale >= config.patience:
                 break
             losses, stop = _step(learner, optimizer, batch.to(device), config, step, vectorize, ranks, stopped)
@@ -248,7 +253,7 @@ def _begin(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, res
     state = optimizer.state_dict()
     state["state"] = {i: moments[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in moments}
     optimizer.load_state_dict(state)
-    return Progressed(**{name: about[name] for name in Progressed.__dataclass_fields__})
+    return Progressed(**{name: about[name] for name in Progressed.__dataclass_fields__ if name in about})
 
 
 class _Log:
