@@ -31,7 +31,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 #: What makes a script's rounds short.
 LITTLE = {
-    "large_table": "--rows 10000",
+    "large_table": "--rows 10000 --checked 10000",
     "meta_step": "--tasks 2",
     "sampling": "--batches 2",
     "waiting": "--steps 2",
