@@ -54,6 +54,20 @@ def test_every_input_is_fitted_and_decoded(table, tmp_path):
     assert "truncated" in decoded.bad[2].reason
 
 
+def test_plain_values_are_decoded_some_rows_at_a_time_to_the_same(table, tmp_path, monkeypatch):
+    fitted = {name: modality for name, modality in fit_inputs(table, np.arange(8)).items() if not modality.media}
+    table.frame.loc[7, "age"] = "seven"  # in the second part
+    whole = decode_inputs(table, fitted)
+    monkeypatch.setattr(module, "SLAB", 5)
+    parts = decode_inputs(table, fitted)
+    assert list(parts.stored) == ["tabular", "note"]
+    for name, stored in whole.stored.items():
+        np.testing.assert_array_equal(parts.stored[name], stored)
+    np.testing.assert_array_equal(parts.present, whole.present)
+    assert parts.bad == whole.bad
+    assert [(cell.row, cell.column) for cell in parts.bad] == [(2, "age"), (7, "age")]
+
+
 def test_only_training_rows_are_looked_at(table):
     fitted = fit_inputs(table, np.array([6, 7, 9]))["tabular"]
     assert fitted.mean[0] == pytest.approx((6 + 7 + 9) / 3)

@@ -23,6 +23,7 @@ from omnishot.table.table import Table, open_cell
 MEDIA_SAMPLE = 2_000  # cells that a modality is fitted on
 MEDIA_BYTES = 256 << 20  # of files, above which fewer cells do
 VALUES_SAMPLE = 200_000
+SLAB = 1 << 16  # rows of plain values that are decoded at a time
 DECODERS = 1  # raise it whenever a decoder gives other arrays for the same settings
 
 
@@ -113,13 +114,23 @@ def decode_inputs(
             )
             found += [(row, name, reason) for row, reason in bad]
         elif isinstance(modality, Values):
-            columns: dict[str, Any] = {column: table.frame[column] for column in columns_of(name, modality)}
-            stored[name], wrong = modality.decode_columns(columns)
-            present[:, i] = modality.present(stored[name])
+            stored[name], present[:, i], wrong = _in_slabs(table, name, modality)
             found += wrong
     place = {column: i for i, column in enumerate(table.frame.columns)}
     found.sort(key=lambda cell: (cell[0], place[cell[1]]))
     return Decoded(stored, present, [BadCell(*cell, table.row_number(cell[0])) for cell in found])
+
+
+def _in_slabs(table: Table, name: str, modality: Values) -> tuple[np.ndarray, np.ndarray, list[tuple[int, str, str]]]:
+    """Plain values, some rows at a time: on their way they take many times the memory that they end in."""
+    stored, present = np.empty((len(table), *modality.shape), modality.dtype), np.empty(len(table), bool)
+    found: list[tuple[int, str, str]] = []
+    for start in range(0, len(table), SLAB):
+        rows = slice(start, start + SLAB)
+        part, bad = modality.decode_columns({c: table.frame[c].iloc[rows] for c in columns_of(name, modality)})
+        stored[rows], present[rows] = part, modality.present(part)
+        found += [(start + row, column, reason) for row, column, reason in bad]
+    return stored, present, found
 
 
 def _in_memory(table: Table, name: str, modality: Media) -> tuple[np.ndarray, np.ndarray, list[tuple[int, str]]]:
