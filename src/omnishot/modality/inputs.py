@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from omnishot.distributed import ALONE, Ranks
 from omnishot.errors import DataError, UsageError, choose, nearest
@@ -127,7 +128,8 @@ def _in_slabs(table: Table, name: str, modality: Values) -> tuple[np.ndarray, np
     found: list[tuple[int, str, str]] = []
     for start in range(0, len(table), SLAB):
         rows = slice(start, start + SLAB)
-        part, bad = modality.decode_columns({c: table.frame[c].iloc[rows] for c in columns_of(name, modality)})
+        columns: dict[str, Any] = {column: table.frame[column].iloc[rows] for column in columns_of(name, modality)}
+        part, bad = modality.decode_columns(columns)
         stored[rows], present[rows] = part, modality.present(part)
         found += [(start + row, column, reason) for row, column, reason in bad]
     return stored, present, found
@@ -167,21 +169,27 @@ def _fit(
     if kind == "tabular":
         kinds = {column: table.schema.column(column).modality for column in columns}
         return cls.fit({column: table.frame[column].iloc[rows] for column in columns}, kinds=kinds, **said)
-    cells = table.frame[columns[0]].to_numpy(dtype=object)[rows]
-    cells = cells[[not missing(cell) for cell in cells]]
+    column = table.frame[columns[0]]
+    order = rng.permutation(_present(column, rows))
     if cls.media:
-        return cls.fit(_opened(rng.permutation(len(cells))[:MEDIA_SAMPLE], cells, table.folder), **said)
-    chosen = np.sort(rng.permutation(len(cells))[:VALUES_SAMPLE])
-    return cls.fit(cells[chosen].tolist(), **said)
+        return cls.fit(_opened(column.iloc[order[:MEDIA_SAMPLE]].to_list(), table.folder), **said)
+    return cls.fit(column.iloc[np.sort(order[:VALUES_SAMPLE])].to_list(), **said)
 
 
-def _opened(order: np.ndarray, cells: np.ndarray, folder: Path | None) -> list[Any]:
-    """Contents of the cells in this order, as many as fit into memory; what cannot be opened is left out."""
+def _present(column: pd.Series, rows: np.ndarray) -> np.ndarray:
+    """Those of `rows` where the column has a cell; some are looked at a time, for as objects they take much memory."""
+    slabs = (rows[start : start + SLAB] for start in range(0, len(rows), SLAB))
+    found = [slab[[not missing(cell) for cell in column.iloc[slab]]] for slab in slabs]
+    return np.concatenate([rows[:0], *found])
+
+
+def _opened(cells: Sequence[Any], folder: Path | None) -> list[Any]:
+    """Contents of the cells in their order, as many as fit into memory; what cannot be opened is left out."""
     contents: list[Any] = []
     size, problem = 0, None
-    for i in order:
+    for cell in cells:
         try:
-            content = open_cell(cells[i], folder)
+            content = open_cell(cell, folder)
         except ValueError as error:
             problem = error
             continue
