@@ -124,7 +124,8 @@ def main() -> None:
             }
             seconds = timing.interleave(runs, args.rounds)
             title = f"sampling, pictures {where}"
-            records += timing.compare(title, "episodes", args.batches * TASKS, seconds, "DataLoader, 0 workers")
+            amount = args.batches * TASKS
+            records += timing.compare(title, "episodes", amount, seconds, "DataLoader, 0 workers", at_least=20)
     timing.report(args, records, ("omnishot",))
 
 

@@ -27,7 +27,9 @@ def check(modality: Modality, stored: np.ndarray) -> None:
     assert stored.shape[1:] == modality.shape
     assert stored.dtype == modality.dtype
     assert from_json(json.loads(json.dumps(modality.to_json()))) == modality
+    before = cells.clone()
     normal = modality.normalise(cells)
+    assert torch.equal(cells, before)  # a table that lives on a device is handed to it
     assert torch.isfinite(normal).all()
     torch.testing.assert_close(modality.normalise(cells[:, None])[:, 0], normal)
     noise_fades_the_cell(modality, cells)

@@ -202,6 +202,20 @@ def test_no_format_that_runs_a_program():
         PLAIN.decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")
 
 
+@given(st.floats(0, 1, width=32), st.floats(0.01, 1, width=32))
+def test_every_pixel_is_normalised_to_the_last_bit(mean, std):
+    modality = Image((16, 16), 1, (mean,), (std,))
+    cells = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    wanted = (cells.float() / 255 - torch.tensor(mean)) / torch.tensor(std)
+    assert torch.equal(modality.normalise(cells), wanted)
+
+
+def test_channels_have_their_own_mean_and_deviation():
+    modality = Image((1, 1), 3, (0.0, 1.0, 0.5), (1.0, 0.5, 0.25))
+    pixel = torch.tensor([255, 0, 255], dtype=torch.uint8).view(3, 1, 1)
+    assert modality.normalise(pixel).flatten().tolist() == [1.0, -2.0, 2.0]
+
+
 def test_turns_are_quarter_turns_of_each_cell(rng):
     modality = Image((5, 5), 1, (0.0,), (1.0,))
     cells = torch.from_numpy(rng.integers(0, 256, (2, 4, 1, 5, 5), dtype=np.uint8))
