@@ -14,7 +14,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="figures of a run on tasks it has never seen")
     parser.description = (
         "Adapt to many tasks of the test part, and score. Unless cells are taken away or spoiled on purpose, also\n"
-        "each input alone and with half of all cells missing."
+        "each input alone and with half of all cells missing. Several processes share the tasks:\n"
+        "torchrun --nproc-per-node N -m omnishot evaluate …"
     )
     parser.add_argument("run", metavar="RUN", help="the run folder")
     parser.add_argument("--table", metavar="TABLE", help="another table with the same columns (the run's own)")

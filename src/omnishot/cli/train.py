@@ -11,7 +11,10 @@ from omnishot.cli.parsing import Pairs, said_of_table, table_options
 DESCRIPTION = """\
 Meta-train a learner on a table and leave a run folder.
 
-Every option of `om.train` may be said: --name value, --name=value, or --name alone for true."""
+Every option of `om.train` may be said: --name value, --name=value, or --name alone for true.
+
+Several processes, of one host or many, share the tasks of every step, with the result of one:
+  torchrun --nproc-per-node N -m omnishot train …"""
 
 OPTIONS = """\
 training:
