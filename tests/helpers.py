@@ -10,6 +10,7 @@ from torch import Tensor
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
+from omnishot.learners.engine import Plan
 from omnishot.modality.audio import Audio
 from omnishot.modality.base import Modality
 from omnishot.modality.image import Image
@@ -143,10 +144,10 @@ def random_episode(
     return Episode(*halves)
 
 
-def meta_gradient(method: Learner, batch: Episode, vectorize: bool = False) -> dict[str, Tensor]:
+def meta_gradient(method: Learner, batch: Episode, plan: str = "loop") -> dict[str, Tensor]:
     """The meta-gradient by parameter name."""
     method.zero_grad(set_to_none=True)
-    method.backward(batch, vectorize=vectorize)
+    method.backward(batch, Plan.parse(plan))
     return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
 
 

@@ -37,7 +37,7 @@ CONFIGS = st.fixed_dictionaries(
         "lr": st.floats(1e-6, 1),
         "noise": st.dictionaries(st.sampled_from(["photo", "image", "*", "a b"]), st.floats(0, 1)),
         "skip_bad": st.booleans(),
-        "vectorize": st.none() | st.booleans(),
+        "plan": st.sampled_from(["auto", "loop", "split", "vmap", "vmap:4"]),
         "seed": st.integers(0, 2**31),
         "image": st.fixed_dictionaries({"size": st.integers(8, 99)}),
     },

@@ -29,7 +29,8 @@ from rich.text import Text
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from omnishot.artifacts import flatten, pack, read_tensors, unflatten, write_atomic
+from omnishot.allocator import keep_freed_memory
+from omnishot.artifacts import flatten, pack, read_json, read_tensors, unflatten, write_atomic, write_json
 from omnishot.config import Config
 from omnishot.distributed import ALONE, RankLost, Ranks
 from omnishot.episodes.loader import Loader
@@ -37,8 +38,12 @@ from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError, OmnishotError
 from omnishot.evaluation import run_episodes
 from omnishot.learners.base import Learner
+from omnishot.learners.engine import Plan
+from omnishot.learners.trial import choose
+from omnishot.table.cache import cache_root
 
 CHECKPOINT = "checkpoint.safetensors"
+SHORT = 100  # steps, below which a trial of plans would not pay
 
 
 class Interrupted(OmnishotError):
@@ -107,16 +112,18 @@ def _meta_train(
     log = _Log(folder, state.step) if ranks.rank == 0 else None
     train = dataclasses.replace(train, share=(ranks.rank, ranks.world))
     device = next(learner.parameters()).device
-    vectorize = device.type != "cpu" if config.vectorize is None else config.vectorize
+    plan = _plan(learner, train, config, folder, state.step, device, ranks)
     every = config.val_every or max(1, math.ceil(config.steps / 10))
     began = time.perf_counter() - state.seconds
     with log or nullcontext(), _signals() as stopped, _bar(progress) as bar:
+        if progress:
+            bar.console.print(f"the tasks of a step are run by plan {plan}")
         row = bar.add_task("meta-training", total=config.steps, completed=state.step, note="")
         steps = range(state.step, config.steps)
         for step, batch in zip(steps, train.stream(state.step, config.steps, waited=state.wait), strict=True):
             if config.patience and state.stale >= config.patience:
                 break
-            losses, stop = _step(learner, optimizer, batch.to(device), config, step, vectorize, ranks, stopped)
+            losses, stop = _step(learner, optimizer, batch.to(device), config, step, plan, ranks, stopped)
             state.step = step + 1
             if log:
                 log.write(state.step, {"loss": losses.mean().item()})
@@ -160,13 +167,37 @@ def _fill(learner: Learner, tensors: Mapping[str, Tensor], path: Path) -> None:
         raise DataError(f"{path} does not fit this run's learner: {error}") from None
 
 
+def _plan(
+    learner: Learner, train: Loader, config: Config, folder: Path, step: int, device: torch.device, ranks: Ranks
+) -> Plan:
+    """How meta-batches are run: as the run began with, as was said, or by a trial if the run is long enough for one."""
+    path = folder / "plan.json"
+
+    def decide() -> Plan:
+        if step and path.exists():
+            return Plan.parse(read_json(path)["plan"])
+        seconds: dict[str, float] = {}
+        if config.plan != "auto":
+            plan = Plan.parse(config.plan)
+        elif config.steps < SHORT:
+            plan = Plan("loop" if device.type == "cpu" else "vmap")
+        else:
+            plan, seconds = choose(learner, train.batch(0).to(device), cache_root() / "plans")
+        write_json(path, {"plan": str(plan), "seconds a task": seconds, "device": str(device)})
+        return plan
+
+    if device.type == "cpu":
+        keep_freed_memory()
+    return ranks.lead(decide)
+
+
 def _step(
     learner: Learner,
     optimizer: torch.optim.Optimizer,
     batch: Episode,
     config: Config,
     step: int,
-    vectorize: bool,
+    plan: Plan,
     ranks: Ranks,
     stopped: threading.Event,
 ) -> tuple[Tensor, bool]:
@@ -183,7 +214,7 @@ def _step(
     tasks = config.tasks
     summed = torch.zeros(tasks + 1, device=next(learner.parameters()).device)
     if batch.tasks:
-        summed[ranks.rank : tasks : ranks.world] = learner.backward(batch, vectorize)
+        summed[ranks.rank : tasks : ranks.world] = learner.backward(batch, plan)
     summed[tasks] = stopped.is_set()
     summed = ranks.reduce_gradients(learner.parameters(), batch.tasks / tasks, summed)
     losses, stop = summed[:tasks], summed[tasks]

@@ -54,9 +54,9 @@ def check(method: Learner, what: float | str, seed: int) -> None:
     assert torch.equal(bits(answers[0]), bits(answers[1]))
 
     if method.meta_trained:
-        for vectorize in (False, True):
-            clean_gradient = helpers.meta_gradient(method, clean, vectorize)
-            spoiled_gradient = helpers.meta_gradient(method, spoiled, vectorize)
+        for plan in ("loop", "vmap"):
+            clean_gradient = helpers.meta_gradient(method, clean, plan)
+            spoiled_gradient = helpers.meta_gradient(method, spoiled, plan)
             for parameter, g in clean_gradient.items():
                 assert g.isfinite().all(), parameter
                 assert torch.equal(bits(g), bits(spoiled_gradient[parameter])), parameter

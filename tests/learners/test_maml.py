@@ -12,6 +12,7 @@ from torch import Tensor
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
+from omnishot.learners.engine import Plan
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
 
@@ -133,7 +134,7 @@ def trained(method: Learner, draw, steps: int, rate: float = 3e-3) -> Learner:
     optimiser = torch.optim.Adam(method.parameters(), lr=rate)
     for step in range(steps):
         optimiser.zero_grad()
-        method.backward(draw(step), vectorize=True)
+        method.backward(draw(step), Plan("vmap"))
         optimiser.step()
     return method
 

@@ -23,6 +23,7 @@ from omnishot.nn.network import Network
 TOLERANCE = 1e-8
 RATE = 0.07
 STEPS = [1, 2, 5]
+PLANS = ["loop", "split", "vmap", "vmap:1"]
 
 
 # -- stateful networks of plain torch layers, loaded with a learner's parameters --------------------------
@@ -107,11 +108,11 @@ def fixed_maml(name: str, objective: str, steps: int, second_order: bool) -> tup
 # -- other people's MAML --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vectorize", [False, True])
+@pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("second_order", [True, False])
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize(("name", "objective"), FORMS)
-def test_maml_equals_higher(name, objective, steps, second_order, vectorize):
+def test_maml_equals_higher(name, objective, steps, second_order, plan):
     method, batch = fixed_maml(name, objective, steps, second_order)
     model, of_learner = plain_copy(method)
     total = {theirs: torch.zeros_like(p) for theirs, p in model.named_parameters()}
@@ -130,7 +131,7 @@ def test_maml_equals_higher(name, objective, steps, second_order, vectorize):
             for theirs, g in zip(total, torch.autograd.grad(loss, at), strict=True):
                 total[theirs] += g / batch.tasks
     wanted = {ours: total[theirs] for theirs, ours in of_learner.items()}
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, vectorize), wanted) < TOLERANCE
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < TOLERANCE
 
 
 @pytest.mark.parametrize("steps", STEPS)
@@ -219,14 +220,12 @@ def table_learner(name: str, prototypes: bool, objective: str, **options) -> tup
     return method, batch
 
 
-@pytest.mark.parametrize("vectorize", [False, True])
+@pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("second_order", [True, False])
 @pytest.mark.parametrize("learn_rates", [False, True])
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize(("name", "prototypes", "objective"), GRID)
-def test_gradient_equals_the_loops_written_out(
-    name, prototypes, objective, steps, learn_rates, second_order, vectorize
-):
+def test_gradient_equals_the_loops_written_out(name, prototypes, objective, steps, learn_rates, second_order, plan):
     options = {"inner_steps": steps, "learn_rates": learn_rates, "second_order": second_order}
     method, batch = table_learner(name, prototypes, objective, **options)
     wanted = written_out(
@@ -238,7 +237,7 @@ def test_gradient_equals_the_loops_written_out(
         second_order=second_order,
         objective=objective,
     )
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, vectorize), wanted) < TOLERANCE
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < TOLERANCE
 
 
 def finite_differences(method: Learner, batch: Episode, h: float = 1e-6) -> dict[str, Tensor]:
@@ -297,8 +296,8 @@ def test_gradient_of_many_inputs_equals_finite_differences():
 # -- prototypical networks --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vectorize", [False, True])
-def test_protonet_equals_a_plain_computation(vectorize):
+@pytest.mark.parametrize("plan", PLANS)
+def test_protonet_equals_a_plain_computation(plan):
     net, batch = one_input("facts")
     method = helpers.learner("protonet", net, scale=0.3)
     own = {n: p.detach().clone().requires_grad_() for n, p in method.named_parameters()}
@@ -312,7 +311,7 @@ def test_protonet_equals_a_plain_computation(vectorize):
             losses.append(-torch.log(scores[target] / scores.sum()))
     grads = torch.autograd.grad(torch.stack(losses).mean(), list(own.values()))
     wanted = dict(zip(own, grads, strict=True))
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, vectorize), wanted) < TOLERANCE
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < TOLERANCE
 
 
 # -- the classic mistake ----------------------------------------------------------------------------------

@@ -6,10 +6,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
+from omnishot.learners import engine
+from omnishot.learners.engine import LOOP, Plan, written_out
+from omnishot.nn.calling import call_with
+from omnishot.nn.linear import Linear
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -67,44 +70,25 @@ class Learner(nn.Module):
         """The network's features `[rows, dim]` under `params`."""
         prefix = "network."
         own = {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}
-        return functional_call(self.network, own, (rows,))
+        return call_with(self.network, own, rows)
 
-    def backward(self, batch: Episode, vectorize: bool = False) -> Tensor:
+    @property
+    def factored(self) -> frozenset[str]:
+        """Names of the weights that are used in linear layers only, whose updates may stay thin factors."""
+        return frozenset(f"{name}.weight" for name, module in self.named_modules() if isinstance(module, Linear))
+
+    def backward(self, batch: Episode, plan: Plan = LOOP) -> Tensor:
         """Add the meta-gradient of a meta-batch, the mean over its tasks, to the parameters' `.grad`.
 
-        Either a loop over tasks, whose graphs are freed one by one, or one `torch.vmap`; the gradient is the same
-        (checked in float64). Returns the losses `[tasks]`.
+        The plan says how its tasks are run; the gradient is the same (checked in float64). Returns the losses
+        `[tasks]`.
         """
-        params: Params = {name: p for name, p in self.named_parameters() if p.requires_grad}
-        for p in params.values():
-            if p.grad is None:
-                p.grad = torch.zeros_like(p)
-        if vectorize:
-            return self._backward_vmap(params, batch)
-        losses = []
-        for t in range(batch.tasks):
-            loss = self.loss(params, batch.task(t))
-            (loss / batch.tasks).backward()
-            losses.append(loss.detach())
-        return torch.stack(losses)
-
-    def _backward_vmap(self, params: Params, batch: Episode) -> Tensor:
-        def loss(params: Params, support: dict, query: dict) -> Tensor:
-            return self.loss(params, Episode(batch.support.with_tensors(support), batch.query.with_tensors(query)))
-
-        detached = {name: p.detach() for name, p in params.items()}
-        gradients, losses = vmap(grad_and_value(loss), in_dims=(None, 0, 0), randomness="different")(
-            detached, batch.support.tensors(), batch.query.tensors()
-        )
-        for name, p in params.items():
-            assert p.grad is not None
-            p.grad += gradients[name].mean(0)
-        return losses
+        return engine.backward(self, batch, plan)
 
     @torch.no_grad()
     def adapt(self, support: Rows) -> State:
         """Learn one task with the present parameters; nothing is differentiated through."""
-        return self.fit({name: p.detach() for name, p in self.named_parameters()}, support)
+        return written_out(self.fit({name: p.detach() for name, p in self.named_parameters()}, support))
 
     @torch.no_grad()
     def answer(self, state: State, query: Rows) -> Tensor:

@@ -2,41 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import vjp
 
 from omnishot.learners.base import Params
+from omnishot.nn.layers import transformed
+from omnishot.nn.linear import Factors, LowRank, Watched, Weight, dense, moved, pays
+
+#: What an inner loop moves, by name.
+Task = dict[str, Weight]
 
 
-def gradient(loss: Callable[[Params], Tensor], at: Params, differentiable: bool) -> Params:
+def gradient(
+    loss: Callable[[Any], Tensor], at: Mapping[str, Weight], differentiable: bool, factored: Collection[str] = ()
+) -> dict[str, Tensor | Factors]:
     """The gradient of `loss` at `at`; zero for what it does not depend on.
 
     `differentiable` keeps the graph, so that an outer gradient passes through (second order). Otherwise the
     gradient is a constant: nothing is kept, and it works under `torch.no_grad` too.
+
+    The weights named in `factored`, which `loss` may use in linear layers only, get theirs as factors.
     """
+
+    def grads(leaves: dict[str, Any]) -> dict[str, Tensor | Factors]:
+        given = {n: Watched(w) if n in factored else w for n, w in leaves.items()}
+        value = loss(given)
+        watched = {n: w.uses for n, w in given.items() if isinstance(w, Watched)}
+        plain = {n: w for n, w in leaves.items() if n not in watched}
+        outputs = [y for uses in watched.values() for _, y in uses]
+        by = [*plain.values(), *outputs]
+        found = torch.autograd.grad(value, by, create_graph=differentiable, allow_unused=True)
+        result: dict[str, Tensor | Factors] = {
+            n: torch.zeros_like(w) if g is None else g for (n, w), g in zip(plain.items(), found, strict=False)
+        }
+        rest = iter(found[len(plain) :])
+        for n, uses in watched.items():
+            read = [(x if differentiable else x.detach(), next(rest)) for x, _ in uses]
+            result[n] = _factors(leaves[n], read)
+        return {n: result[n] for n in leaves}
+
     with torch.enable_grad():
-        # Views, so that the gradient stops here and does not run back through what `at` was computed from;
-        # under vmap new leaves cannot be made, which `requires_grad_` would.
-        leaves = {n: p.view_as(p) if p.requires_grad else p.detach().requires_grad_() for n, p in at.items()}
-        grads = torch.autograd.grad(loss(leaves), list(leaves.values()), create_graph=differentiable, allow_unused=True)
-    return {n: torch.zeros_like(p) if g is None else g for (n, p), g in zip(at.items(), grads, strict=True)}
+        if transformed():
+            # New leaves cannot be made under vmap; one more level of differentiation makes them.
+            return vjp(grads, {n: w if differentiable else _detached(w) for n, w in at.items()})[0]
+        # Views, so that the gradient stops here and does not run back through what `at` was computed from.
+        return grads({n: _leaf(w) for n, w in at.items()})
 
 
 def descend(
-    loss: Callable[[Params], Tensor],
-    at: Params,
+    loss: Callable[[Any], Tensor],
+    at: Mapping[str, Weight],
     steps: int,
     rate: Mapping[str, Tensor | float],
     second_order: bool,
-) -> Params:
-    """`steps` of plain gradient descent with a step size per parameter; the outer gradient reaches `at`."""
+    factored: Collection[str] = (),
+) -> Task:
+    """`steps` of plain gradient descent with a step size per parameter; the outer gradient reaches `at`.
+
+    Weights named in `factored` come back as `LowRank` where that is less work than writing them out.
+    """
     differentiable = second_order and torch.is_grad_enabled()
     for _ in range(steps):
-        grads = gradient(loss, at, differentiable)
-        at = {name: p - rate[name] * grads[name] for name, p in at.items()}
-    return at
+        grads = gradient(loss, at, differentiable, factored)
+        at = {name: _step(w, rate[name], grads[name]) for name, w in at.items()}
+    return dict(at)
 
 
 def adam(loss: Callable[[Params], Tensor], at: Params, steps: int, rate: float) -> Params:
@@ -44,9 +77,40 @@ def adam(loss: Callable[[Params], Tensor], at: Params, steps: int, rate: float) 
     first = {name: torch.zeros_like(p) for name, p in at.items()}
     second = {name: torch.zeros_like(p) for name, p in at.items()}
     for step in range(1, steps + 1):
-        grads = gradient(loss, at, differentiable=False)
+        grads: Any = gradient(loss, at, differentiable=False)
         first = {n: 0.9 * m + 0.1 * grads[n] for n, m in first.items()}
         second = {n: 0.999 * v + 0.001 * grads[n].square() for n, v in second.items()}
         size, unbias = rate / (1 - 0.9**step), 1 / (1 - 0.999**step)
         at = {n: p - size * first[n] / ((second[n] * unbias).sqrt() + 1e-8) for n, p in at.items()}
     return at
+
+
+def _step(weight: Weight, rate: Tensor | float, grad: Tensor | Factors) -> Weight:
+    if not isinstance(grad, Factors):
+        assert not isinstance(weight, LowRank)
+        return weight - rate * grad
+    so_far = weight.rank if isinstance(weight, LowRank) else 0
+    if pays(so_far + grad.left.shape[-2], weight):
+        return moved(weight, Factors(-rate * grad.left, grad.right))
+    return dense(weight) - rate * (grad.left.mT @ grad.right)
+
+
+def _factors(weight: Weight, uses: Sequence[tuple[Tensor, Tensor | None]]) -> Factors:
+    """Gᵀ X over all uses of a weight as two thin matrices."""
+    used = [(g.flatten(0, -2), x.flatten(0, -2)) for x, g in uses if g is not None]
+    if not used:
+        base = weight.base if isinstance(weight, LowRank) else weight
+        return Factors(base.new_zeros(0, base.shape[-2]), base.new_zeros(0, base.shape[-1]))
+    left, right = (torch.cat(parts) for parts in zip(*used, strict=True))
+    return Factors(left, right)
+
+
+def _leaf(weight: Weight) -> Any:
+    """The weight as something to differentiate by."""
+    if isinstance(weight, LowRank):
+        return LowRank(*map(_leaf, weight))
+    return weight.view_as(weight) if weight.requires_grad else weight.detach().requires_grad_()
+
+
+def _detached(weight: Weight) -> Any:
+    return LowRank(*(w.detach() for w in weight)) if isinstance(weight, LowRank) else weight.detach()

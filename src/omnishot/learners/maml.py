@@ -66,6 +66,10 @@ class MAML(Learner):
         body = [name for name, _ in self.named_parameters() if name.startswith("network.")]
         return [*body, HEAD + "weight", HEAD + "bias"]
 
+    @property
+    def factored(self) -> frozenset[str]:
+        return super().factored | {HEAD + "weight"}
+
     def reader(self, params: Params, rows: Rows) -> Callable[[Params], Tensor]:
         """The features `[rows, dim]` of these rows as a function of what the inner loop has moved."""
         return lambda task: self.features({**params, **task}, rows)
@@ -82,7 +86,9 @@ class MAML(Learner):
         rates: Sequence[Tensor | float] = [self.inner_rate] * len(task)
         if self.learn_rates:
             rates = params["rates"].unbind()
-        return descend(loss, task, self.inner_steps, dict(zip(task, rates, strict=True)), self.second_order)
+        return descend(
+            loss, task, self.inner_steps, dict(zip(task, rates, strict=True)), self.second_order, self.factored
+        )
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         return linear(self._own_head(state), self.reader(params, query)(state))

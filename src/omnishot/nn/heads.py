@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
+from omnishot.nn.linear import affine
 
 
 def class_mask(target: Tensor, ways: int) -> Tensor:
@@ -26,7 +27,7 @@ def class_means(features: Tensor, target: Tensor, ways: int) -> Tensor:
 
 def linear(head: dict[str, Tensor], features: Tensor) -> Tensor:
     """Apply task parameters: `[rows, dim] -> [rows, out]`."""
-    return features @ head["weight"].transpose(-1, -2) + head["bias"]
+    return affine(features, head["weight"], head["bias"])
 
 
 class PrototypeHead(nn.Module):

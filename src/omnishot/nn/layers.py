@@ -6,12 +6,17 @@ norms without affine part followed by a plain scale and shift. Affine GroupNorm 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import Function
 
 from omnishot.errors import UsageError, choose
+from omnishot.nn.linear import Linear
 
+EPSILON = 1e-5  # added to the variance, as torch's norms do
 NORMS = ("layer", "group", "instance", "batch", "none")
 
 
@@ -34,18 +39,107 @@ class Norm(nn.Module):
         self.kind = choose("norm", kind, NORMS)
         self.groups = {"layer": 1, "instance": channels}.get(kind) or groups_of(channels, group_size)
         self.transductive = kind == "batch"
+        self.of_one_row = kind in ("layer", "group", "instance")
         self.scale = nn.Parameter(torch.ones(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.kind == "none":
             return x
-        if self.kind != "batch" and x[0].numel() > self.groups:
-            return F.group_norm(x, self.groups, self.scale, self.shift)
-        if self.kind == "batch" and x.numel() > x.shape[1]:
+        if self.of_one_row and x[0].numel() > self.groups:
+            if not transformed():
+                return F.group_norm(x, self.groups, self.scale, self.shift)
+            x = _Normalise.apply(x, self.groups)[0]
+        elif self.kind == "batch" and x.numel() > x.shape[1]:
             x = F.batch_norm(x, None, None, training=True)
         shape = (-1,) + (1,) * (x.dim() - 2)
         return x * self.scale.view(shape) + self.shift.view(shape)
+
+
+class _Normalise(Function):
+    """Each row of `x` `[rows, channels, …]` to mean 0 and variance 1 by group of channels; also mean and 1/deviation.
+
+    torch's group norm cannot be vmapped with channels last. No row depends on another, so tasks are rows.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, groups: int) -> tuple[Tensor, Tensor, Tensor]:
+        n, c = x.shape[:2]
+        x = x.contiguous(memory_format=layout(x))
+        return torch.ops.aten.native_group_norm(x, None, None, n, c, x[0, 0].numel(), groups, EPSILON)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+        x, ctx.groups = inputs
+        _, mean, rstd = output
+        ctx.mark_non_differentiable(mean, rstd)
+        ctx.save_for_backward(x, mean, rstd)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor, *_: Any) -> tuple:
+        return _NormaliseBack.apply(g, *ctx.saved_tensors, ctx.groups), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, x: Tensor, groups: int) -> tuple:
+        results = _Normalise.apply(x.movedim(in_dims[0], 0).flatten(0, 1), groups)
+        return tuple(r.unflatten(0, (info.batch_size, -1)) for r in results), (0, 0, 0)
+
+
+class _NormaliseBack(Function):
+    """What the gradient `g` at the normalised rows is at the rows themselves.
+
+    With y the normalised row, r 1/deviation and m the mean over a group, B(g) = r (g − m(g) − y m(gy)), which is its
+    own transpose; d⟨v, B(g)⟩/dx = −r (r c y + m(gy) B(v) + m(vy) B(g)) with c = m(vg) − m(v) m(g) − m(vy) m(gy).
+    """
+
+    @staticmethod
+    def forward(g: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, groups: int) -> Tensor:
+        n, c = x.shape[:2]
+        g, x = (t.contiguous(memory_format=layout(x)) for t in (g, x))  # the kernel takes them for alike
+        back = torch.ops.aten.native_group_norm_backward
+        return back(g, x, mean, rstd, None, n, c, x[0, 0].numel(), groups, [True, False, False])[0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        *tensors, ctx.groups = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, v: Tensor) -> tuple:
+        g, x, mean, rstd = ctx.saved_tensors
+        back_v = _NormaliseBack.apply(v, x, mean, rstd, ctx.groups)
+        if not ctx.needs_input_grad[1]:
+            return back_v, None, None, None, None
+
+        def grouped(t: Tensor) -> Tensor:  # [rows, groups, channels of a group, …]
+            return t.unflatten(1, (ctx.groups, -1))
+
+        over = tuple(range(2, x.dim() + 1))
+        r, mu = (t.view(*t.shape, *[1] * (x.dim() - 1)) for t in (rstd, mean))
+        y, gg, vv = (grouped(x) - mu) * r, grouped(g), grouped(v)
+        gy, vy = (gg * y).mean(over, keepdim=True), (vv * y).mean(over, keepdim=True)
+        c = (vv * gg).mean(over, keepdim=True) - gg.mean(over, keepdim=True) * vv.mean(over, keepdim=True) - vy * gy
+        back_g = _NormaliseBack.apply(g, x, mean, rstd, ctx.groups)
+        to_x = -r * (r * c * y + gy * grouped(back_v) + vy * grouped(back_g))
+        return back_v, to_x.flatten(1, 2), None, None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, *args: Any) -> tuple[Tensor, int]:
+        tensors = [t.unsqueeze(0).expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0)
+                   for t, d in zip(args[:4], in_dims, strict=False)]  # fmt: skip
+        merged = _NormaliseBack.apply(*(t.flatten(0, 1) for t in tensors), args[4])
+        return merged.unflatten(0, (info.batch_size, -1)), 0
+
+
+def layout(x: Tensor) -> torch.memory_format:
+    """Channels last for pictures laid out so, else contiguous."""
+    last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
+
+
+def transformed() -> bool:
+    """Whether a torch.func transform is running."""
+    return torch._C._are_functorch_transforms_active()
 
 
 class LayerNorm(nn.Module):
@@ -72,8 +166,8 @@ class Attention(nn.Module):
         if dim % heads:
             raise UsageError(f"attention cannot share a width of {dim} among {heads} heads: use a multiple of {heads}")
         self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.out = nn.Linear(dim, dim)
+        self.qkv = Linear(dim, 3 * dim)
+        self.out = Linear(dim, dim)
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
         """`real` bool `[rows, tokens]` marks the tokens that may be attended to."""
@@ -92,7 +186,7 @@ class TransformerBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = LayerNorm(dim), LayerNorm(dim)
         self.attention = Attention(dim, heads)
-        self.mlp = nn.Sequential(nn.Linear(dim, expand * dim), nn.GELU(), nn.Linear(expand * dim, dim))
+        self.mlp = nn.Sequential(Linear(dim, expand * dim), nn.GELU(), Linear(expand * dim, dim))
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x), real)

@@ -14,6 +14,7 @@ from omnishot.modality.base import Modality
 from omnishot.nn import encoders
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.layers import LayerNorm, mask
+from omnishot.nn.linear import Linear
 
 
 class Network(nn.Module):
@@ -55,7 +56,7 @@ class Network(nn.Module):
         if len(widths) == 1:
             self.out = widths[0]
         else:
-            self.projections = nn.ModuleList(nn.Sequential(nn.Linear(w, dim), LayerNorm(dim)) for w in widths)
+            self.projections = nn.ModuleList(nn.Sequential(Linear(w, dim), LayerNorm(dim)) for w in widths)
             self.fusion = FUSIONS.load(fusion)(len(widths), dim)
             self.out = dim
 

@@ -92,7 +92,7 @@ def _row(role: str, cells: str, verdict: str = "") -> str:
 
 def _cells(store: Store, row: int, present: np.ndarray, of: str) -> str:
     return "".join(
-        _cell(name, modality, store.stored[name][row], bool(there), of)
+        _cell(name, modality, np.asarray(store.stored[name][row]), bool(there), of)
         for (name, modality), there in zip(store.modalities.items(), present, strict=True)
     )
 

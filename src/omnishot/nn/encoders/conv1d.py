@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from omnishot.modality.base import Modality
+from omnishot.nn.convolution import convolve
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.layers import Norm
 
@@ -29,5 +30,5 @@ class SeriesConv(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         h = x.transpose(-1, -2)
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            h = F.relu(norm(conv(h)))
+            h = F.relu(norm(convolve(conv, h)))
         return torch.cat([h.mean(-1), h.amax(-1)], -1)

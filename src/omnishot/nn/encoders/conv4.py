@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from omnishot.errors import UsageError, choose
 from omnishot.modality.base import Modality
+from omnishot.nn.block import block
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.layers import Norm, channels_last
 
@@ -52,7 +52,5 @@ class Conv4(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         x = channels_last(x)
         for conv, norm, strided in zip(self.convs, self.norms, self.strided, strict=True):
-            x = F.relu(norm(conv(x)))
-            if not strided:
-                x = F.max_pool2d(x, 2)
+            x = block(conv, norm, x, pool=not strided)  # type: ignore[arg-type]
         return x.flatten(1)

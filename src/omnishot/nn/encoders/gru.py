@@ -10,6 +10,7 @@ from omnishot.modality.base import Modality
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.encoders.transformer import PAD, bag_of_tokens
 from omnishot.nn.layers import masked_mean
+from omnishot.nn.linear import Linear
 
 
 class TextGRU(Encoder):
@@ -26,8 +27,8 @@ class TextGRU(Encoder):
         super().__init__()
         self.vocabulary = modality.vocabulary  # type: ignore[attr-defined]
         self.tokens = nn.Embedding(self.vocabulary, width)
-        self.read = nn.Linear(width, 3 * width)
-        self.carry = nn.Linear(width, 3 * width)
+        self.read = Linear(width, 3 * width)
+        self.carry = Linear(width, 3 * width)
         self.out = width
 
     def forward(self, x: Tensor) -> Tensor:

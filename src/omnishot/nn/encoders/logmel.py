@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from omnishot.modality.base import Modality
+from omnishot.nn.convolution import convolve
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.layers import Norm
 
@@ -55,7 +56,7 @@ class LogMelConv(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         h = self.spectrogram(x).unsqueeze(-3)
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            h = F.relu(norm(conv(h)))
+            h = F.relu(norm(convolve(conv, h)))
         return h.mean(-2).flatten(-2)
 
     def raw(self, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from omnishot.modality.base import Modality
 from omnishot.nn.encoders.base import Encoder
+from omnishot.nn.linear import Linear
 
 
 class TabularMLP(Encoder):
@@ -25,8 +26,8 @@ class TabularMLP(Encoder):
         self.cardinalities = tuple(c for c in cardinalities if c)  # of the categories, which follow the numbers
         sizes = [min(16, (c + 3) // 2) for c in self.cardinalities]
         self.levels = nn.ModuleList(nn.Embedding(c, s) for c, s in zip(self.cardinalities, sizes, strict=True))
-        self.first = nn.Linear(2 * self.numbers + sum(sizes), width)
-        self.second = nn.Linear(width, width)
+        self.first = Linear(2 * self.numbers + sum(sizes), width)
+        self.second = Linear(width, width)
         self.out = width
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from omnishot.modality.base import Modality
+from omnishot.nn.convolution import convolve
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.layers import Norm
 
@@ -23,8 +24,8 @@ class ResidualBlock(nn.Module):
         self.norm1, self.norm2 = Norm(width, norm), Norm(width, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
-        return F.relu(y + self.shortcut(x))
+        y = self.norm2(convolve(self.conv2, F.relu(self.norm1(convolve(self.conv1, x)))))
+        return F.relu(y + convolve(self.shortcut, x))
 
 
 class ResNet(Encoder):

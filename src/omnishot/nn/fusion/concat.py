@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from omnishot.nn.linear import Linear
+
 
 class Concat(nn.Module):
     """All embeddings side by side with what is present, through one linear layer.
@@ -14,7 +16,7 @@ class Concat(nn.Module):
 
     def __init__(self, inputs: int, dim: int):
         super().__init__()
-        self.mix = nn.Linear(inputs * dim + inputs, dim)
+        self.mix = Linear(inputs * dim + inputs, dim)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
         """`embeddings` `[rows, inputs, dim]`, zero where absent; `present` bool `[rows, inputs]` -> `[rows, dim]`."""

@@ -1,4 +1,4 @@
-"""Invariant 4: the meta-gradient by one vmap equals the loop over tasks."""
+"""Invariant 4: every way to run the tasks of a meta-batch gives the gradient of the loop over tasks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import helpers
 import pytest
 import torch
 
+from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
+from omnishot.learners.engine import Plan, can_split
 from omnishot.nn.encoders import ENCODERS
 from omnishot.nn.fusion import FUSIONS
+from omnishot.nn.linear import LowRank
+from omnishot.nn.network import Network
 
 TRAINED = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained]
+
+
+def plans_for(method: Learner) -> list[str]:
+    """All tasks at once, and more than divide them evenly."""
+    return ["vmap", "vmap:2"] + (["split", "split:2"] if can_split(method) else [])
 
 
 def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
@@ -20,9 +29,9 @@ def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
     batch = helpers.random_episode(modalities, tasks=3, ways=ways, shots=shots, queries=queries)
     looped = helpers.meta_gradient(method, batch)
     losses = method.backward(batch)
-    vectorized = helpers.meta_gradient(method, batch, vectorize=True)
-    assert helpers.relative_error(vectorized, looped) < 1e-10
-    assert torch.allclose(method.backward(batch, vectorize=True), losses, rtol=1e-10, atol=1e-10)
+    for plan in plans_for(method):
+        assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), looped) < 1e-10, plan
+        assert torch.allclose(method.backward(batch, Plan.parse(plan)), losses, rtol=1e-10, atol=1e-10), plan
 
 
 @pytest.mark.parametrize("fusion", FUSIONS.names())
@@ -68,14 +77,43 @@ def test_numbers(name, second_order):
 
 
 def test_gradients_add_up_over_calls():
-    """Two backward calls sum, in either path: what accumulation over meta-batches rests on."""
+    """Two backward calls sum, in every way: what accumulation over meta-batches rests on."""
     method = helpers.learner("protonet", helpers.network("photo", "facts"))
     modalities = {n: helpers.MODALITIES[n] for n in ("photo", "facts")}
     batches = [helpers.random_episode(modalities, seed=s) for s in (1, 2)]
     apart = [helpers.meta_gradient(method, b) for b in batches]
-    for vectorize in (False, True):
+    for plan in ["loop", *plans_for(method)]:
         method.zero_grad()
         for b in batches:
-            method.backward(b, vectorize=vectorize)
+            method.backward(b, Plan.parse(plan))
         together = {n: p.grad for n, p in method.named_parameters()}
         assert helpers.relative_error(together, {n: apart[0][n] + apart[1][n] for n in together}) < 1e-12
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("second_order", [True, False])
+def test_layers_wide_enough_for_thin_updates_and_a_folded_block(steps, second_order):
+    """Here updates of linear layers are kept as factors, and the first block of the picture is folded."""
+    modalities = {"photo": helpers.MODALITIES["photo"], "facts": helpers.tabular(40)}
+    widths = {"photo": {"width": 18}, "facts": {"width": 48}}
+    net = Network(modalities, "concat", 48, encoder_options=widths)
+    method = helpers.learner("maml", net, inner_steps=steps, second_order=second_order)
+    task = helpers.random_episode(modalities, tasks=1, shots=1).task(0)
+    thin = [w for w in method.fit(method.params(), task.support).values() if isinstance(w, LowRank)]
+    assert len(thin) >= 3
+    check(method, shots=1)
+
+
+def test_a_plan_is_said_as_it_is_written():
+    for said in ("loop", "split", "vmap", "vmap:4", "split:16"):
+        assert str(Plan.parse(said)) == said
+    for wrong in ("vmap:", "vmap:0", "vmap:x", "loop:2", "vmpa", ""):
+        with pytest.raises(UsageError):
+            Plan.parse(wrong)
+
+
+def test_split_refuses_a_learner_whose_loss_is_its_own():
+    method = helpers.learner("finetune", helpers.network("facts"))
+    batch = helpers.random_episode({"facts": helpers.MODALITIES["facts"]})
+    with pytest.raises(UsageError, match="finetune"):
+        method.backward(batch, Plan("split"))
