@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
@@ -20,6 +18,8 @@ class ANIL(MAML):
     def adapted_names(self) -> list[str]:
         return [HEAD + "weight", HEAD + "bias"]
 
-    def reader(self, params: Params, rows: Rows) -> Callable[[Params], Tensor]:
-        features = self.features(params, rows)  # once, for every inner step
-        return lambda task: features
+    def known(self, params: Params, rows: Rows) -> Params:
+        return {"features": self.features(params, rows)}  # once, for every inner step
+
+    def read(self, known: Params, task: Params, rows: Rows) -> Tensor:
+        return known["features"]

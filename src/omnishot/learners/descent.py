@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import vjp
 
 from omnishot.learners.base import Params
+from omnishot.learners.recompute import recomputed
 from omnishot.nn.layers import transformed
 from omnishot.nn.linear import Factors, LowRank, Watched, Weight, dense, moved, pays
 
@@ -54,22 +55,34 @@ def gradient(
 
 
 def descend(
-    loss: Callable[[Any], Tensor],
+    loss: Callable[..., Tensor],
     at: Mapping[str, Weight],
     steps: int,
     rate: Mapping[str, Tensor | float],
     second_order: bool,
     factored: Collection[str] = (),
+    given: Sequence[Any] = (),
+    checkpoint: bool = False,
 ) -> Task:
-    """`steps` of plain gradient descent with a step size per parameter; the outer gradient reaches `at`.
+    """`steps` of plain gradient descent on `loss(at, *given)` with a step size per parameter.
+
+    The outer gradient reaches `at`, `rate` and `given`. With `checkpoint` every step is computed again in the backward
+    pass and only the weights it began with are kept; `loss` may then close over no tensor, all it uses is in `given`
+    (trees of tensors). First-order steps keep nothing, checkpoint or not.
 
     Weights named in `factored` come back as `LowRank` where that is less work than writing them out.
     """
-    differentiable = second_order and torch.is_grad_enabled()
+
+    def step(at: Mapping[str, Weight], rate: Mapping[str, Tensor | float], given: Sequence[Any]) -> Task:
+        differentiable = second_order and torch.is_grad_enabled()
+        grads = gradient(lambda task: loss(task, *given), at, differentiable, factored)
+        return {name: _step(w, rate[name], grads[name]) for name, w in at.items()}
+
+    again = checkpoint and second_order and torch.is_grad_enabled()
+    at = dict(at)
     for _ in range(steps):
-        grads = gradient(loss, at, differentiable, factored)
-        at = {name: _step(w, rate[name], grads[name]) for name, w in at.items()}
-    return dict(at)
+        at = recomputed(step, at, rate, given) if again else step(at, rate, given)
+    return at
 
 
 def adam(loss: Callable[[Params], Tensor], at: Params, steps: int, rate: float) -> Params:

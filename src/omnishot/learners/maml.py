@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,8 @@ class MAML(Learner):
         inner_steps: gradient steps on the support rows.
         inner_rate: their step size (where it starts, if learned).
         second_order: differentiate through the inner steps; False is first-order MAML.
+        inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them: memory hardly
+            grows with their number, a meta-step takes longer. The gradient is the same.
         learn_rates: learn one step size per parameter tensor (Antoniou et al. 2019, §4, per layer).
         head: `prototype` starts a linear head at the class means, for any number of classes; `fixed` is the
             published form, a learned head of `ways` outputs. Numbers are always predicted by a learned head.
@@ -43,6 +46,7 @@ class MAML(Learner):
         inner_steps: int = 5,
         inner_rate: float = 0.1,
         second_order: bool = True,
+        inner_checkpoint: bool = False,
         learn_rates: bool = False,
         head: str = "prototype",
         ways: int | None = None,
@@ -50,6 +54,7 @@ class MAML(Learner):
         super().__init__(network, objective)
         choose("head", head, ("prototype", "fixed"))
         self.inner_steps, self.inner_rate, self.second_order = inner_steps, inner_rate, second_order
+        self.inner_checkpoint = inner_checkpoint
         if objective.name == "classify" and head == "prototype":
             self.head: PrototypeHead | LinearHead = PrototypeHead(network.out)
         elif objective.name == "classify" and ways is None:
@@ -70,28 +75,40 @@ class MAML(Learner):
     def factored(self) -> frozenset[str]:
         return super().factored | {HEAD + "weight"}
 
-    def reader(self, params: Params, rows: Rows) -> Callable[[Params], Tensor]:
-        """The features `[rows, dim]` of these rows as a function of what the inner loop has moved."""
-        return lambda task: self.features({**params, **task}, rows)
+    def known(self, params: Params, rows: Rows) -> Params:
+        """What the features of these rows depend on beside what the inner loop moves."""
+        return params
+
+    def read(self, known: Params, task: Params, rows: Rows) -> Tensor:
+        """The features `[rows, dim]` with what the inner loop has moved."""
+        return self.features({**known, **task}, rows)
 
     def fit(self, params: Params, support: Rows) -> State:
-        features = self.reader(params, support)
-        head = self.head.start(self._own_head(params), lambda: features({}), support)
+        known = self.known(params, support)
+        head = self.head.start(self._own_head(params), lambda: self.read(known, {}, support), support)
         start = {**params, **{HEAD + name: value for name, value in head.items()}}
         task = {name: start[name] for name in self.adapted_names()}
 
-        def loss(task: Params) -> Tensor:
-            return self.objective.loss(linear(self._own_head(task), features(task)), support)
+        def loss(task: Params, known: Params, tensors: dict[str, Any]) -> Tensor:
+            rows = support.with_tensors(tensors)
+            return self.objective.loss(linear(self._own_head(task), self.read(known, task, rows)), rows)
 
         rates: Sequence[Tensor | float] = [self.inner_rate] * len(task)
         if self.learn_rates:
             rates = params["rates"].unbind()
         return descend(
-            loss, task, self.inner_steps, dict(zip(task, rates, strict=True)), self.second_order, self.factored
+            loss,
+            task,
+            self.inner_steps,
+            dict(zip(task, rates, strict=True)),
+            self.second_order,
+            self.factored,
+            given=(known, support.tensors()),
+            checkpoint=self.inner_checkpoint,
         )
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return linear(self._own_head(state), self.reader(params, query)(state))
+        return linear(self._own_head(state), self.read(self.known(params, query), state, query))
 
     def _own_head(self, params: Params) -> Params:
         return {n.removeprefix(HEAD): p for n, p in params.items() if n.startswith(HEAD)}
