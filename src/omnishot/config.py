@@ -12,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from omnishot.errors import DataError, UsageError, nearest
+from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.learners import LEARNERS, TOLD_BY_TABLE
 from omnishot.learners.engine import Plan
 from omnishot.modality import modality_class
@@ -45,6 +45,8 @@ class Config:
         skip_bad: go on without bad cells, rows and classes, listed in the run folder.
         plan: how a meta-batch's tasks are run: `loop`, `split` or `vmap`, the last two also with how many tasks at a
             time (`vmap:4`); `auto`: the fastest in a short trial (the gradient is the same).
+        precision: float32; or bfloat16, for products and convolutions only, on devices that are faster at it. The
+            meta-gradient then errs by some per cent, so it is never chosen by itself.
         device: auto, cpu, cuda, …
         options: of the learner.
         inputs: by input name or kind: `encoder`, and options of the modality and of the encoder.
@@ -71,6 +73,7 @@ class Config:
     skip_bad: bool = False
     plan: str = "auto"
     seed: int = 0
+    precision: str = "float32"
     device: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -89,6 +92,7 @@ class Config:
             raise UsageError(f"weight_decay must be at least 0 and finite, not {self.weight_decay!r}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
+        choose("precision", self.precision, ("float32", "bfloat16"))
         if self.plan != "auto":
             Plan.parse(self.plan)
 

@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ from omnishot.errors import DataError, OmnishotError
 from omnishot.evaluation import run_episodes
 from omnishot.learners.base import Learner
 from omnishot.learners.engine import Plan
+from omnishot.learners.graph import runner
 from omnishot.learners.trial import choose
 from omnishot.table.cache import cache_root
 
@@ -113,6 +114,7 @@ def _meta_train(
     train = dataclasses.replace(train, share=(ranks.rank, ranks.world))
     device = next(learner.parameters()).device
     plan = _plan(learner, train, config, folder, state.step, device, ranks)
+    run = runner(learner, plan)
     every = config.val_every or max(1, math.ceil(config.steps / 10))
     began = time.perf_counter() - state.seconds
     with log or nullcontext(), _signals() as stopped, _bar(progress) as bar:
@@ -123,7 +125,7 @@ def _meta_train(
         for step, batch in zip(steps, train.stream(state.step, config.steps, waited=state.wait), strict=True):
             if config.patience and state.stale >= config.patience:
                 break
-            losses, stop = _step(learner, optimizer, batch.to(device), config, step, plan, ranks, stopped)
+            losses, stop = _step(learner, optimizer, batch.to(device), config, step, run, ranks, stopped)
             state.step = step + 1
             if log:
                 log.write(state.step, {"loss": losses.mean().item()})
@@ -197,7 +199,7 @@ def _step(
     batch: Episode,
     config: Config,
     step: int,
-    plan: Plan,
+    run: Callable[[Episode], Tensor],
     ranks: Ranks,
     stopped: threading.Event,
 ) -> tuple[Tensor, bool]:
@@ -214,7 +216,8 @@ def _step(
     tasks = config.tasks
     summed = torch.zeros(tasks + 1, device=next(learner.parameters()).device)
     if batch.tasks:
-        summed[ranks.rank : tasks : ranks.world] = learner.backward(batch, plan)
+        with torch.autocast(summed.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            summed[ranks.rank : tasks : ranks.world] = run(batch)
     summed[tasks] = stopped.is_set()
     summed = ranks.reduce_gradients(learner.parameters(), batch.tasks / tasks, summed)
     losses, stop = summed[:tasks], summed[tasks]

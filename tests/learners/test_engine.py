@@ -24,7 +24,7 @@ def plans_for(method: Learner) -> list[str]:
 
 
 def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
-    modalities = {n: helpers.MODALITIES[n] for n in method.network.names}
+    modalities = method.network.modalities
     ways = 3 if method.objective.name == "classify" else None
     batch = helpers.random_episode(modalities, tasks=3, ways=ways, shots=shots, queries=queries)
     looped = helpers.meta_gradient(method, batch)
@@ -105,9 +105,9 @@ def test_layers_wide_enough_for_thin_updates_and_a_folded_block(steps, second_or
 
 
 def test_a_plan_is_said_as_it_is_written():
-    for said in ("loop", "split", "vmap", "vmap:4", "split:16"):
+    for said in ("loop", "split", "vmap", "vmap:4", "split:16", "vmap+graph", "split:2+graph"):
         assert str(Plan.parse(said)) == said
-    for wrong in ("vmap:", "vmap:0", "vmap:x", "loop:2", "vmpa", ""):
+    for wrong in ("vmap:", "vmap:0", "vmap:x", "loop:2", "vmpa", "", "+graph", "graph"):
         with pytest.raises(UsageError):
             Plan.parse(wrong)
 
@@ -117,3 +117,17 @@ def test_split_refuses_a_learner_whose_loss_is_its_own():
     batch = helpers.random_episode({"facts": helpers.MODALITIES["facts"]})
     with pytest.raises(UsageError, match="finetune"):
         method.backward(batch, Plan("split"))
+
+
+@pytest.mark.parametrize("encoder", ["conv4", "logmel", "conv1d", "transformer", "gru", "mlp"])
+@pytest.mark.parametrize("plan", ["loop", "split", "vmap"])
+def test_half_precision_stays_near_and_leaves_the_parameters_alone(encoder, plan):
+    """Products in bfloat16 have eight bits: the gradient is some per cent off, so it is never chosen unasked."""
+    method = helpers.learner("protonet", helpers.network(helpers.READS[encoder], encoders=(encoder,))).float()
+    modalities = {helpers.READS[encoder]: helpers.MODALITIES[helpers.READS[encoder]]}
+    batch = helpers.random_episode(modalities, tasks=3, dtype=torch.float32)
+    whole = helpers.meta_gradient(method, batch, plan)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = helpers.meta_gradient(method, batch, plan)
+    assert all(g.dtype == torch.float32 for g in half.values())
+    assert 0 < helpers.relative_error(half, whole) < 0.15

@@ -66,7 +66,7 @@ def plain_copy(method: Learner) -> tuple[nn.Module, dict[str, str]]:
     else:
         inputs = 2 * method.network.encoders[0].numbers
         model = PlainMLP(inputs, method.network.out, out)
-        names = {f"{encoder}{layer}": layer for layer in ("first", "second")}
+        names = {f"{encoder}layers.{i}": layer for i, layer in enumerate(("first", "second"))}
         parts = {"first": ("weight", "bias"), "second": ("weight", "bias")}
     names["head"], parts["head"] = "head", ("weight", "bias")
     of_learner = {
@@ -158,8 +158,8 @@ def test_maml_equals_torchopt(name, objective, steps):
 
 def mlp(p: dict[str, Tensor], x: Tensor) -> Tensor:
     encoder = "network.encoders.0."
-    h = torch.relu(x.flatten(1) @ p[encoder + "first.weight"].T + p[encoder + "first.bias"])
-    return torch.relu(h @ p[encoder + "second.weight"].T + p[encoder + "second.bias"])
+    h = torch.relu(x.flatten(1) @ p[encoder + "layers.0.weight"].T + p[encoder + "layers.0.bias"])
+    return torch.relu(h @ p[encoder + "layers.1.weight"].T + p[encoder + "layers.1.bias"])
 
 
 def written_out(

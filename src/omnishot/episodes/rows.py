@@ -75,6 +75,10 @@ class Episode:
         """One task of a meta-batch."""
         return Episode(self.support.task(index), self.query.task(index))
 
+    def map(self, function: Any) -> Episode:
+        """Apply `function` to every tensor."""
+        return Episode(self.support.map(function), self.query.map(function))
+
     def select(self, tasks: slice) -> Episode:
         """Some tasks of a meta-batch."""
         return Episode(self.support.select(tasks), self.query.select(tasks))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from omnishot.learners.base import Learner, Params
 
 WAYS = ("loop", "split", "vmap")
+GRAPH = "+graph"
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,15 @@ class Plan:
     Args:
         way: loop, split or vmap.
         chunk: tasks at a time; None: all of the meta-batch.
+        graph: recorded once on the accelerator and replayed (`omnishot.learners.graph`); written `vmap+graph`.
     """
 
     way: str = "loop"
     chunk: int | None = None
+    graph: bool = False
 
     def __str__(self) -> str:
-        return self.way if self.chunk is None else f"{self.way}:{self.chunk}"
+        return (self.way if self.chunk is None else f"{self.way}:{self.chunk}") + GRAPH * self.graph
 
     @classmethod
     def parse(cls, said: str) -> Plan:
@@ -53,11 +56,11 @@ class Plan:
         Raises:
             UsageError: if it is no plan.
         """
-        way, colon, chunk = said.partition(":")
+        way, colon, chunk = said.removesuffix(GRAPH).partition(":")
         choose("plan", way, WAYS)
         if colon and (way == "loop" or not chunk.isdigit() or int(chunk) < 1):
             raise UsageError(f"plan {said!r}: after split: or vmap: say how many tasks at a time, as in vmap:4")
-        return cls(way, int(chunk) if colon else None)
+        return cls(way, int(chunk) if colon else None, said.endswith(GRAPH))
 
 
 LOOP = Plan()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
 import json
 import time
@@ -13,6 +15,7 @@ import torch
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.learners.base import Learner
 from omnishot.learners.engine import Plan, can_split
+from omnishot.learners.graph import NotRecorded, runner
 
 REPEATS = 2  # timed runs of a plan, after one that warms up; the faster counts
 GAIN = 0.97  # more tasks at a time must bring a task to this share of its time, or be the last that is tried
@@ -47,6 +50,11 @@ def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tupl
             before = str(Plan(way, tasks // 2))
             if before in seconds and seconds[str(plan)] > GAIN * seconds[before]:
                 break
+    if batch.support.present.device.type == "cuda":
+        for way in {min(seconds, key=seconds.__getitem__), "vmap"}:
+            plan = dataclasses.replace(Plan.parse(way), graph=True)
+            with contextlib.suppress(NotRecorded):
+                seconds[str(plan)] = _seconds(learner, batch, plan)
     torch.set_rng_state(state)
     for p, g in zip(learner.parameters(), gradients, strict=True):
         p.grad = g
@@ -74,12 +82,13 @@ def _chunks(way: str, tasks: int) -> Iterator[int]:
 def _seconds(learner: Learner, batch: Episode, plan: Plan) -> float:
     """What one task takes."""
     taken = []
+    for p in learner.parameters():
+        p.grad = None
+    run = runner(learner, plan)
     for _ in range(1 + REPEATS):
-        for p in learner.parameters():
-            p.grad = None
         _wait(batch)
         began = time.perf_counter()
-        learner.backward(batch, plan)
+        run(batch)
         _wait(batch)
         taken.append(time.perf_counter() - began)
     return min(taken[1:]) / batch.tasks

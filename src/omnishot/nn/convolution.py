@@ -129,6 +129,10 @@ def convolve(layer: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
 
     With another `weight`: what that gives alone, without the layer's bias.
     """
-    own = weight is None
-    bias = layer.bias if own else None
-    return _Convolve.apply(x, layer.weight if own else weight, bias, layer.stride[0], layer.padding[0])
+    bias = layer.bias if weight is None else None
+    weight = layer.weight if weight is None else weight
+    device = x.device.type
+    if torch.is_autocast_enabled(device):  # which looks at torch's own functions only
+        low = torch.get_autocast_dtype(device)
+        x, weight, bias = x.to(low), weight.to(low), None if bias is None else bias.to(low)
+    return _Convolve.apply(x, weight, bias, layer.stride[0], layer.padding[0])

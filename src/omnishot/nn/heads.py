@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from omnishot.episodes.rows import Rows
@@ -16,7 +17,7 @@ from omnishot.nn.linear import affine
 
 def class_mask(target: Tensor, ways: int) -> Tensor:
     """Which row is of which class, as bool `[rows, ways]` (works under vmap, where indexing does not)."""
-    return target.unsqueeze(-1) == target.new_tensor(range(ways))
+    return target.unsqueeze(-1) == torch.arange(ways, device=target.device)
 
 
 def class_means(features: Tensor, target: Tensor, ways: int) -> Tensor:

@@ -46,6 +46,7 @@ class Norm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.kind == "none":
             return x
+        x = x.to(self.scale.dtype)  # statistics are never taken in half precision
         if self.of_one_row and x[0].numel() > self.groups:
             if not transformed():
                 return F.group_norm(x, self.groups, self.scale, self.shift)
