@@ -50,7 +50,8 @@ class LogMelConv(Encoder):
         """Waveform `[rows, samples]` to log-mel `[rows, frames, bands]`, about zero mean and unit spread."""
         x = F.pad(x, (0, max(0, self.window - x.shape[-1])))
         frames = x.unfold(-1, self.window, self.hop) * self.hann
-        power = torch.fft.rfft(frames, n=self.fft).abs().square()
+        spectrum = torch.fft.rfft(frames, n=self.fft)
+        power = spectrum.real.square() + spectrum.imag.square()  # abs() takes a root first, and most of the time
         return (torch.log(power @ self.filters + 1e-4) + 4) / 4
 
     def forward(self, x: Tensor) -> Tensor:
