@@ -13,6 +13,7 @@ from omnishot.modality.audio import Audio
 from omnishot.modality.image import Image
 from omnishot.nn.encoders import DEFAULTS, ENCODERS, build
 from omnishot.nn.encoders.logmel import LogMelConv, mel_filters
+from omnishot.options import keywords, typed
 
 ALL = [(n, m) for n in ENCODERS.names() for m in helpers.MODALITIES.values() if m.kind in ENCODERS.load(n).reads]
 
@@ -152,7 +153,7 @@ def test_tables_read_numbers_flags_and_levels():
     x = helpers.random_cells(modality, (4,), torch.Generator().manual_seed(0)).double()
     colour = encoder.levels[0](x[:, 2, 0].long())
     h = torch.cat([x[:, 0], x[:, 1], colour], 1)
-    assert torch.allclose(encoder(x), encoder.second(encoder.first(h).relu()).relu())
+    assert torch.allclose(encoder(x), encoder.layers[1](encoder.layers[0](h).relu()).relu())
     moved = x.clone()
     moved[:, 2, 0] = (x[:, 2, 0] + 1) % 4
     assert (encoder(moved) - encoder(x)).abs().max() > 1e-4
@@ -161,6 +162,27 @@ def test_tables_read_numbers_flags_and_levels():
     zero = x.clone()
     zero[:, 0, 0] = 0.0
     assert (encoder(missing) - encoder(zero)).abs().max() > 1e-4
+
+
+def test_tables_take_a_width_for_each_layer():
+    encoder = build(helpers.tabular(3), "mlp", width=[7, 5, 4])
+    assert [(layer.in_features, layer.out_features) for layer in encoder.layers] == [(6, 7), (7, 5), (5, 4)]
+    assert encoder.out == 4
+    assert encoder(torch.randn(2, 3, 2)).shape == (2, 4)
+    one = build(helpers.tabular(3), "mlp", width=5)
+    assert [layer.out_features for layer in one.layers] == [5, 5]
+
+
+@pytest.mark.parametrize("width", [0, [], [8, 0]])
+def test_tables_refuse_widths_of_nothing(width):
+    with pytest.raises(UsageError, match="width"):
+        build(helpers.tabular(3), "mlp", width=width)
+
+
+def test_widths_are_said_as_a_list_on_the_command_line():
+    annotation = keywords(ENCODERS.load("mlp"))["width"]
+    assert typed("facts.width", "[256, 128, 64]", annotation) == (256, 128, 64)
+    assert typed("facts.width", "32", annotation) == 32
 
 
 @pytest.mark.parametrize("numbers", [1, 3])
