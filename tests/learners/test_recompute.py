@@ -68,3 +68,20 @@ def test_no_second_derivative_rather_than_a_wrong_one():
     (first,) = torch.autograd.grad(total(recomputed(curve, tree, 2)), tree["x"], create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.sum().backward()
+
+
+def test_the_precision_is_that_of_the_first_run():
+    """Wherever the backward pass runs; and a cast of the first run, which has no graph, is not used by others."""
+    w, x, seen = torch.randn(3, 3, requires_grad=True), torch.randn(4, 3), []
+
+    def product(w: Tensor, x: Tensor) -> Tensor:
+        y = x @ w
+        seen.append(y.dtype)
+        return y.float()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        y = recomputed(product, w, x)
+        (direct,) = torch.autograd.grad((x @ w).float().sum(), w)
+    y.sum().backward()
+    assert seen == [torch.bfloat16] * 2
+    assert torch.equal(w.grad, direct)

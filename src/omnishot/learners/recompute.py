@@ -28,6 +28,9 @@ def recomputed(function: Callable[..., Any], *trees: Any) -> Any:
     """
     leaves, tree = tree_flatten(trees)
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+    device = next((leaves[i].device.type for i in places), "cpu")
+    # The backward pass may run in another thread or precision. Casts made without a graph must not be cached.
+    low, products = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
     shape: Any = None
     sources: list[int | None] = []  # per output: which of the tensors given it is, if it is one
 
@@ -36,7 +39,8 @@ def recomputed(function: Callable[..., Any], *trees: Any) -> Any:
         given = list(leaves)
         for i, tensor in zip(places, tensors, strict=True):
             given[i] = tensor
-        outputs, shape = tree_flatten(function(*tree_unflatten(given, tree)))
+        with torch.autocast(device, products, enabled=low, cache_enabled=False):
+            outputs, shape = tree_flatten(function(*tree_unflatten(given, tree)))
         index = {id(tensor): i for i, tensor in enumerate(tensors)}
         sources = [index.get(id(output)) for output in outputs]
         return tuple(output for output, source in zip(outputs, sources, strict=True) if source is None)
