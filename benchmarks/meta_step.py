@@ -1,19 +1,24 @@
 """Meta-training steps per second, beside higher, torchopt and plain loops over the same network.
 
-Conv-4 (max-pooling, 64 filters), 28×28 pixels, 5-way 1-shot, 15 query rows a class, 16 tasks a step. One process,
-the same weights; before anything is timed, everybody's meta-gradient is compared in float64.
+Conv-4 (max-pooling, 64 filters), 28×28 pixels, 5-way 1-shot, 15 query rows a class, 16 tasks a step. Everybody has a
+process of their own and the same weights; before anything is timed, everybody's meta-gradient is compared in float64.
+The library runs by the plan that its own trial chooses. The plain loop runs in both layouts of pictures, for which is
+faster depends on the method and the machine; a ratio is to the fastest of all peers.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+import contenders
 import higher
 import timing
 import torch
 import torch.nn.functional as F
 import torchopt
+from contenders import Backward, Build, Race
 from torch import Tensor, nn
 
 from omnishot.episodes.rows import Episode, Rows
@@ -27,8 +32,10 @@ from omnishot.objectives.classify import Classify
 WAYS, SHOTS, QUERIES, SIZE, WIDTH, RATE = 5, 1, 15, 28, 64, 0.1
 SCALE = 1.0  # of the prototypical network's distances, as published
 
-#: Adds the meta-gradient of a meta-batch to the parameters' `.grad`.
-Backward = Callable[[Episode], object]
+#: The ratio to the fastest peer that is asked for.
+ASKED = {"maml": 1.8, "protonet": 2.0}
+#: Layouts of pictures and weights.
+LAYOUTS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}
 
 
 class PlainConv4(nn.Module):
@@ -108,7 +115,7 @@ def by_hand(model: nn.Module, steps: int, second_order: bool) -> Backward:
     def backward(batch: Episode) -> None:
         for t in range(batch.tasks):
             x, y, asked, wanted = halves(batch, t)
-            fast = dict(model.named_parameters())
+            fast: dict[str, Tensor] = dict(model.named_parameters())
             for _ in range(steps):
                 loss = F.cross_entropy(forward(fast, x), y)
                 grads = torch.autograd.grad(loss, list(fast.values()), create_graph=second_order)
@@ -150,28 +157,32 @@ def plain_copy(method: Learner) -> PlainConv4:
     return model
 
 
-def contenders(
-    method: str, steps: int, second_order: bool, dtype: torch.dtype
-) -> dict[str, tuple[nn.Module, Backward]]:
-    """Everybody's model and meta-gradient, all with the same weights, channels last as the library keeps them."""
+def ours(method: str, steps: int, second_order: bool, dtype: torch.dtype) -> tuple[Learner, Backward | None]:
+    """The library's learner, laid out as `omnishot train` does."""
+    model = learner(method, steps, second_order)
+    return model.to(dtype=dtype, memory_format=torch.channels_last), None  # type: ignore[call-overload]
 
-    def ready(model: nn.Module) -> nn.Module:
-        return model.to(dtype=dtype, memory_format=torch.channels_last)
 
-    ours = learner(method, steps, second_order)
-    peers: dict[str, Callable[[nn.Module], Backward]] = {}
+def peer(
+    way: Callable[[nn.Module], Backward], method: str, layout: str, dtype: torch.dtype
+) -> tuple[nn.Module, Backward]:
+    """A plain network with the same weights, and somebody's way to its meta-gradient."""
+    model = plain_copy(learner(method, 1, True)).to(dtype=dtype, memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
+    return model, way(model)
+
+
+def everybody(method: str, steps: int, second_order: bool, layout: str) -> dict[str, Build]:
+    """The library first, then a plain loop in either layout, then others in the one asked for."""
     if method == "protonet":
-        peers["plain loop (easyfsl's layout)"] = prototypes_by_hand
+        ways = [("plain loop (easyfsl's), ", prototypes_by_hand, each) for each in LAYOUTS]
     else:
-        peers["plain autograd loop"] = lambda model: by_hand(model, steps, second_order)
-        peers["higher"] = lambda model: with_higher(model, steps, second_order)
+        by: dict[str, Any] = {"steps": steps, "second_order": second_order}
+        ways = [("plain autograd loop, ", partial(by_hand, **by), each) for each in LAYOUTS]
+        ways.append(("higher, ", partial(with_higher, **by), layout))
         if second_order:
-            peers["torchopt"] = lambda model: with_torchopt(model, steps)
-    everybody: dict[str, tuple[nn.Module, Backward]] = {"omnishot": (ready(ours), ours.backward)}
-    for name, build in peers.items():
-        model = ready(plain_copy(ours))
-        everybody[name] = (model, build(model))
-    return everybody
+            ways.append(("torchopt, ", partial(with_torchopt, steps=steps), layout))
+    peers = {name + each: partial(peer, way, method, each) for name, way, each in ways}
+    return {"omnishot": partial(ours, method, steps, second_order), **peers}
 
 
 def random_batch(tasks: int, dtype: torch.dtype) -> Episode:
@@ -187,53 +198,22 @@ def random_batch(tasks: int, dtype: torch.dtype) -> Episode:
     return Episode(rows(SHOTS), rows(QUERIES))
 
 
-def check_gradients(everybody: dict[str, tuple[nn.Module, Backward]], batch: Episode) -> None:
-    """Stop unless all meta-gradients are the same in float64, to 1e-8 of their norm."""
-    gradients = {}
-    for name, (model, backward) in everybody.items():
-        backward(batch)
-        gradients[name] = torch.cat([p.grad.flatten() for p in model.parameters()])  # in the same order
-        model.zero_grad()
-    ours = gradients["omnishot"]
-    for name, theirs in gradients.items():
-        error = ((theirs - ours).norm() / ours.norm()).item()
-        print(f"meta-gradient of {name}: relative error {error:.1e}", file=sys.stderr)
-        if not error < 1e-8:
-            raise SystemExit(
-                f"the meta-gradient of {name} differs from the library's by {error:.1e}: nothing to compare"
-            )
-
-
-def meta_step(model: nn.Module, backward: Backward, batch: Episode) -> Callable[[], None]:
-    """One whole step: gradient of the meta-batch, then the outer optimiser."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        backward(batch)
-        optimizer.step()
-
-    return step
-
-
 def main() -> None:
     parser = timing.arguments(__doc__, rounds=7)
     parser.add_argument("--learner", choices=("maml", "protonet", "both"), default="both")
     parser.add_argument("--inner-steps", type=int, default=1, help="of MAML")
     parser.add_argument("--first-order", action="store_true", help="first-order MAML")
-    parser.add_argument("--tasks", type=int, default=16, help="a step")
+    contenders.arguments(parser)
+    parser.add_argument("--layout", choices=LAYOUTS, default="channels first", help="of higher and torchopt")
     args = parser.parse_args()
+    race = Race(random_batch, args.tasks, args.allocator)
     records = []
     for method in ("maml", "protonet") if args.learner == "both" else (args.learner,):
-        settings = (method, args.inner_steps, not args.first_order)
-        # Two tasks tell whether the gradients are the same; float64 convolutions are slow.
-        check_gradients(contenders(*settings, torch.float64), random_batch(2, torch.float64))
-        batch = random_batch(args.tasks, torch.float32)
-        steps = {n: meta_step(*pair, batch) for n, pair in contenders(*settings, torch.float32).items()}
+        builds = everybody(method, args.inner_steps, not args.first_order, args.layout)
+        seconds = contenders.run(race, builds, args.rounds)
         order = "first" if args.first_order else "second"
         title = f"MAML, {order} order, inner steps: {args.inner_steps}" if method == "maml" else "prototypical network"
-        reference = list(steps)[1]
-        records += timing.compare(title, "steps", 1, timing.interleave(steps, args.rounds), reference)
+        records += contenders.against_fastest(race.said(title), seconds, ASKED[method])
     timing.report(args, records, ("omnishot", "higher", "torchopt"))
 
 

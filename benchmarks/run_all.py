@@ -4,7 +4,7 @@
     python benchmarks/run_all.py --out figures --quick    # a round of little work each: does everything run?
     python benchmarks/run_all.py --out figures --only meta_step sampling
 
-Every script of this folder is a benchmark that takes what `timing.arguments` gives, but for `timing` and this one. One
+Every script of this folder is a benchmark that takes what `timing.arguments` gives, but for NOT_BENCHMARKS. One
 that fails is named at the end and makes the exit code 1; the figures of the others are written all the same.
 """
 
@@ -24,7 +24,8 @@ from typing import Any
 import timing
 
 FOLDER = Path(__file__).resolve().parent
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("timing", "run_all"))
+NOT_BENCHMARKS = ("contenders", "run_all", "timing")
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NOT_BENCHMARKS)
 #: The options of scripts that run more than once.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "meta_step": ("", "--learner maml --inner-steps 5", "--learner maml --first-order"),
@@ -33,6 +34,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 LITTLE = {
     "large_table": "--rows 10000 --checked 10000",
     "meta_step": "--tasks 2",
+    "networks": "--tasks 2 --steps 1",
     "sampling": "--batches 2",
     "waiting": "--steps 2",
 }

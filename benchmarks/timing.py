@@ -19,17 +19,27 @@ import torch
 Lines = Callable[[list[dict]], list[str]]
 
 
-def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 1) -> dict[str, np.ndarray]:
-    """Seconds that every contender takes, `[rounds]`, measured in turn (A B C A B C …).
+def stopwatch(run: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def interleave(
+    contenders: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    warmup: int = 1,
+    clock: Callable[[Callable[[], Any]], float] = stopwatch,
+) -> dict[str, np.ndarray]:
+    """Seconds that every contender takes by the `clock`, `[rounds]`, measured in turn (A B C A B C …).
 
     What else the machine does meanwhile then falls on all of them alike. The first `warmup` rounds do not count.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(warmup + rounds):
         for name, run in contenders.items():
-            began = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(clock(run))
     return {name: np.array(all_[warmup:]) for name, all_ in seconds.items()}
 
 
