@@ -206,7 +206,7 @@ def channels_last(x: Tensor) -> Tensor:
 
 def mask(x: Tensor, keep: Tensor) -> Tensor:
     """Zero where `keep` is false; `keep` has the leading dimensions of `x`. Exact even where `x` is NaN."""
-    return torch.where(keep.reshape(keep.shape + (1,) * (x.dim() - keep.dim())), x, torch.zeros_like(x))
+    return torch.where(keep.reshape(keep.shape + (1,) * (x.dim() - keep.dim())), x, x.new_zeros(()))
 
 
 def masked_mean(x: Tensor, keep: Tensor) -> Tensor:

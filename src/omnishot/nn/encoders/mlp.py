@@ -43,7 +43,7 @@ class TabularMLP(Encoder):
         """`x` `[rows, columns, 2]`: the numbers with their presence flags, then the categories' indices."""
         parts = [x[..., : self.numbers, :].flatten(-2)]
         parts += [embed(i) for embed, i in zip(self.levels, self._indices(x), strict=True)]
-        h = torch.cat(parts, -1)
+        h = torch.cat(parts, -1) if self.cardinalities else parts[0]
         for layer in self.layers:
             h = F.relu(layer(h))
         return h
