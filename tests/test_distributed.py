@@ -156,7 +156,11 @@ def test_a_cache_is_filled_together(found):
         assert cache["bad"] == [[8, "no number"]]
         assert cache["opened again"] == 0
         assert len(cache["left"]) == 1
+        assert cache["derived"] == [[2 * i, 2 * i] for i in range(7)] + [[0, 0]] * 2
     assert [own["cache"]["opened"] for own in found] == [4, 4]
+    shares = [own["cache"]["doubled"] for own in found]
+    assert sum(made for made, _ in shares) == 7
+    assert all(made == after for made, after in shares)
 
 
 def test_a_run_of_two_ranks_is_that_of_one(folder, found, tmp_path):

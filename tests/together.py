@@ -22,7 +22,7 @@ from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError
 from omnishot.launch import train
 from omnishot.learners.base import Learner
-from omnishot.table.cache import decoded
+from omnishot.table.cache import decoded, derived
 
 #: A run of ten steps with everything random in it; three tasks are no even share for two ranks.
 OPTIONS = tables.QUICK | {"learner": "maml", "steps": 10, "tasks": 3, "val_every": 4, "dropout": 0.3, "seed": 5}
@@ -101,7 +101,20 @@ def cache(ranks: Ranks, folder: Path) -> dict[str, object]:
     count = len(opened)
     again = decoded(CELLS, root=folder / "cells", host=ranks.host(), **given)
     assert np.array_equal(again[0], stored)
+
+    doubled = []
+
+    def double(cells: np.ndarray) -> np.ndarray:
+        doubled.append(len(cells))
+        return 2 * cells
+
+    given = {"key_settings": {}, "shape": (2,), "dtype": np.uint8, "derive": double, "root": folder / "derived"}
+    made = derived(stored, present, host=ranks.host(), **given)
+    own = sum(doubled)
+    assert np.array_equal(derived(stored, present, **given), made)  # one rank alone finds what two have made
     return {
+        "derived": made.tolist(),
+        "doubled": [own, sum(doubled)],
         "opened": count,
         "opened again": len(opened) - count,
         "stored": stored.tolist(),

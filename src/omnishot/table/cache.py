@@ -27,6 +27,8 @@ from omnishot.table.table import cell_digest
 
 VERSION = 1
 Decoded = tuple[np.ndarray, np.ndarray, list[tuple[int, str]]]
+#: Which of a rank's cells are present, and the bad ones.
+Share = tuple[np.ndarray, list[tuple[int, str]]]
 
 
 def cache_root() -> Path:
@@ -68,26 +70,92 @@ def decoded(
     Raises:
         DataError: if the cache cannot be written: the disk is full, or the folder not ours.
     """
-    cells, root, kind = list(cells), root or cache_root(), np.dtype(dtype)
-    meta = {
-        "version": VERSION,
-        "settings": key_settings,
-        "shape": list(shape),
-        "dtype": kind.str,
-        "cells": len(cells),
-    }
+    cells, root = list(cells), root or cache_root()
+    meta = _about(len(cells), key_settings, shape, dtype)
     span = host.span(len(cells))
-    own, cells = slice(span.start, span.stop), cells[span.start : span.stop]
+    cells = cells[span.start : span.stop]
     workers = workers or max(1, min(32, os.cpu_count() or 1) // host.world)
-    entry = root / _key(cells, folder, meta, label and f"{label}: looking", workers, host)
+    key = _key(cells, folder, meta, label and f"{label}: looking", workers, host)
+    return _entry(root / key, meta, lambda stored: _decode_into(stored, cells, decode, folder, label, workers), host)
+
+
+def derived(
+    cells: np.ndarray,
+    present: np.ndarray,
+    *,
+    key_settings: dict[str, Any],
+    shape: tuple[int, ...],
+    dtype: Any,
+    derive: Callable[[np.ndarray], np.ndarray],
+    root: Path | None = None,
+    label: str | None = None,
+    host: Ranks = ALONE,
+) -> np.ndarray:
+    """What `derive` makes of decoded cells, from the cache if it was made of the same cells with the same settings.
+
+    Args:
+        cells: `[n, *cell]`, decoded.
+        present: bool `[n]`; what is made of the other cells is zero.
+        key_settings: JSON-able, everything that `derive` depends on.
+        shape, dtype: of what is made of one cell.
+        derive: some cells `[k, *cell]` -> `[k, *shape]`.
+        root, label, host: as `decoded` takes them.
+
+    Returns:
+        `[n, *shape]`, read-only and memory-mapped.
+
+    Raises:
+        DataError: as `decoded` does.
+    """
+    meta = _about(len(cells), key_settings, shape, dtype)
+    span = host.span(len(cells))
+    own = slice(span.start, span.stop)
+    digests = (cell_digest(cells[i]) if present[i] else bytes(16) for i in span)  # of each: ranks may deal otherwise
+    key = _joined(meta, b"".join(digests), host)
+
+    def fill(stored: np.ndarray) -> Share:
+        derive_into(stored, cells[own], present[own], derive, label)
+        return present[own], []
+
+    return _entry((root or cache_root()) / key, meta, fill, host)[0]
+
+
+def derive_into(
+    out: np.ndarray,
+    cells: np.ndarray,
+    present: np.ndarray,
+    derive: Callable[[np.ndarray], np.ndarray],
+    label: str | None = None,
+) -> None:
+    """Fill `out` `[n, *shape]`, which is zero, with what `derive` makes of the present cells, a batch at a time."""
+    rows = np.flatnonzero(present)
+
+    def work(chunk: range) -> None:
+        some = rows[chunk.start : chunk.stop]
+        out[some] = derive(cells[some])
+
+    for _ in in_chunks(work, len(rows), label=label, workers=1):
+        pass
+
+
+def _about(cells: int, settings: dict[str, Any], shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
+    """What an entry's `meta.json` says of it, beside its bad cells."""
+    kind = np.dtype(dtype).str
+    return {"version": VERSION, "settings": settings, "shape": list(shape), "dtype": kind, "cells": cells}
+
+
+def _entry(entry: Path, meta: dict[str, Any], fill: Callable[[np.ndarray], Share], host: Ranks) -> Decoded:
+    """An entry, made by `fill` if there is none; every rank fills its share of it."""
+    root, total = entry.parent, meta["cells"]
     if not host.lead(lambda: _load(entry, meta) is not None):
-        needed = meta["cells"] * int(np.prod(shape)) * kind.itemsize
+        span = host.span(total)
+        needed = total * int(np.prod(meta["shape"])) * np.dtype(meta["dtype"]).itemsize
         partial = host.lead(lambda: root / f"{entry.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         try:
             host.lead(lambda: _begin(partial, needed))
             with _room(root, needed):
                 stored = _map(partial / "cells.bin", meta, "r+")
-            done = _decode_into(stored[own], cells, decode, folder, label, workers)
+            done = fill(stored[span.start : span.stop])
             with _room(root, needed):
                 if isinstance(stored, np.memmap):
                     stored.flush()
@@ -115,8 +183,13 @@ def _key(
     def digest(chunk: range) -> bytes:
         return b"".join(_content_digest(cells[i], folder) for i in chunk)
 
+    return _joined(meta, b"".join(in_chunks(digest, len(cells), label=label, workers=workers)), host)
+
+
+def _joined(meta: dict[str, Any], share: bytes, host: Ranks) -> str:
+    """A key of what an entry is about and every rank's share of what it is made of."""
     key = hashlib.blake2b(json.dumps(meta, sort_keys=True).encode(), digest_size=20)
-    for part in host.gather(b"".join(in_chunks(digest, len(cells), label=label, workers=workers))):
+    for part in host.gather(share):
         key.update(part)
     return key.hexdigest()
 
@@ -162,7 +235,7 @@ def _decode_into(
     folder: Path | None,
     label: str | None,
     workers: int | None,
-) -> tuple[np.ndarray, list[tuple[int, str]]]:
+) -> Share:
     """Fill `stored`; which cells are present, and the bad ones."""
     present = np.zeros(len(cells), dtype=bool)
 
