@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from omnishot.config import Config, from_options, split_input_options
-from omnishot.errors import UsageError
+from omnishot.errors import DataError, UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.modality import from_json
 from omnishot.modality.base import Modality
+from omnishot.modality.features import Features, digest_of, freeze, weights_of
+from omnishot.nn import encoders
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
@@ -28,7 +31,7 @@ def build_learner(
         ways: outputs of a fixed head.
         labels: training classes, which joint training tells apart.
     """
-    said = {name: split_input_options(config, name, m.kind) for name, m in modalities.items()}
+    said = {name: split_input_options(config, name, m.cell_kind) for name, m in modalities.items()}
     wanted = keywords(LEARNERS.load(config.learner))
     told = {name: value for name, value in (("ways", ways), ("labels", labels)) if name in wanted}
     with torch.random.fork_rng(devices=[]):
@@ -56,13 +59,29 @@ def describe_learner(learner: Learner, config: Config, ways: Any, labels: int) -
     }
 
 
-def restore_learner(about: Mapping[str, Any]) -> tuple[Config, Learner]:
-    """The inverse of `describe_learner`; the parameters are fresh ones."""
-    modalities = {name: from_json(settings) for name, settings in about["modalities"].items()}
-    config = from_options(about["config"], {name: m.kind for name, m in modalities.items()})
+def restore_learner(about: Mapping[str, Any], frozen: Mapping[str, Tensor] | None = None) -> tuple[Config, Learner]:
+    """The inverse of `describe_learner`; the parameters are fresh ones, those of frozen encoders are given.
+
+    Raises:
+        DataError: if frozen weights are missing or changed.
+    """
+    modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in about["modalities"].items()}
+    config = from_options(about["config"], {name: m.cell_kind for name, m in modalities.items()})
     settings = dict(about["objective"])
     objective = OBJECTIVES.load(settings.pop("name"))(**settings)
     return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
+
+
+def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str, Tensor]) -> Modality:
+    """An input's modality as `to_json` described it, with its part of the frozen weights (see `frozen_weights`)."""
+    if settings["kind"] != Features.kind:
+        return from_json(dict(settings))
+    of, weights = from_json(settings["of"]), weights_of(name, frozen)
+    if digest_of(weights) != settings["digest"]:
+        raise DataError(f"the frozen weights of input {name!r} are missing or damaged")
+    module = encoders.build(of, settings["encoder"], **settings["encoder_options"])
+    module.load_state_dict(weights)
+    return freeze(of, module, settings["encoder"], settings["encoder_options"])
 
 
 def most_ways(ways: Any) -> int | None:

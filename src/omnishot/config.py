@@ -49,7 +49,8 @@ class Config:
             meta-gradient then errs by some per cent, so it is never chosen by itself.
         device: auto, cpu, cuda, …
         options: of the learner.
-        inputs: by input name or kind: `encoder`, and options of the modality and of the encoder.
+        inputs: by input name or kind: `encoder`, and options of the modality and of the encoder; or `frozen`, the
+            folder of an earlier run, whose encoder of this input is taken as it is and learns no more.
     """
 
     learner: str = "protonet"
@@ -132,7 +133,7 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
         elif name in own:
             values["options"][name] = typed(name, value, own[name])
         elif name in places and isinstance(value, Mapping):
-            values["inputs"][name] = {o: parse(v) if isinstance(v, str) else v for o, v in value.items()}
+            values["inputs"][name] = {o: _plain(o, v) for o, v in value.items()}
         else:
             raise UsageError(f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places})}")
     config = Config(**values)
@@ -150,18 +151,26 @@ def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict
         UsageError: for an option that neither has, with the nearest right name.
     """
     said = {**config.inputs.get(kind, {}), **config.inputs.get(name, {})}
+    if "frozen" in said:
+        _check_frozen(config, name, kind, said)
+        return DEFAULTS["features"], {}, {}
     encoder = said.pop("encoder", DEFAULTS.get(kind, ""))
     fit = modality_class(kind).fit
     settings = {n: a for n, a in keywords(fit).items() if n != "kinds"}
     own = keywords(ENCODERS.load(encoder))
     for option in said:
         if option not in settings and option not in own:
-            known = {"encoder", *settings, *own}
+            known = {"encoder", "frozen", *settings, *own}
             raise UsageError(f"input {name!r} ({kind}, read by {encoder}) has no option {option!r}: "
                              + nearest(option, known))  # fmt: skip
     modality_options = {n: typed(f"{name}.{n}", v, settings[n]) for n, v in said.items() if n in settings}
     encoder_options = {n: typed(f"{name}.{n}", v, own[n]) for n, v in said.items() if n in own}
     return encoder, modality_options, encoder_options
+
+
+def frozen_from(config: Config, name: str, kind: str) -> str | None:
+    """The folder of the run whose encoder an input is to have, frozen."""
+    return config.inputs.get(name, {}).get("frozen", config.inputs.get(kind, {}).get("frozen"))
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -176,6 +185,26 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise DataError(f"cannot read options from {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not valid TOML: {error}") from None
+
+
+def _check_frozen(config: Config, name: str, kind: str, said: Mapping[str, Any]) -> None:
+    """Raises UsageError for what does not go with `frozen`."""
+    if not isinstance(said["frozen"], str) or not said["frozen"]:
+        raise UsageError(f"option '{name}.frozen' takes the folder of a run, not {said['frozen']!r}")
+    if others := sorted(said.keys() - {"frozen"}):
+        raise UsageError(
+            f"input {name!r} has its encoder from the run {said['frozen']}, which settles {', '.join(others)}: "
+            f"leave out {' and '.join(f'{name}.{other}' for other in others)}, or frozen"
+        )
+    if config.rotations and kind == "image":
+        raise UsageError(f"input {name!r} is frozen, so that its pictures are not at hand to be turned: no rotations")
+
+
+def _plain(option: str, value: Any) -> Any:
+    """An input's option as `config.toml` can hold it; text is parsed unless it names a folder."""
+    if option == "frozen":
+        return str(value) if isinstance(value, Path) else value
+    return parse(value) if isinstance(value, str) else value
 
 
 def _nest(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,8 +140,9 @@ def build(
     parts: np.ndarray | None = None,
     progress: bool = False,
     host: Ranks = ALONE,
+    frozen: Mapping[str, Modality] | None = None,
 ) -> Dataset:
-    """Decode a table and deal it into parts; fit its modalities on the training rows unless they are given.
+    """Decode a table and deal it into parts; fit its modalities on the training rows unless they are given, or frozen.
 
     The ranks of a `host` decode it together.
 
@@ -155,7 +156,7 @@ def build(
     parts = assign(table, config.seed) if parts is None else parts
     if modalities is None:
         options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
-        modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options)
+        modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options, given=frozen)
     decoded, bad = look_through(table, modalities, progress, host)
     if bad and not config.skip_bad:
         raise DataError(bad_cells(table, bad, REMEDY))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omnishot import dataset
-from omnishot.artifacts import FORMAT, read_json, write_atomic, write_json
+from omnishot.artifacts import FORMAT, pack, read_json, write_atomic, write_json
 from omnishot.assembly import build_learner, most_ways, pick_device
 from omnishot.config import Config, from_options, read_toml
 from omnishot.dataset import TRAINING_QUERIES, WAYS, Dataset
@@ -16,7 +16,10 @@ from omnishot.distributed import Ranks, join
 from omnishot.episodes.loader import Loader, Range, Shape
 from omnishot.episodes.store import matching_inputs
 from omnishot.errors import DataError, UsageError
-from omnishot.run import VALIDATION_SEED, Run, checked_ways, read_about
+from omnishot.freezing import freeze_inputs
+from omnishot.modality.features import frozen_weights
+from omnishot.model import FROZEN
+from omnishot.run import VALIDATION_SEED, Run, checked_ways, frozen_inputs, read_about
 from omnishot.table.reading import read_table
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
@@ -68,7 +71,10 @@ def train(
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
     asked = from_options({"learner": LEARNER_FOR.get(read.schema.objective or "", Config.learner)} | said, kinds)
     ranks, device = ranks.on(pick_device(asked.device))
-    data = dataset.build(read, asked, progress=progress and ranks.rank == 0, host=ranks.host())
+    frozen = ranks.lead(lambda: frozen_inputs(folder) if resume else freeze_inputs(asked, read.schema))
+    for modality in frozen.values():
+        modality.module.to(device)
+    data = dataset.build(read, asked, progress=progress and ranks.rank == 0, host=ranks.host(), frozen=frozen)
     data = dataclasses.replace(data, store=data.store.to(device))
     loaders, about = _plan(data, asked)
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
@@ -84,6 +90,8 @@ def train(
         "rows": {part: int((data.parts == part).sum()) for part in PARTS},
     }
     if not resume and ranks.rank == 0:
+        if frozen:
+            write_atomic(folder / FROZEN, pack(frozen_weights(frozen), {}))
         write_json(folder / "table.json", about)
         if data.skipped:
             write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])

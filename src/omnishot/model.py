@@ -27,6 +27,7 @@ from omnishot.episodes.store import Store
 from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.learners.base import Learner, State
 from omnishot.modality import decode_inputs
+from omnishot.modality.features import Features, frozen_weights
 from omnishot.objectives.regress import Regress
 from omnishot.table.checking import BadCell
 from omnishot.table.frames import is_text
@@ -34,6 +35,8 @@ from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.table import Table, encode
 
+#: Weights of frozen encoders, in a file of a model that has any.
+FROZEN = "frozen.safetensors"
 #: Rows that the network reads at a time: more spill out of a processor's caches.
 CHUNK = 128
 #: Bytes of decoded cells that predicting holds at a time (a chunk at least), however large the table.
@@ -135,6 +138,8 @@ class Model:
             archive.writestr("model.json", json.dumps(about, indent=2, ensure_ascii=False))
             archive.writestr("params.safetensors", _bytes(self.learner.params()))
             archive.writestr("state.safetensors", _bytes(flatten(self.state)))
+            if frozen := frozen_weights(self.learner.network.modalities):
+                archive.writestr(FROZEN, _bytes(frozen))
         write_atomic(path, buffer.getvalue())
         return path
 
@@ -149,9 +154,10 @@ class Model:
             with zipfile.ZipFile(path) as archive:
                 about = json.loads(archive.read("model.json"))
                 params, state = (load_tensors(archive.read(f"{n}.safetensors")) for n in ("params", "state"))
+                frozen = load_tensors(archive.read(FROZEN)) if FROZEN in archive.namelist() else {}
             if about["format"] > FORMAT:
                 raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
-            _, learner = restore_learner(about)
+            _, learner = restore_learner(about, frozen)
             learner.load_state_dict(params)
             schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))
         except FileNotFoundError:
@@ -208,7 +214,7 @@ def _decode(table: Table, learner: Learner) -> tuple[Store, list[BadCell]]:
 
 def _rows_at_a_time(learner: Learner) -> int:
     """How many rows are decoded at a time."""
-    modalities = learner.network.modalities.values()
+    modalities = [m.of if isinstance(m, Features) else m for m in learner.network.modalities.values()]
     row = sum(math.prod(m.shape) * np.dtype(m.dtype).itemsize for m in modalities)
     return max(CHUNK, MEMORY // row // CHUNK * CHUNK)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from omnishot import dataset
 from omnishot.artifacts import FORMAT, read_json, read_tensors, write_json
-from omnishot.assembly import describe_learner, pick_device, restore_learner
+from omnishot.assembly import describe_learner, pick_device, restore_learner, restore_modality
 from omnishot.config import Config, read_toml
 from omnishot.dataset import Dataset, Tasks
 from omnishot.distributed import ALONE, Ranks, join
@@ -22,7 +23,8 @@ from omnishot.episodes.store import matching_inputs
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation import Evaluation, Figure, figures
 from omnishot.learners.base import Learner
-from omnishot.model import Model
+from omnishot.modality.features import Features
+from omnishot.model import FROZEN, Model
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
@@ -51,12 +53,16 @@ class Run:
         """
         folder = Path(folder)
         about = read_about(folder)
-        config, learner = restore_learner(about)
+        config, learner = restore_learner(about, read_frozen(folder, about))
         path = folder / "best" / CHECKPOINT
         if not path.exists():
             raise DataError(f"{folder} has no best checkpoint yet: go on training with --resume")
         load_parameters(learner, path)
-        return cls(folder, config, learner.to(pick_device(config.device)), about)
+        device = pick_device(config.device)
+        for modality in learner.network.modalities.values():
+            if isinstance(modality, Features):
+                modality.module.to(device)
+        return cls(folder, config, learner.to(device), about)
 
     @property
     def schema(self) -> Schema:
@@ -257,3 +263,25 @@ def read_about(folder: Path) -> dict[str, Any]:
     if read_toml(folder / "config.toml") != about["config"]:
         raise DataError(f"{folder / 'config.toml'} is not what the run was trained with: it is damaged, or was edited")
     return about
+
+
+def read_frozen(folder: Path, about: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights of a run's frozen encoders, if it has any, by `input/name`.
+
+    Raises:
+        DataError: if the file is missing or damaged.
+    """
+    has = any(settings["kind"] == Features.kind for settings in about["modalities"].values())
+    return read_tensors(folder / FROZEN)[0] if has else {}
+
+
+def frozen_inputs(folder: Path) -> dict[str, Features]:
+    """The frozen inputs of a run that has begun, by name.
+
+    Raises:
+        DataError: if the run is damaged.
+    """
+    about = read_about(folder)
+    weights = read_frozen(folder, about)
+    found = {name: restore_modality(name, settings, weights) for name, settings in about["modalities"].items()}
+    return {name: modality for name, modality in found.items() if isinstance(modality, Features)}

@@ -24,6 +24,7 @@ the learner's own, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-rate 0.1 …
 of an input, by its name or its kind:
   --photo.size 84 --image.encoder resnet --text.max-tokens 32 …
+  --photo.frozen RUN    its encoder from an earlier run, which learns no more: each cell is encoded once
 """
 
 

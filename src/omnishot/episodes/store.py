@@ -21,16 +21,16 @@ def matching_inputs(said: Mapping[str, float], modalities: Mapping[str, Modality
     Raises:
         UsageError: if a name is neither an input nor a kind that the table has, or a level is outside 0…1.
     """
-    kinds = {m.kind for m in modalities.values()}
+    kinds = {m.cell_kind for m in modalities.values()}
     for name, level in said.items():
         if name != "*" and name not in modalities and name not in kinds:
             raise UsageError(f"no input {name!r}: {nearest(name, {*modalities, *kinds, '*'})}")
         if not 0 <= level <= 1:
             raise UsageError(f"the level of {name!r} must lie between 0 and 1, not {level}")
     return {
-        name: said.get(name, said.get(m.kind, said.get("*", 0.0)))
+        name: said.get(name, said.get(m.cell_kind, said.get("*", 0.0)))
         for name, m in modalities.items()
-        if {name, m.kind, "*"} & said.keys()
+        if {name, m.cell_kind, "*"} & said.keys()
     }
 
 

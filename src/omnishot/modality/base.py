@@ -85,6 +85,11 @@ class Modality(ABC):
     media: ClassVar[bool]
 
     @property
+    def cell_kind(self) -> str:
+        """The kind of cells in the table that it is made of."""
+        return self.kind
+
+    @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
         """Shape of one stored cell."""

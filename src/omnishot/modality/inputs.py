@@ -14,8 +14,9 @@ import pandas as pd
 from omnishot.distributed import ALONE, Ranks
 from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.modality.base import CellError, Media, Modality, Values
+from omnishot.modality.features import Features
 from omnishot.modality.kinds import modality_class
-from omnishot.table.cache import decoded
+from omnishot.table.cache import decoded, derive_into, derived
 from omnishot.table.cells import missing
 from omnishot.table.checking import BadCell
 from omnishot.table.parallel import in_chunks
@@ -44,21 +45,29 @@ class Decoded:
 
 
 def fit_inputs(
-    table: Table, rows: np.ndarray, options: Mapping[str, Mapping[str, Any]] | None = None, *, seed: int = 0
+    table: Table,
+    rows: np.ndarray,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    seed: int = 0,
+    given: Mapping[str, Modality] | None = None,
 ) -> dict[str, Modality]:
     """The modality of each input of the table, fitted on a seeded sample of `rows` (the training rows).
 
     Args:
         options: of `fit`, by input name or by kind (`{"image": {"size": 28}}`); the name's count more.
+        given: modalities of inputs that need no fitting, by name.
 
     Raises:
         UsageError: for an unknown input or option, naming the nearest, and for video.
         DataError: if an input has no training cell that can be decoded.
     """
-    inputs, options = table.schema.inputs(), options or {}
+    inputs, options, given = table.schema.inputs(), options or {}, given or {}
     _check_options(inputs, options)
     return {
-        name: fit_input(table, name, rows, {**options.get(kind, {}), **options.get(name, {})}, seed=seed)
+        name: given[name]
+        if name in given
+        else fit_input(table, name, rows, {**options.get(kind, {}), **options.get(name, {})}, seed=seed)
         for name, (kind, _) in inputs.items()
     }
 
@@ -94,38 +103,69 @@ def decode_inputs(
         UsageError: if the table lacks a column that a modality reads.
         DataError: if the cache cannot be written.
     """
-    stored, present, found = {}, np.zeros((len(table), len(modalities)), bool), []
+    stored, present = {}, np.zeros((len(table), len(modalities)), bool)
+    found: Bad = []
     for i, (name, modality) in enumerate(modalities.items()):
         for column in columns_of(name, modality):
             choose("column", column, table.frame.columns)
-        if isinstance(modality, Media) and not cached:
-            stored[name], present[:, i], bad = _in_memory(table, name, modality)
-            found += [(row, name, reason) for row, reason in bad]
-        elif isinstance(modality, Media):
-            stored[name], present[:, i], bad = decoded(
-                table.frame[name].to_list(),
-                key_settings={"decoders": DECODERS, **modality.decoding},
-                shape=modality.shape,
-                dtype=modality.dtype,
-                decode=modality.decode,
-                folder=table.folder,
-                root=root,
-                label=name if progress else None,
-                host=host,
-            )
-            found += [(row, name, reason) for row, reason in bad]
-        elif isinstance(modality, Values):
-            stored[name], present[:, i], wrong = _in_slabs(table, name, modality)
-            found += wrong
+        stored[name], present[:, i], bad = _decode(
+            table, name, modality, cached, root, name if progress else None, host
+        )
+        found += bad
     place = {column: i for i, column in enumerate(table.frame.columns)}
     found.sort(key=lambda cell: (cell[0], place[cell[1]]))
     return Decoded(stored, present, [BadCell(*cell, table.row_number(cell[0])) for cell in found])
 
 
-def _in_slabs(table: Table, name: str, modality: Values) -> tuple[np.ndarray, np.ndarray, list[tuple[int, str, str]]]:
+Bad = list[tuple[int, str, str]]  # row, column, reason
+
+
+def _decode(
+    table: Table, name: str, modality: Modality, cached: bool, root: Path | None, label: str | None, host: Ranks
+) -> tuple[np.ndarray, np.ndarray, Bad]:
+    """One input of every row: stored, present, and the bad cells."""
+    if isinstance(modality, Features):
+        base, present, wrong = _decode(table, name, modality.of, cached, root, label, host)
+        if cached:
+            stored = derived(
+                base,
+                present,
+                key_settings={"decoders": DECODERS, **modality.to_json()},
+                shape=modality.shape,
+                dtype=modality.dtype,
+                derive=modality.derive,
+                root=root,
+                label=label and f"{label}: encoding",
+                host=host,
+            )
+        else:
+            stored = np.zeros((len(base), *modality.shape), modality.dtype)
+            derive_into(stored, base, present, modality.derive)
+        return stored, present, wrong
+    if isinstance(modality, Values):
+        return _in_slabs(table, name, modality)
+    assert isinstance(modality, Media)
+    if cached:
+        stored, present, bad = decoded(
+            table.frame[name].to_list(),
+            key_settings={"decoders": DECODERS, **modality.decoding},
+            shape=modality.shape,
+            dtype=modality.dtype,
+            decode=modality.decode,
+            folder=table.folder,
+            root=root,
+            label=label,
+            host=host,
+        )
+    else:
+        stored, present, bad = _in_memory(table, name, modality)
+    return stored, present, [(row, name, reason) for row, reason in bad]
+
+
+def _in_slabs(table: Table, name: str, modality: Values) -> tuple[np.ndarray, np.ndarray, Bad]:
     """Plain values, some rows at a time: on their way they take many times the memory that they end in."""
     stored, present = np.empty((len(table), *modality.shape), modality.dtype), np.empty(len(table), bool)
-    found: list[tuple[int, str, str]] = []
+    found: Bad = []
     for start in range(0, len(table), SLAB):
         rows = slice(start, start + SLAB)
         columns: dict[str, Any] = {column: table.frame[column].iloc[rows] for column in columns_of(name, modality)}
@@ -154,7 +194,7 @@ def _in_memory(table: Table, name: str, modality: Media) -> tuple[np.ndarray, np
 
 def columns_of(name: str, modality: Modality) -> tuple[str, ...]:
     """The columns that an input of this name reads."""
-    return getattr(modality, "columns", (name,))
+    return getattr(modality.of if isinstance(modality, Features) else modality, "columns", (name,))
 
 
 def _fit(

@@ -21,11 +21,13 @@ ENCODERS = Registry(
         "logmel": "omnishot.nn.encoders.logmel:LogMelConv",
         "conv1d": "omnishot.nn.encoders.conv1d:SeriesConv",
         "mlp": "omnishot.nn.encoders.mlp:TabularMLP",
+        "scale": "omnishot.nn.encoders.scale:Scale",
     },
 )
 
 #: What each kind of input is read with unless something else is asked for.
 DEFAULTS = {"image": "conv4", "text": "transformer", "audio": "logmel", "series": "conv1d", "tabular": "mlp"}
+DEFAULTS |= {"features": "scale"}  # what a frozen encoder gives
 
 
 def build(modality: Modality, name: str | None = None, **options: Any) -> Encoder:

@@ -1,0 +1,104 @@
+"""Features: what a frozen encoder makes of another modality's cells, ready for the network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from omnishot.errors import UsageError
+from omnishot.modality.base import Modality, random_like
+
+
+@dataclass(frozen=True)
+class Features(Modality):
+    """Cells of a fitted modality, each as the vector that an encoder gives, which learns no more.
+
+    Args:
+        of: how cells are decoded and normalised for the encoder.
+        encoder: its name.
+        encoder_options: what it was built with.
+        width: of the vector.
+        digest: of the encoder's weights.
+        module: the encoder itself. It belongs to no network, so nothing trains it or saves it with parameters.
+    """
+
+    of: Modality
+    encoder: str
+    encoder_options: Mapping[str, Any]
+    width: int
+    digest: str
+    module: nn.Module = field(compare=False, repr=False)
+
+    kind = "features"
+    media = False
+    dtype = np.float32
+
+    @property
+    def cell_kind(self) -> str:
+        return self.of.cell_kind
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.width,)
+
+    @classmethod
+    def fit(cls, *cells: Any, **options: Any) -> Self:
+        """Raises: UsageError: always, for features come from an earlier run."""
+        raise UsageError("features are not fitted: say frozen=RUN for an input, with the run that learned its encoder")
+
+    @torch.no_grad()
+    def derive(self, cells: np.ndarray) -> np.ndarray:
+        """Decoded cells of `of` `[k, *cell]` -> float32 `[k, width]`, computed where the encoder is."""
+        device = next(self.module.parameters(), torch.empty(0)).device
+        x = self.of.normalise(torch.tensor(cells).to(device))
+        return self.module(x).float().cpu().numpy()
+
+    def normalise(self, stored: Tensor) -> Tensor:
+        """float32 `[..., width]`, as it is."""
+        return stored
+
+    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+        """Mix with Gaussian noise: `(1 - level) * feature + level * noise`."""
+        return (1 - level) * stored + level * random_like(torch.randn, stored.shape, generator, stored)
+
+    def picture(self, stored: np.ndarray) -> str:
+        """What they are features of: the cell itself is not at hand."""
+        return f"{self.width} features of {self.cell_kind}"
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the encoder's weights, which `frozen_weights` gives."""
+        plain = {name: getattr(self, name) for name in ("encoder", "encoder_options", "width", "digest")}
+        return {"kind": self.kind, "of": self.of.to_json(), **plain}
+
+
+def freeze(of: Modality, module: nn.Module, encoder: str, options: Mapping[str, Any]) -> Features:
+    """The features that `module`, an encoder of cells of `of`, gives from now on; it learns no more."""
+    module.eval().requires_grad_(False)
+    return Features(of, encoder, dict(options), module.out, digest_of(module.state_dict()), module)  # type: ignore[arg-type]
+
+
+def digest_of(weights: Mapping[str, Tensor]) -> str:
+    """32 hex digits over an encoder's weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def frozen_weights(modalities: Mapping[str, Modality]) -> dict[str, Tensor]:
+    """Weights of all frozen encoders, by `input/name`; empty if there are none."""
+    frozen = {name: m.module for name, m in modalities.items() if isinstance(m, Features)}
+    return {f"{name}/{own}": tensor for name, module in frozen.items() for own, tensor in module.state_dict().items()}
+
+
+def weights_of(name: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """One input's part of `frozen_weights`."""
+    keys = {key: key.rpartition("/") for key in weights}
+    return {own: weights[key] for key, (place, _, own) in keys.items() if place == name}

@@ -1,0 +1,27 @@
+"""Ready-made features, each with a learned weight."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from omnishot.modality.base import Modality
+from omnishot.nn.encoders.base import Encoder
+
+
+class Scale(Encoder):
+    """What a frozen encoder of an earlier run gives (the option `frozen`), each feature times a learned weight.
+
+    The weights begin at one: the first step sees the features as the earlier run left them.
+    """
+
+    reads = ("features",)
+
+    def __init__(self, modality: Modality):
+        super().__init__()
+        self.out = modality.shape[0]
+        self.weight = nn.Parameter(torch.ones(self.out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` `[rows, width]`."""
+        return x * self.weight
