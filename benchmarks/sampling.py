@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from omnishot.allocator import keep_freed_memory
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode
 from omnishot.episodes.store import Store
@@ -108,6 +109,7 @@ def main() -> None:
     parser = timing.arguments(__doc__, rounds=9)
     parser.add_argument("--batches", type=int, default=20, help=f"meta-batches of {TASKS} tasks in a round")
     args = parser.parse_args()
+    keep_freed_memory()  # as training does; here for both sides
     codes = np.repeat(np.arange(CLASSES), EACH)
     memory = np.random.default_rng(0).integers(256, size=(len(codes), 1, SIZE, SIZE), dtype=np.uint8)
     records = []
