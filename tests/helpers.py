@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.learners import LEARNERS
@@ -13,6 +13,7 @@ from omnishot.learners.base import Learner
 from omnishot.learners.engine import Plan
 from omnishot.modality.audio import Audio
 from omnishot.modality.base import Modality
+from omnishot.modality.features import Features
 from omnishot.modality.image import Image
 from omnishot.modality.series import Series
 from omnishot.modality.tabular import Tabular
@@ -35,6 +36,7 @@ MODALITIES: dict[str, Modality] = {
         (1.0, 1.0, 1.0),
         ((), (), ("red", "green", "blue")[:LEVELS]),
     ),
+    "traits": Features(Image((16, 16), 1, (0.5,), (0.5,)), "conv4", {}, 6, "", nn.Identity()),
 }
 #: Every encoder with the input that it reads here.
 READS = {
@@ -45,6 +47,7 @@ READS = {
     "logmel": "sound",
     "conv1d": "sensor",
     "mlp": "facts",
+    "scale": "traits",
 }
 #: Small enough for a test.
 SMALL = {"conv4": 8, "resnet": 2, "transformer": 8, "gru": 6, "logmel": 4, "conv1d": 4, "mlp": 8}
@@ -62,7 +65,7 @@ def network(
     """A small network over some of MODALITIES; `encoders` replaces the default ones of the inputs they read."""
     chosen = {"photo": "conv4", "words": "transformer", "sound": "logmel", "sensor": "conv1d", "facts": "mlp"}
     chosen = {n: e for n, e in (chosen | {READS[e]: e for e in encoders}).items() if n in names}
-    options: dict[str, dict[str, Any]] = {n: {"width": SMALL[e]} for n, e in chosen.items()}
+    options: dict[str, dict[str, Any]] = {n: {"width": SMALL[e]} for n, e in chosen.items() if e in SMALL}
     for n, e in chosen.items():
         if e in ("conv4", "resnet", "logmel", "conv1d"):
             options[n]["norm"] = norm

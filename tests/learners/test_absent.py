@@ -103,7 +103,7 @@ def test_absent_cells_change_nothing_with_learned_rates_and_fixed_head(what, see
 
 def test_a_present_cell_does_change_the_prediction():
     """The other tests would pass on a network that reads nothing."""
-    for name, i in zip(helpers.MODALITIES, range(5), strict=True):
+    for name, i in zip(helpers.MODALITIES, range(len(helpers.MODALITIES)), strict=True):
         method = helpers.learner("protonet", helpers.network(*helpers.MODALITIES, fusion="attention"))
         episode = helpers.random_episode(helpers.MODALITIES, tasks=1, here=1.0).task(0)
         before = method.answer(method.adapt(episode.support), episode.query)

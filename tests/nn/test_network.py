@@ -22,7 +22,7 @@ def test_features_of_several_inputs_have_the_common_width(fusion):
     assert net.out == 12
     assert net(rows).shape == (7, 12)
     embeddings = net.embeddings(rows)
-    assert embeddings.shape == (7, 5, 12)
+    assert embeddings.shape == (7, len(helpers.MODALITIES), 12)
     assert (embeddings[~rows.present] == 0).all()
     assert (embeddings[rows.present].abs().sum(-1) > 0).all()
 
