@@ -124,9 +124,8 @@ def _vmap(learner: Learner, params: Params, batch: Episode, share: float) -> Ten
 
 def _split(learner: Learner, params: Params, batch: Episode, share: float) -> Tensor:
     if not can_split(learner):
-        raise UsageError(
-            f"learner {type(learner).__name__.lower()!r} has a loss of its own: plan split does not fit it"
-        )
+        name = type(learner).__name__.lower()
+        raise UsageError(f"plan split does not fit the learner {name!r}, whose loss is its own: use loop or vmap")
 
     def fit(support: dict) -> Any:
         return written_out(learner.fit(params, batch.support.with_tensors(support)))
