@@ -13,6 +13,8 @@ class Scale(Encoder):
     """What a frozen encoder of an earlier run gives (the option `frozen`), each feature times a learned weight.
 
     The weights begin at one: the first step sees the features as the earlier run left them.
+
+    Paper: Tian et al., Rethinking Few-Shot Image Classification (frozen features), ECCV 2020
     """
 
     reads = ("features",)
