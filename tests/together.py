@@ -73,7 +73,6 @@ def talk(ranks: Ranks, folder: Path) -> dict[str, object]:
         raised = ranks.lead(lambda: (_ for _ in ()).throw(DataError("rank 0 has no disk")))
     except DataError as error:
         raised = str(error)
-    ranks.barrier()
     return {
         "rank": ranks.rank,
         "gathered": ranks.gather({"rank": ranks.rank}),

@@ -69,10 +69,6 @@ class Ranks:
             dist.all_gather_object(values, value, _groups[self._objects])
         return values
 
-    def barrier(self) -> None:
-        """Wait for all."""
-        self.gather(None)
-
     def lead(self, work: Callable[[], T]) -> T:
         """What `work` gives on rank 0, which alone does it. An error that it explains is raised on every rank."""
         if self.world == 1:

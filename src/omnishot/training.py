@@ -184,13 +184,18 @@ def _plan(
         elif config.steps < SHORT:
             plan = Plan("loop" if device.type == "cpu" else "vmap")
         else:
-            plan, seconds = choose(learner, train.batch(0).to(device), cache_root() / "plans")
+            with _precision(config, device):
+                plan, seconds = choose(learner, train.batch(0).to(device), cache_root() / "plans")
         write_json(path, {"plan": str(plan), "seconds a task": seconds, "device": str(device)})
         return plan
 
     if device.type == "cpu":
         keep_freed_memory()
     return ranks.lead(decide)
+
+
+def _precision(config: Config, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def _step(
@@ -216,7 +221,7 @@ def _step(
     tasks = config.tasks
     summed = torch.zeros(tasks + 1, device=next(learner.parameters()).device)
     if batch.tasks:
-        with torch.autocast(summed.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+        with _precision(config, summed.device):
             summed[ranks.rank : tasks : ranks.world] = run(batch)
     summed[tasks] = stopped.is_set()
     summed = ranks.reduce_gradients(learner.parameters(), batch.tasks / tasks, summed)

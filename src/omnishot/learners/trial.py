@@ -121,6 +121,7 @@ def _key(learner: Learner, batch: Episode) -> str:
         "dtype": str(next(learner.parameters()).dtype),
         "support": _shapes(batch.support),
         "query": _shapes(batch.query),
+        "autocast": torch.is_autocast_enabled(device.type),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

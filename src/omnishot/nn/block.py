@@ -31,10 +31,11 @@ def _widens(conv: nn.Conv2d) -> bool:
 
 def _folded(conv: nn.Conv2d, norm: Norm, x: Tensor) -> Tensor:
     assert conv.bias is not None
-    weight = conv.weight.flatten(1)  # [out, patch]
-    mean, covariance = _patch_moments(conv, x)
-    centre = mean @ weight.transpose(-1, -2) + conv.bias  # [rows, out], each channel's mean
-    spread = ((weight @ covariance) * weight).sum(-1)  # and its variance
+    with torch.autocast(x.device.type, enabled=False):  # statistics are never taken in half precision
+        weight = conv.weight.flatten(1)  # [out, patch]
+        mean, covariance = _patch_moments(conv, x)
+        centre = mean @ weight.transpose(-1, -2) + conv.bias  # [rows, out], each channel's mean
+        spread = ((weight @ covariance) * weight).sum(-1)  # and its variance
     of_group, variance = _pooled(centre, spread, norm.groups)
     scale = (variance + EPSILON).rsqrt() * norm.scale
     shift = (conv.bias - of_group) * scale + norm.shift
