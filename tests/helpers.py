@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,7 @@ from omnishot.modality.tabular import Tabular
 from omnishot.modality.text import Text
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
+from omnishot.options import keywords
 
 VOCABULARY, LEVELS, LABELS = 20, 3, 7
 
@@ -51,6 +54,20 @@ READS = {
 }
 #: Small enough for a test.
 SMALL = {"conv4": 8, "resnet": 2, "transformer": 8, "gru": 6, "logmel": 4, "conv1d": 4, "mlp": 8}
+#: Options of learners that have them: few steps, small enough that the loss is smooth along them.
+QUICK = {"inner_steps": 2, "inner_rate": 0.05, "fit_steps": 3, "fit_rate": 0.01, "labels": LABELS}
+#: Learners that are tested in every combination of encoders and fusions by default; the others are where it is slow.
+EVERYWHERE = ("maml", "protonet")
+
+
+def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
+    """All pairs; those of a learner that is not one of EVERYWHERE are slow, but for its first."""
+    others = list(others)
+    return [
+        pytest.param(name, other, marks=() if name in EVERYWHERE or other == others[0] else pytest.mark.slow)
+        for name in names
+        for other in others
+    ]
 
 
 def tabular(numbers: int) -> Modality:
@@ -79,12 +96,7 @@ def network(
 def learner(name: str, net: Network, objective: str = "classify", seed: int = 0, **options: Any) -> Learner:
     """A float64 learner with every parameter away from its special starting value (zeros, ones)."""
     cls = LEARNERS.load(name)
-    if name in ("maml", "anil"):
-        options = {"inner_steps": 2, "inner_rate": 0.05} | options
-    if name in ("finetune", "scratch"):
-        options = {"fit_steps": 3, "fit_rate": 0.01} | options
-    if name == "finetune":
-        options = {"labels": LABELS} | options
+    options = {n: value for n, value in QUICK.items() if n in keywords(cls)} | options
     built = cls(net, OBJECTIVES.load(objective)(), **options).double()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

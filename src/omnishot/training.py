@@ -218,6 +218,7 @@ def _step(
             config.lr * min(1, (step + 1) / (config.warmup + 1)) * (1 + math.cos(math.pi * step / config.steps)) / 2
         )
     optimizer.zero_grad(set_to_none=False)
+    learner.progress = step / config.steps
     tasks = config.tasks
     summed = torch.zeros(tasks + 1, device=next(learner.parameters()).device)
     if batch.tasks:

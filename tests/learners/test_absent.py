@@ -17,6 +17,7 @@ from omnishot.learners.base import Learner
 from omnishot.nn.encoders import ENCODERS
 from omnishot.nn.fusion import FUSIONS
 
+REGRESS = [n for n in LEARNERS.names() if "regress" in LEARNERS.load(n).serves]
 garbage = st.sampled_from([math.nan, math.inf, -math.inf, 1e300, -1e30, 0.0, -7.5, "random"])
 
 
@@ -62,16 +63,14 @@ def check(method: Learner, what: float | str, seed: int) -> None:
                 assert torch.equal(bits(g), bits(spoiled_gradient[parameter])), parameter
 
 
-@pytest.mark.parametrize("fusion", FUSIONS.names())
-@pytest.mark.parametrize("name", LEARNERS.names())
+@pytest.mark.parametrize(("name", "fusion"), helpers.crossed(LEARNERS.names(), FUSIONS.names()))
 @given(what=garbage, seed=st.integers(0, 99))
 @settings(max_examples=2)
 def test_absent_cells_change_nothing_in_any_fusion(name, fusion, what, seed):
     check(helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion)), what, seed)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS.names())
-@pytest.mark.parametrize("name", LEARNERS.names())
+@pytest.mark.parametrize(("name", "encoder"), helpers.crossed(LEARNERS.names(), ENCODERS.names()))
 @given(what=garbage, seed=st.integers(0, 99))
 @settings(max_examples=2)
 def test_absent_cells_change_nothing_in_any_encoder_alone(name, encoder, what, seed):
@@ -79,8 +78,7 @@ def test_absent_cells_change_nothing_in_any_encoder_alone(name, encoder, what, s
     check(helpers.learner(name, net), what, seed)
 
 
-@pytest.mark.parametrize("fusion", FUSIONS.names())
-@pytest.mark.parametrize("name", [n for n in LEARNERS.names() if "regress" in LEARNERS.load(n).serves])
+@pytest.mark.parametrize(("name", "fusion"), helpers.crossed(REGRESS, FUSIONS.names()))
 @given(what=garbage, seed=st.integers(0, 99))
 @settings(max_examples=2)
 def test_absent_cells_change_nothing_when_predicting_numbers(name, fusion, what, seed):

@@ -9,7 +9,7 @@ import torch
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.learners.engine import Plan, can_split
+from omnishot.learners.engine import Plan
 from omnishot.nn.encoders import ENCODERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.linear import LowRank
@@ -20,7 +20,7 @@ TRAINED = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained]
 
 def plans_for(method: Learner) -> list[str]:
     """All tasks at once, and more than divide them evenly."""
-    return ["vmap", "vmap:2"] + (["split", "split:2"] if can_split(method) else [])
+    return ["vmap", "vmap:2"] + (["split", "split:2"] if method.splits else [])
 
 
 def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
@@ -34,14 +34,12 @@ def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
         assert torch.allclose(method.backward(batch, Plan.parse(plan)), losses, rtol=1e-10, atol=1e-10), plan
 
 
-@pytest.mark.parametrize("fusion", FUSIONS.names())
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize(("name", "fusion"), helpers.crossed(TRAINED, FUSIONS.names()))
 def test_every_learner_in_every_fusion(name, fusion):
     check(helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion)))
 
 
-@pytest.mark.parametrize("encoder", ENCODERS.names())
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize(("name", "encoder"), helpers.crossed(TRAINED, ENCODERS.names()))
 def test_every_learner_with_every_encoder(name, encoder):
     check(helpers.learner(name, helpers.network(helpers.READS[encoder], encoders=(encoder,))))
 

@@ -34,8 +34,7 @@ def check(method: Learner) -> None:
     assert together.std(0).max() > 1e-4  # rows do differ
 
 
-@pytest.mark.parametrize("fusion", FUSIONS.names())
-@pytest.mark.parametrize("name", LEARNERS.names())
+@pytest.mark.parametrize(("name", "fusion"), helpers.crossed(LEARNERS.names(), FUSIONS.names()))
 def test_a_row_alone_is_predicted_as_in_a_batch(name, fusion):
     check(helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion)))
 

@@ -23,6 +23,7 @@ from omnishot.nn.network import Network
 TOLERANCE = 1e-8
 RATE = 0.07
 STEPS = [1, 2, 5]
+TRAINED = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained]
 PLANS = ["loop", "split", "vmap", "vmap:1"]
 
 
@@ -339,8 +340,7 @@ class FrozenCopy(LEARNERS.load("protonet")):
             return super().fit(params, support)
 
 
-@pytest.mark.parametrize("fusion", FUSIONS.names())
-@pytest.mark.parametrize("name", [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained])
+@pytest.mark.parametrize(("name", "fusion"), helpers.crossed(TRAINED, FUSIONS.names()))
 def test_the_meta_gradient_reaches_every_parameter(name, fusion):
     method = helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion))
     batch = helpers.random_episode(helpers.MODALITIES, tasks=3, here=0.8)

@@ -32,6 +32,8 @@ class Learner(nn.Module):
     serves: ClassVar[tuple[str, ...]] = ("classify",)
     #: Whether anything is learned across tasks; if not, training has nothing to do.
     meta_trained: ClassVar[bool] = True
+    #: How far meta-training has come, 0…1, told before every step: what schedules of a method go by.
+    progress: float = 1.0
 
     def __init__(self, network: Network, objective: Objective):
         super().__init__()
@@ -55,7 +57,16 @@ class Learner(nn.Module):
         state = self.fit(params, episode.support)
         return self.objective.loss(self.predict(params, state, episode.query), episode.query)
 
+    def notes(self, state: State) -> dict[str, str]:
+        """What people may want to know of how a task was learned, by name."""
+        return {}
+
     # -- what follows from the two functions ------------------------------------------------------------
+
+    @property
+    def splits(self) -> bool:
+        """Whether the loss is that of predicting after fitting, and none of the method's own (plan `split`)."""
+        return type(self).loss is Learner.loss
 
     @property
     def transductive(self) -> bool:

@@ -80,13 +80,6 @@ def backward(learner: Learner, batch: Episode, plan: Plan) -> Tensor:
     return torch.cat(losses)
 
 
-def can_split(learner: Learner) -> bool:
-    """Whether a learner's loss is that of predicting after fitting, and not one of its own."""
-    from omnishot.learners.base import Learner
-
-    return type(learner).loss is Learner.loss
-
-
 def written_out(state: Any) -> Any:
     """A state with every weight written out: a tree of tensors, nothing else."""
     return tree_map(
@@ -123,7 +116,7 @@ def _vmap(learner: Learner, params: Params, batch: Episode, share: float) -> Ten
 
 
 def _split(learner: Learner, params: Params, batch: Episode, share: float) -> Tensor:
-    if not can_split(learner):
+    if not learner.splits:
         name = type(learner).__name__.lower()
         raise UsageError(f"plan split does not fit the learner {name!r}, whose loss is its own: use loop or vmap")
 

@@ -14,7 +14,7 @@ import torch
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.learners.base import Learner
-from omnishot.learners.engine import Plan, can_split
+from omnishot.learners.engine import Plan
 from omnishot.learners.graph import NotRecorded, runner
 
 REPEATS = 2  # timed runs of a plan, after one that warms up; the faster counts
@@ -42,7 +42,7 @@ def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tupl
     state = torch.get_rng_state()
     seconds: dict[str, float] = {}
     for way in ("loop", "split", "vmap"):
-        if way == "split" and not can_split(learner):
+        if way == "split" and not learner.splits:
             continue
         for tasks in _chunks(way, batch.tasks):
             plan = Plan(way, None if way == "loop" or tasks == batch.tasks else tasks)
