@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -172,3 +173,59 @@ def relative_error(got: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
     assert all(got[n].shape == wanted[n].shape for n in wanted)
     difference = sum((got[n] - wanted[n]).square().sum() for n in wanted)
     return float((difference / sum(w.square().sum() for w in wanted.values())) ** 0.5)
+
+
+# -- tasks to learn ----------------------------------------------------------------------------------------
+
+
+def numbers(x: Tensor, target: Tensor, ways: int | None) -> Rows:
+    """Rows `[tasks, rows, columns]` of numbers, all present."""
+    cells = torch.stack([x, torch.ones_like(x)], -1)
+    return Rows({"facts": cells}, torch.ones(*x.shape[:-1], 1, dtype=torch.bool), target, None, ways)
+
+
+def sinusoids(seed: int, tasks: int, shots: int = 10) -> Episode:
+    """Finn et al. 2017, §5.1: y = a sin(x + phase), amplitude 0.1 to 5, phase 0 to pi, x from -5 to 5."""
+    g = torch.Generator().manual_seed(seed)
+    amplitude = 0.1 + 4.9 * torch.rand(tasks, 1, 1, generator=g)
+    phase = math.pi * torch.rand(tasks, 1, 1, generator=g)
+    halves = []
+    for _ in range(2):
+        x = 10 * torch.rand(tasks, shots, 1, generator=g) - 5
+        halves.append(numbers(x, amplitude * torch.sin(x + phase), None))
+    return Episode(*halves)
+
+
+def blobs(seed: int, tasks: int, ways: int = 5, shots: int = 1, queries: int = 5) -> Episode:
+    """Classes that differ in two of eight numbers; the others are noise, so features must be learned."""
+    g = torch.Generator().manual_seed(seed)
+    centres = torch.cat([3 * torch.randn(tasks, ways, 1, 2, generator=g), torch.zeros(tasks, ways, 1, 6)], -1)
+    spread = torch.tensor([0.5] * 2 + [3.0] * 6)
+    x = centres + spread * torch.randn(tasks, ways, shots + queries, 8, generator=g)
+    halves = []
+    for part in (x[:, :, :shots], x[:, :, shots:]):
+        n = part.shape[2]
+        target = torch.arange(ways).repeat_interleave(n).expand(tasks, -1).contiguous()
+        halves.append(numbers(part.reshape(tasks, ways * n, 8), target, ways))
+    return Episode(*halves)
+
+
+def judged(method: Learner, batch: Episode) -> float:
+    """Mean of the objective's metric over unseen tasks."""
+    metric = method.objective.metric
+    figures = []
+    for t in range(batch.tasks):
+        task = batch.task(t)
+        answer = method.answer(method.adapt(task.support), task.query)
+        figures.append(method.objective.metrics(answer, task.query)[metric])
+    return sum(figures) / len(figures)
+
+
+def trained(method: Learner, draw: Callable[[int], Episode], steps: int, rate: float = 3e-3) -> Learner:
+    """The learner after `steps` of Adam, each on the meta-batch that `draw` gives for its number."""
+    optimiser = torch.optim.Adam(method.parameters(), lr=rate)
+    for step in range(steps):
+        optimiser.zero_grad()
+        method.backward(draw(step), Plan("vmap"))
+        optimiser.step()
+    return method

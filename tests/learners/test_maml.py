@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import helpers
 import pytest
 import torch
-from torch import Tensor
 
-from omnishot.episodes.rows import Episode, Rows
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.learners.engine import Plan
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
 
@@ -87,72 +82,20 @@ def test_first_order_differs_from_second_and_predicts_the_same():
 # -- it learns ---------------------------------------------------------------------------------------------
 
 
-def numbers(x: Tensor, target: Tensor, ways: int | None) -> Rows:
-    """Rows `[tasks, rows, columns]` of numbers, all present."""
-    cells = torch.stack([x, torch.ones_like(x)], -1)
-    return Rows({"facts": cells}, torch.ones(*x.shape[:-1], 1, dtype=torch.bool), target, None, ways)
-
-
-def sinusoids(seed: int, tasks: int, shots: int = 10) -> Episode:
-    """Finn et al. 2017, §5.1: y = a sin(x + phase), amplitude 0.1 to 5, phase 0 to pi, x from -5 to 5."""
-    g = torch.Generator().manual_seed(seed)
-    amplitude = 0.1 + 4.9 * torch.rand(tasks, 1, 1, generator=g)
-    phase = math.pi * torch.rand(tasks, 1, 1, generator=g)
-    halves = []
-    for _ in range(2):
-        x = 10 * torch.rand(tasks, shots, 1, generator=g) - 5
-        halves.append(numbers(x, amplitude * torch.sin(x + phase), None))
-    return Episode(*halves)
-
-
-def blobs(seed: int, tasks: int, ways: int = 5, shots: int = 1, queries: int = 5) -> Episode:
-    """Classes that differ in two of eight numbers; the others are noise, so features must be learned."""
-    g = torch.Generator().manual_seed(seed)
-    centres = torch.cat([3 * torch.randn(tasks, ways, 1, 2, generator=g), torch.zeros(tasks, ways, 1, 6)], -1)
-    spread = torch.tensor([0.5] * 2 + [3.0] * 6)
-    x = centres + spread * torch.randn(tasks, ways, shots + queries, 8, generator=g)
-    halves = []
-    for part in (x[:, :, :shots], x[:, :, shots:]):
-        n = part.shape[2]
-        target = torch.arange(ways).repeat_interleave(n).expand(tasks, -1).contiguous()
-        halves.append(numbers(part.reshape(tasks, ways * n, 8), target, ways))
-    return Episode(*halves)
-
-
-def judged(method: Learner, batch: Episode) -> float:
-    """Mean of the objective's metric over unseen tasks."""
-    metric = method.objective.metric
-    figures = []
-    for t in range(batch.tasks):
-        task = batch.task(t)
-        answer = method.answer(method.adapt(task.support), task.query)
-        figures.append(method.objective.metrics(answer, task.query)[metric])
-    return sum(figures) / len(figures)
-
-
-def trained(method: Learner, draw, steps: int, rate: float = 3e-3) -> Learner:
-    optimiser = torch.optim.Adam(method.parameters(), lr=rate)
-    for step in range(steps):
-        optimiser.zero_grad()
-        method.backward(draw(step), Plan("vmap"))
-        optimiser.step()
-    return method
-
-
 @pytest.mark.parametrize("second_order", [True, False])
 def test_maml_learns_sinusoids(second_order):
     torch.manual_seed(0)
     net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
     options = {"inner_steps": 1, "inner_rate": 0.03, "second_order": second_order}
     method = LEARNERS.load("maml")(net, OBJECTIVES.load("regress")(), **options)
-    unseen = sinusoids(10**6, 100)
-    before = judged(method, unseen)
-    trained(method, lambda step: sinusoids(step, 25), 300, rate=5e-3)
-    after = judged(method, unseen)
+    unseen = helpers.sinusoids(10**6, 100)
+    before = helpers.judged(method, unseen)
+    helpers.trained(method, lambda step: helpers.sinusoids(step, 25), 300, rate=5e-3)
+    after = helpers.judged(method, unseen)
     unadapted = LEARNERS.load("maml")(net, method.objective, inner_steps=0)
     unadapted.load_state_dict(method.state_dict())
     assert after < 0.7 * before
-    assert after < 0.75 * judged(unadapted, unseen)  # it is the inner step that does it
+    assert after < 0.75 * helpers.judged(unadapted, unseen)  # it is the inner step that does it
 
 
 @pytest.mark.parametrize("name", ["maml", "anil", "protonet"])
@@ -161,9 +104,9 @@ def test_episodic_learners_learn_features_for_new_classes(name):
     net = Network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
     options = {"inner_steps": 2, "inner_rate": 0.1} if name != "protonet" else {}
     method = LEARNERS.load(name)(net, OBJECTIVES.load("classify")(), **options)
-    unseen = blobs(10**6, 60)
-    before = judged(method, unseen)
-    trained(method, lambda step: blobs(step, 16), 150)
-    after = judged(method, unseen)
+    unseen = helpers.blobs(10**6, 60)
+    before = helpers.judged(method, unseen)
+    helpers.trained(method, lambda step: helpers.blobs(step, 16), 150)
+    after = helpers.judged(method, unseen)
     assert after > before + 0.2
     assert after > 0.7
