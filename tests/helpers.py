@@ -102,7 +102,7 @@ def learner(name: str, net: Network, objective: str = "classify", seed: int = 0,
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter_name, p in built.named_parameters():
-            if parameter_name != "rates":
+            if not parameter_name.startswith("step_sizes."):
                 p.add_(0.1 * torch.randn(p.shape, generator=generator, dtype=torch.float64))
     return built
 

@@ -79,7 +79,7 @@ def jobs(inputs: Sequence[str]) -> list[Job]:
     together = tuple(inputs)
     alone = [Job(f"protonet-{name}", "protonet", (name,), {"steps": 500}) for name in inputs]
     return [
-        Job("maml", "maml", together, {"steps": 500, "inner_steps": 1, "learn_rates": True}, subsets=True),
+        Job("maml", "maml", together, {"steps": 500, "inner_steps": 1, "rates": "tensor"}, subsets=True),
         Job("scratch", "scratch", together, {"fit_steps": 5}),
         Job("protonet", "protonet", together, {"steps": 500}),
         Job("finetune", "finetune", together, {"steps": 300, "fit_steps": 5}),

@@ -89,7 +89,7 @@ def test_adam_equals_torch(steps):
 @pytest.mark.parametrize("steps", [0, 1, 5])
 def test_descent_equals_torch(steps):
     rate = {"a": 0.1, "b": 100.0, "still": 1.0}
-    ours = descend(bowl, start(), steps, rate, second_order=False)
+    ours = descend(bowl, start(), [rate] * steps, second_order=False)[-1]
     theirs = {n: p.requires_grad_() for n, p in start().items()}
     optimiser = torch.optim.SGD([{"params": [p], "lr": rate[n]} for n, p in theirs.items()])
     for _ in range(steps):

@@ -55,8 +55,8 @@ def test_every_norm(norm, encoder):
     "options",
     [
         {"second_order": False},
-        {"learn_rates": True},
-        {"learn_rates": True, "second_order": False},
+        {"rates": "tensor"},
+        {"rates": "tensor", "second_order": False},
         {"head": "fixed", "ways": 3},
         {"head": "fixed", "ways": 3, "second_order": False},
         {"inner_steps": 5},

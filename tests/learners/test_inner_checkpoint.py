@@ -44,13 +44,13 @@ FORMS = [
 
 
 @pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("learn_rates", [False, True])
+@pytest.mark.parametrize("rates", ["fixed", "tensor"])
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize(("objective", "options"), FORMS)
 @pytest.mark.parametrize("name", ["maml", "anil"])
-def test_the_meta_gradient_is_the_same(name, objective, options, steps, learn_rates, plan):
+def test_the_meta_gradient_is_the_same(name, objective, options, steps, rates, plan):
     net = helpers.network("words", "facts")
-    check(*pair(name, net, objective, inner_steps=steps, learn_rates=learn_rates, **options), plan)
+    check(*pair(name, net, objective, inner_steps=steps, rates=rates, **options), plan)
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -60,12 +60,12 @@ def test_in_every_kind_of_input(norm, plan):
 
 
 @pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("learn_rates", [False, True])
-def test_thin_updates_of_wide_linear_layers(learn_rates, plan):
+@pytest.mark.parametrize("rates", ["fixed", "tensor"])
+def test_thin_updates_of_wide_linear_layers(rates, plan):
     """Updates are kept as factors here, the first steps' at least: weights that grow from step to step."""
     modalities = {"facts": helpers.tabular(40)}
     net = Network(modalities, encoder_options={"facts": {"width": 48}})
-    kept, again = pair("maml", net, inner_steps=3, learn_rates=learn_rates)
+    kept, again = pair("maml", net, inner_steps=3, rates=rates)
     task = helpers.random_episode(modalities, tasks=1, shots=1).task(0)
     thin = [w for w in again.fit(again.params(), task.support).values() if isinstance(w, LowRank)]
     assert len(thin) >= 2

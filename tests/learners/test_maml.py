@@ -54,14 +54,14 @@ def test_the_inner_loop_of_maml_moves_everything_and_of_anil_the_head():
 @pytest.mark.parametrize("name", ["maml", "anil"])
 def test_learned_rates_start_at_the_inner_rate_and_count_tensor_by_tensor(name):
     task = helpers.random_episode(INPUTS, tasks=1).task(0)
-    plain, learned = built(name), built(name, learn_rates=True)
+    plain, learned = built(name), built(name, rates="tensor")
     learned.load_state_dict(plain.state_dict(), strict=False)
-    assert learned.rates.shape == (len(learned.adapted_names()),)
+    assert learned.step_sizes.values.shape == (len(learned.names),)
     a, b = plain.adapt(task.support), learned.adapt(task.support)
     assert all(torch.allclose(a[n], b[n], rtol=1e-7) for n in a)  # rates are kept as float32 before .double()
     with torch.no_grad():
-        learned.rates.zero_()
-        learned.rates[-1] = 0.05  # of the head's bias alone
+        learned.step_sizes.values.zero_()
+        learned.step_sizes.values[-1] = 0.05  # of the head's bias alone
     still = built(name, inner_steps=0)
     still.load_state_dict(plain.state_dict())
     start, end = still.adapt(task.support), learned.adapt(task.support)

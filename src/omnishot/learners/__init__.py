@@ -10,6 +10,9 @@ LEARNERS = Registry(
     {
         "maml": "omnishot.learners.maml:MAML",
         "anil": "omnishot.learners.anil:ANIL",
+        "boil": "omnishot.learners.boil:BOIL",
+        "protomaml": "omnishot.learners.protomaml:ProtoMAML",
+        "metasgd": "omnishot.learners.metasgd:MetaSGD",
         "protonet": "omnishot.learners.protonet:ProtoNet",
         "finetune": "omnishot.learners.finetune:FineTune",
         "scratch": "omnishot.learners.scratch:Scratch",

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
-from omnishot.episodes.rows import Rows
-from omnishot.learners.base import Params
-from omnishot.learners.maml import HEAD, MAML
+from omnishot.learners.innerloop import InnerLoop
+from omnishot.nn.network import Network
+from omnishot.objectives.base import Objective
 
 
-class ANIL(MAML):
+class ANIL(InnerLoop):
     """MAML whose inner loop moves the head only; the network is learned across tasks and then stays.
+
+    Args:
+        inner_steps, inner_rate: gradient steps on the support rows, and their step size.
+        rates: step sizes: `fixed`, or learned: one a `tensor`, one a tensor and `step`, or one an `element`.
+        second_order: differentiate through the inner steps.
+        inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them.
+        head: `prototype`, for any number of classes, or `fixed`, a learned head of `ways` outputs.
+        ways: outputs of a fixed head.
 
     Paper: Raghu et al., Rapid Learning or Feature Reuse?, ICLR 2020
     """
 
-    def adapted_names(self) -> list[str]:
-        return [HEAD + "weight", HEAD + "bias"]
-
-    def known(self, params: Params, rows: Rows) -> Params:
-        return {"features": self.features(params, rows)}  # once, for every inner step
-
-    def read(self, known: Params, task: Params, rows: Rows) -> Tensor:
-        return known["features"]
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        *,
+        inner_steps: int = 5,
+        inner_rate: float = 0.1,
+        rates: str = "fixed",
+        second_order: bool = True,
+        inner_checkpoint: bool = False,
+        head: str = "prototype",
+        ways: int | None = None,
+    ):
+        super().__init__(
+            network, objective, inner_steps, inner_rate, parts="head", rates=rates, second_order=second_order,
+            checkpoint=inner_checkpoint, head=head, ways=ways,
+        )  # fmt: skip

@@ -64,6 +64,11 @@ class Learner(nn.Module):
     # -- what follows from the two functions ------------------------------------------------------------
 
     @property
+    def scheduled(self) -> bool:
+        """Whether the loss depends on `progress`, so that its pass cannot be recorded once and replayed."""
+        return False
+
+    @property
     def splits(self) -> bool:
         """Whether the loss is that of predicting after fitting, and none of the method's own (plan `split`)."""
         return type(self).loss is Learner.loss

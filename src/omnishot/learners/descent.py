@@ -57,16 +57,15 @@ def gradient(
 def descend(
     loss: Callable[..., Tensor],
     at: Mapping[str, Weight],
-    steps: int,
-    rate: Mapping[str, Tensor | float],
+    rates: Sequence[Mapping[str, Tensor | float]],
     second_order: bool,
     factored: Collection[str] = (),
     given: Sequence[Any] = (),
     checkpoint: bool = False,
-) -> Task:
-    """`steps` of plain gradient descent on `loss(at, *given)` with a step size per parameter.
+) -> list[Task]:
+    """Plain gradient descent on `loss(at, *given)`: where it stands at the start and after every step.
 
-    The outer gradient reaches `at`, `rate` and `given`. With `checkpoint` every step is computed again in the backward
+    `rates` holds the step sizes of every step, by parameter. The outer gradient reaches `at`, `rates` and `given`. With `checkpoint` every step is computed again in the backward
     pass and only the weights it began with are kept; `loss` may then close over no tensor, all it uses is in `given`
     (trees of tensors). First-order steps keep nothing, checkpoint or not.
 
@@ -79,10 +78,10 @@ def descend(
         return {name: _step(w, rate[name], grads[name]) for name, w in at.items()}
 
     again = checkpoint and second_order and torch.is_grad_enabled()
-    at = dict(at)
-    for _ in range(steps):
-        at = recomputed(step, at, rate, given) if again else step(at, rate, given)
-    return at
+    path = [dict(at)]
+    for rate in rates:
+        path.append(recomputed(step, path[-1], rate, given) if again else step(path[-1], rate, given))
+    return path
 
 
 def adam(loss: Callable[[Params], Tensor], at: Params, steps: int, rate: float) -> Params:

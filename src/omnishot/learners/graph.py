@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
 from omnishot.episodes.rows import Episode
-from omnishot.errors import OmnishotError
+from omnishot.errors import OmnishotError, UsageError
 from omnishot.learners import engine
 from omnishot.learners.base import Learner
 from omnishot.learners.engine import Plan
@@ -94,7 +94,13 @@ class Recording:
 
 
 def runner(learner: Learner, plan: Plan) -> Callable[[Episode], Tensor]:
-    """What runs meta-batches by a plan, recorded or not."""
+    """What runs meta-batches by a plan, recorded or not.
+
+    Raises:
+        UsageError: if a pass that changes in the course of training is to be recorded.
+    """
+    if plan.graph and learner.scheduled:
+        raise UsageError(f"plan {plan} would replay the first step's loss, which changes in training: leave out +graph")
     return Recording(learner, plan) if plan.graph else functools.partial(learner.backward, plan=plan)
 
 

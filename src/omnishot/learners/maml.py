@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from torch import Tensor
 
-import torch
-from torch import Tensor, nn
-
-from omnishot.episodes.rows import Rows
-from omnishot.errors import UsageError, choose
-from omnishot.learners.base import Learner, Params, State
-from omnishot.learners.descent import descend
-from omnishot.nn.heads import LinearHead, PrototypeHead, linear
+from omnishot.episodes.rows import Episode
+from omnishot.errors import UsageError
+from omnishot.learners.base import Learner, Params
+from omnishot.learners.innerloop import InnerLoop
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
-HEAD = "head."
 
-
-class MAML(Learner):
+class MAML(InnerLoop):
     """Learn initial parameters from which a few gradient steps on a task's support rows predict its query rows.
+
+    MAML++ (Antoniou et al., How to Train Your MAML, ICLR 2019, §4) is `rates="step"`, `multi_step` and `first_order` of
+    about 0.2, with the outer step size falling by a cosine, as it does unless told otherwise.
 
     Args:
         inner_steps: gradient steps on the support rows.
         inner_rate: their step size (where it starts, if learned).
+        adapt: what the steps move, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
+            kind, `film` (scale and shift of every channel), `lora` (low-rank changes of all weights).
+        rates: step sizes: `fixed`, or learned: one a `tensor`, one a tensor and `step`, or one an `element`.
         second_order: differentiate through the inner steps; False is first-order MAML.
+        first_order: share of meta-training, at its start, that is first order (derivative-order annealing).
+        multi_step: share of meta-training over which the losses after all steps count, the last one more and more.
         inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them: memory hardly
             grows with their number, a meta-step takes longer. The gradient is the same.
-        learn_rates: learn one step size per parameter tensor (Antoniou et al. 2019, §4, per layer).
         head: `prototype` starts a linear head at the class means, for any number of classes; `fixed` is the
             published form, a learned head of `ways` outputs. Numbers are always predicted by a learned head.
         ways: outputs of a fixed head.
+        lora_rank: of low-rank changes.
 
     Paper: Finn et al., Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks, ICML 2017
     """
-
-    serves = ("classify", "regress")
 
     def __init__(
         self,
@@ -45,70 +44,51 @@ class MAML(Learner):
         *,
         inner_steps: int = 5,
         inner_rate: float = 0.1,
+        adapt: str = "all",
+        rates: str = "fixed",
         second_order: bool = True,
+        first_order: float = 0.0,
+        multi_step: float = 0.0,
         inner_checkpoint: bool = False,
-        learn_rates: bool = False,
         head: str = "prototype",
         ways: int | None = None,
+        lora_rank: int = 4,
     ):
-        super().__init__(network, objective)
-        choose("head", head, ("prototype", "fixed"))
-        self.inner_steps, self.inner_rate, self.second_order = inner_steps, inner_rate, second_order
-        self.inner_checkpoint = inner_checkpoint
-        if objective.name == "classify" and head == "prototype":
-            self.head: PrototypeHead | LinearHead = PrototypeHead(network.out)
-        elif objective.name == "classify" and ways is None:
-            raise UsageError("head='fixed' needs the number of classes: set ways to a number")
-        else:
-            self.head = LinearHead(network.out, objective.outputs(ways))
-        if learn_rates:
-            names = self.adapted_names()
-            self.rates = nn.Parameter(torch.full((len(names),), float(inner_rate)))
-        self.learn_rates = learn_rates
-
-    def adapted_names(self) -> list[str]:
-        """Names of what the inner loop moves: the network's parameters and the task head's weight and bias."""
-        body = [name for name, _ in self.named_parameters() if name.startswith("network.")]
-        return [*body, HEAD + "weight", HEAD + "bias"]
+        super().__init__(
+            network, objective, inner_steps, inner_rate, parts=adapt, rates=rates, second_order=second_order,
+            checkpoint=inner_checkpoint, head=head, ways=ways, lora_rank=lora_rank,
+        )  # fmt: skip
+        for name, share in (("first_order", first_order), ("multi_step", multi_step)):
+            if not 0 <= share <= 1:
+                raise UsageError(f"{name} is a share of meta-training, 0 to 1, not {share}")
+        self.first_order, self.multi_step = first_order, multi_step
 
     @property
-    def factored(self) -> frozenset[str]:
-        return super().factored | {HEAD + "weight"}
+    def differentiable(self) -> bool:
+        return self.second_order and self.progress >= self.first_order
 
-    def known(self, params: Params, rows: Rows) -> Params:
-        """What the features of these rows depend on beside what the inner loop moves."""
-        return params
+    @property
+    def scheduled(self) -> bool:
+        return self.first_order > 0 or self.multi_step > 0
 
-    def read(self, known: Params, task: Params, rows: Rows) -> Tensor:
-        """The features `[rows, dim]` with what the inner loop has moved."""
-        return self.features({**known, **task}, rows)
+    @property
+    def splits(self) -> bool:
+        return self.multi_step == 0
 
-    def fit(self, params: Params, support: Rows) -> State:
-        known = self.known(params, support)
-        head = self.head.start(self._own_head(params), lambda: self.read(known, {}, support), support)
-        start = {**params, **{HEAD + name: value for name, value in head.items()}}
-        task = {name: start[name] for name in self.adapted_names()}
+    def loss(self, params: Params, episode: Episode) -> Tensor:
+        weights = step_weights(self.inner_steps, self.progress, self.multi_step)
+        if not any(weights[:-1]):
+            return Learner.loss(self, params, episode)
+        states, query = self.path(params, episode.support)[1:], episode.query
+        losses = [self.objective.loss(self.predict(params, state, query), query) for state in states]
+        return sum(w * loss for w, loss in zip(weights, losses, strict=True))  # type: ignore[return-value]
 
-        def loss(task: Params, known: Params, tensors: dict[str, Any]) -> Tensor:
-            rows = support.with_tensors(tensors)
-            return self.objective.loss(linear(self._own_head(task), self.read(known, task, rows)), rows)
 
-        rates: Sequence[Tensor | float] = [self.inner_rate] * len(task)
-        if self.learn_rates:
-            rates = params["rates"].unbind()
-        return descend(
-            loss,
-            task,
-            self.inner_steps,
-            dict(zip(task, rates, strict=True)),
-            self.second_order,
-            self.factored,
-            given=(known, support.tensors()),
-            checkpoint=self.inner_checkpoint,
-        )
+def step_weights(steps: int, progress: float, until: float) -> list[float]:
+    """How much the loss after each inner step counts: all alike at the start, the last alone from `until` on.
 
-    def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return linear(self._own_head(state), self.read(self.known(params, query), state, query))
-
-    def _own_head(self, params: Params) -> Params:
-        return {n.removeprefix(HEAD): p for n, p in params.items() if n.startswith(HEAD)}
+    Between, the weight of all but the last falls linearly (Antoniou et al. 2019, §4, multi-step loss optimisation).
+    """
+    left = max(0.0, 1 - progress / until) if until else 0.0
+    earlier = left / max(steps, 1)
+    return [earlier] * (steps - 1) + [1 - earlier * (steps - 1)]

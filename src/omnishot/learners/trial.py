@@ -50,7 +50,7 @@ def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tupl
             before = str(Plan(way, tasks // 2))
             if before in seconds and seconds[str(plan)] > GAIN * seconds[before]:
                 break
-    if batch.support.present.device.type == "cuda":
+    if batch.support.present.device.type == "cuda" and not learner.scheduled:
         for way in {min(seconds, key=seconds.__getitem__), "vmap"}:
             plan = dataclasses.replace(Plan.parse(way), graph=True)
             with contextlib.suppress(NotRecorded):

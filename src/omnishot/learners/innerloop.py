@@ -1,0 +1,143 @@
+"""Learning a task by gradient descent on its support rows: what MAML's family shares."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from omnishot.episodes.rows import Rows
+from omnishot.errors import UsageError, choose
+from omnishot.learners.base import Learner, Params, State
+from omnishot.learners.descent import Task, descend
+from omnishot.learners.parts import ALL, HEAD, LORA, chosen, listed
+from omnishot.learners.stepsizes import StepSizes
+from omnishot.nn.heads import LinearHead, PrototypeHead, linear
+from omnishot.nn.lora import LoRA
+from omnishot.nn.network import Network
+from omnishot.objectives.base import Objective
+
+OF_HEAD = ("head.weight", "head.bias")
+
+
+class InnerLoop(Learner):
+    """A few gradient steps on the support rows move some of the network's parameters, the head's, or both.
+
+    Args:
+        steps, rate: gradient steps on the support rows, and their step size (where it begins, if learned).
+        parts: what they move, joined by commas: `all` (network and head), `head`, or parts of the network
+            (`omnishot.learners.parts`); `lora`: low-rank changes of all weights.
+        rates: whether step sizes are learned, and for what each (`omnishot.learners.stepsizes`).
+        second_order: differentiate through the steps.
+        checkpoint: compute the steps again in the backward pass instead of keeping them.
+        head: `prototype` or `fixed` for classes; numbers always have a learned head.
+        ways: outputs of a fixed head.
+        lora_rank: of the low-rank changes.
+
+    Raises:
+        UsageError: for parts that this network does not have.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("classify", "regress")
+
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        steps: int,
+        rate: float,
+        *,
+        parts: str = ALL,
+        rates: str = "fixed",
+        second_order: bool = True,
+        checkpoint: bool = False,
+        head: str = "prototype",
+        ways: int | None = None,
+        lora_rank: int = 4,
+    ):
+        super().__init__(network, objective)
+        choose("head", head, ("prototype", "fixed"))
+        self.inner_steps, self.second_order, self.inner_checkpoint = steps, second_order, checkpoint
+        self.head: PrototypeHead | LinearHead
+        if objective.name == "classify" and head == "prototype":
+            self.head = PrototypeHead(network.out)
+        elif objective.name == "classify" and ways is None:
+            raise UsageError("head='fixed' needs the number of classes: set ways to a number")
+        else:
+            self.head = LinearHead(network.out, objective.outputs(ways))
+        of_network, said = chosen(network, parts), listed(parts)
+        shapes = {f"network.{n}": tuple(p.shape) for n, p in network.named_parameters() if n in of_network}
+        if LORA in said:
+            self.lora = LoRA(network, lora_rank)
+            shapes |= {f"lora.{n}": tuple(p.shape) for n, p in self.lora.named_parameters()}
+        self.has_lora = LORA in said
+        self.still = not shapes  # whether the network's features are the same before and after
+        if {ALL, HEAD} & {*said}:
+            # A learned step size counts for all classes alike where there may be any number of them.
+            weight = (network.out,) if isinstance(self.head, PrototypeHead) else tuple(self.head.weight.shape)
+            shapes |= dict(zip(OF_HEAD, (weight, weight[:-1]), strict=True))
+        if not shapes:
+            raise UsageError(f"adapt = {parts!r} leaves the inner loop nothing to move: say all, head, or other parts")
+        self.names = list(shapes)
+        self.step_sizes = StepSizes(rates, rate, shapes, steps)
+
+    @property
+    def factored(self) -> frozenset[str]:
+        """Weights of linear layers, unless each of their numbers has a step size of its own."""
+        return frozenset() if self.step_sizes.kind == "element" else super().factored | {OF_HEAD[0]}
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether the outer gradient goes through the steps."""
+        return self.second_order
+
+    def known(self, params: Params, rows: Rows) -> Params:
+        """What the features of these rows depend on beside what the inner loop moves."""
+        if self.still:
+            return {"features": self.features(params, rows)}  # once, for every inner step
+        return params
+
+    def read(self, known: Params, task: Params, rows: Rows) -> Tensor:
+        """The features `[rows, dim]` with what the inner loop has moved."""
+        if self.still and "features" in known:
+            return known["features"]
+        params: dict[str, Any] = {**known, **task}
+        if self.has_lora:
+            network, lora = _of("network.", params), _of("lora.", params)
+            params |= {f"network.{name}": weight for name, weight in self.lora.changed(lora, network).items()}
+        return self.features(params, rows)
+
+    def path(self, params: Params, support: Rows) -> list[State]:
+        """What was learned at the start and after each step."""
+        known = self.known(params, support)
+        head = self.head.start(_of("head.", params), lambda: self.read(known, {}, support), support)
+        start = params | {f"head.{name}": value for name, value in head.items()}
+        task = {name: start[name] for name in self.names}
+        unmoved = {name: start[name] for name in OF_HEAD if name not in task}
+
+        def loss(task: Params, known: Params, tensors: dict[str, Any]) -> Tensor:
+            rows = support.with_tensors(tensors)
+            return self.objective.loss(linear(_of("head.", known | task), self.read(known, task, rows)), rows)
+
+        own = _of("step_sizes.", params)
+        steps = descend(
+            loss,
+            task,
+            [self.step_sizes.at(own, step) for step in range(self.inner_steps)],
+            self.differentiable,
+            self.factored,
+            given=(known | unmoved, support.tensors()),
+            checkpoint=self.inner_checkpoint,
+        )
+        return [step | unmoved for step in steps]
+
+    def fit(self, params: Params, support: Rows) -> State:
+        return self.path(params, support)[-1]
+
+    def predict(self, params: Params, state: State, query: Rows) -> Tensor:
+        return linear(_of("head.", state), self.read(self.known(params, query), state, query))
+
+
+def _of(prefix: str, params: Params | Task) -> dict[str, Any]:
+    """Those parameters whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}

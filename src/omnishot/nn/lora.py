@@ -1,0 +1,40 @@
+"""Low-rank changes of a network's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from omnishot.nn.linear import Linear, LowRank, Weight, dense
+
+
+class LoRA(nn.Module):
+    """W + Lᵀ R for every linear and convolution weight W of a network, with L zero at the start.
+
+    A convolution's weight counts as the matrix `[out, in·kernel]`.
+
+    Args:
+        network: whose weights are changed.
+        rank: rows of L and R.
+
+    Paper: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022
+    """
+
+    def __init__(self, network: nn.Module, rank: int):
+        super().__init__()
+        layers = {n: m for n, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)}
+        self.names = [f"{name}.weight" for name in layers]
+        self.linear = [isinstance(layer, Linear) for layer in layers.values()]
+        shapes = [layer.weight.flatten(1).shape for layer in layers.values()]
+        self.left = nn.ParameterList(torch.zeros(rank, out) for out, _ in shapes)
+        self.right = nn.ParameterList(torch.randn(rank, into) * into**-0.5 for _, into in shapes)
+
+    def changed(self, own: Mapping[str, Tensor], weights: Mapping[str, Weight]) -> dict[str, Weight]:
+        """The changed weights by name in the network; `own` are this module's parameters."""
+        found: dict[str, Weight] = {}
+        for i, (name, linear) in enumerate(zip(self.names, self.linear, strict=True)):
+            weight, left, right = dense(weights[name]), own[f"left.{i}"], own[f"right.{i}"]
+            found[name] = LowRank(weight, left, right) if linear else weight + (left.mT @ right).view_as(weight)
+        return found
