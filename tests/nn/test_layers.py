@@ -180,3 +180,16 @@ def test_channels_last_says_so_to_convolutions(channels):
     assert torch.equal(vmap(channels_last)(x[None])[0], x)
     assert not F.conv2d(x, weight).is_contiguous(memory_format=torch.channels_last)
     assert F.conv2d(laid, weight).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("wanted", [("scale", "shift"), ("scale",), ("shift",)])
+@pytest.mark.parametrize("laid", [channels_last, lambda x: x], ids=["channels last", "contiguous"])
+def test_the_gradient_of_a_norms_own_parameters_alone(laid, wanted):
+    """What an inner loop over scales and shifts asks for; torch's kernel alone crashes with channels last."""
+    norm, x = shaken(Norm(6, "layer")), laid(torch.randn(4, 6, 5, 5, dtype=DOUBLE))
+    own = [getattr(norm, name) for name in wanted]
+    normal = F.group_norm(x, 1)
+    loss = norm(x).square().sum()
+    slopes = {"scale": (2 * norm(x) * normal).sum((0, 2, 3)), "shift": (2 * norm(x)).sum((0, 2, 3))}
+    for name, got in zip(wanted, torch.autograd.grad(loss, own), strict=True):
+        assert torch.allclose(got, slopes[name], rtol=1e-10)

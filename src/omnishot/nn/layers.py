@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from omnishot.errors import UsageError, choose
+from omnishot.errors import choose
+from omnishot.nn.attend import attend, check_heads
 from omnishot.nn.linear import Linear
 
 EPSILON = 1e-5  # added to the variance, as torch's norms do
@@ -40,6 +41,7 @@ class Norm(nn.Module):
         self.groups = {"layer": 1, "instance": channels}.get(kind) or groups_of(channels, group_size)
         self.transductive = kind == "batch"
         self.of_one_row = kind in ("layer", "group", "instance")
+        self.acts = kind != "none"  # else its scale and shift do nothing
         self.scale = nn.Parameter(torch.ones(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
 
@@ -49,12 +51,34 @@ class Norm(nn.Module):
         x = x.to(self.scale.dtype)  # statistics are never taken in half precision
         if self.of_one_row and x[0].numel() > self.groups:
             if not transformed():
+                if layout(x) is torch.channels_last and torch.is_grad_enabled():
+                    x = _Tied.apply(x, self.scale, self.shift)
                 return F.group_norm(x, self.groups, self.scale, self.shift)
             x = _Normalise.apply(x, self.groups)[0]
         elif self.kind == "batch" and x.numel() > x.shape[1]:
             x = F.batch_norm(x, None, None, training=True)
         shape = (-1,) + (1,) * (x.dim() - 2)
         return x * self.scale.view(shape) + self.shift.view(shape)
+
+
+class _Tied(Function):
+    """`x` itself, whose gradient is taken whenever one of `others` is.
+
+    With channels last torch's group norm crashes on a CPU (torch 2.13) where the gradient of its scale is taken but
+    not that of what it normalises.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, *others: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.others = len(inputs) - 1
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple:
+        return g, *[None] * ctx.others
 
 
 class _Normalise(Function):
@@ -157,27 +181,19 @@ class LayerNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention `[rows, tokens, dim]` from matrix products (Vaswani et al. 2017, §3.2).
-
-    Fused attention kernels have no double backward, so the scores are written out.
-    """
+    """Multi-head self-attention `[rows, tokens, dim]` from matrix products (Vaswani et al. 2017, §3.2)."""
 
     def __init__(self, dim: int, heads: int = 4):
         super().__init__()
-        if dim % heads:
-            raise UsageError(f"attention cannot share a width of {dim} among {heads} heads: use a multiple of {heads}")
+        check_heads(dim, heads)
         self.heads = heads
         self.qkv = Linear(dim, 3 * dim)
         self.out = Linear(dim, dim)
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
         """`real` bool `[rows, tokens]` marks the tokens that may be attended to."""
-        rows, tokens, dim = x.shape
-        q, k, v = self.qkv(x).view(rows, tokens, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        scores = q @ k.transpose(-1, -2) * (dim // self.heads) ** -0.5
-        scores = torch.where(real[:, None, None, :], scores, torch.finfo(scores.dtype).min)
-        mixed = scores.softmax(-1) @ v
-        return self.out(mixed.transpose(1, 2).reshape(rows, tokens, dim))
+        q, k, v = self.qkv(x).chunk(3, -1)
+        return self.out(attend(q, k, v, self.heads, keep=real[:, None, None, :]))
 
 
 class TransformerBlock(nn.Module):

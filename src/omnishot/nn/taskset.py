@@ -1,0 +1,53 @@
+"""A support set to a task vector, whatever the order of its rows and the numbers of its classes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from omnishot.episodes.rows import Rows
+from omnishot.nn.heads import class_mask, class_means
+from omnishot.nn.layers import masked_mean
+from omnishot.nn.linear import Linear
+
+
+class TaskSet(nn.Module):
+    """The features `[rows, dim]` of a support set with its targets to a task vector `[out]`.
+
+    A perceptron reads every element of the set, another one their mean. The elements are the classes that have rows
+    (the mean of their rows and the variance about it), of any number; or, where a number is predicted, the rows with
+    their numbers.
+
+    Args:
+        dim: width of the features.
+        out: width of the task vector.
+        targets: how many numbers a row's target has; 0 for classes.
+        hidden: width inside.
+
+    Paper: Zaheer et al., Deep Sets, NeurIPS 2017
+    """
+
+    def __init__(self, dim: int, out: int, targets: int = 0, hidden: int = 64):
+        super().__init__()
+        self.targets = targets
+        width = dim + targets if targets else 2 * dim
+        self.each = nn.Sequential(Linear(width, hidden), nn.GELU(), Linear(hidden, hidden), nn.GELU())
+        self.all = nn.Sequential(Linear(hidden, hidden), nn.GELU(), Linear(hidden, out))
+
+    def forward(self, features: Tensor, support: Rows) -> Tensor:
+        """`[rows, dim]` and the support rows that they are of -> `[out]`."""
+        elements, there = self._rows(features, support) if self.targets else self._classes(features, support)
+        return self.all(masked_mean(self.each(elements), there))
+
+    def _rows(self, features: Tensor, support: Rows) -> tuple[Tensor, Tensor]:
+        assert support.target is not None
+        there = torch.ones_like(support.target[..., 0], dtype=torch.bool)
+        return torch.cat([features, support.target.to(features.dtype)], -1), there
+
+    def _classes(self, features: Tensor, support: Rows) -> tuple[Tensor, Tensor]:
+        assert support.target is not None
+        assert support.ways is not None
+        means = class_means(features, support.target, support.ways)
+        own = class_mask(support.target, support.ways)
+        off = features - own.to(features.dtype) @ means
+        return torch.cat([means, class_means(off.square(), support.target, support.ways)], -1), own.any(-2)
