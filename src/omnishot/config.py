@@ -20,6 +20,8 @@ from omnishot.nn.encoders import DEFAULTS, ENCODERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.options import keywords, parse, typed
 
+SCHEDULES = ("cosine", "linear", "constant")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -33,8 +35,9 @@ class Config:
         queries: query rows a class in training and validation; None: 5, or as many as the smallest class allows.
         tasks: tasks a step (the meta-batch).
         steps: meta-training steps.
-        lr: step size of Adam, rising over `warmup` steps and then falling to nothing by a cosine.
-        warmup: steps.
+        lr: step size of Adam.
+        schedule: how it falls to nothing over the training, by a `cosine` or `linear`, or stays `constant`.
+        warmup: steps over which it rises before.
         weight_decay: of AdamW.
         clip: largest norm of the meta-gradient.
         val_every, val_episodes: how often and on how many validation tasks models are selected; None: ten times.
@@ -62,6 +65,7 @@ class Config:
     tasks: int = 2
     steps: int = 600
     lr: float = 1e-3
+    schedule: str = "cosine"
     warmup: int = 50
     weight_decay: float = 0.0
     clip: float = 10.0
@@ -93,6 +97,7 @@ class Config:
             raise UsageError(f"weight_decay must be at least 0 and finite, not {self.weight_decay!r}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
+        choose("schedule", self.schedule, SCHEDULES)
         choose("precision", self.precision, ("float32", "bfloat16"))
         if self.plan != "auto":
             Plan.parse(self.plan)

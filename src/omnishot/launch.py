@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from omnishot import dataset
 from omnishot.artifacts import FORMAT, pack, read_json, write_atomic, write_json
 from omnishot.assembly import build_learner, most_ways, pick_device
@@ -14,7 +16,8 @@ from omnishot.config import Config, from_options, read_toml
 from omnishot.dataset import TRAINING_QUERIES, WAYS, Dataset
 from omnishot.distributed import Ranks, join
 from omnishot.episodes.loader import Loader, Range, Shape
-from omnishot.episodes.store import matching_inputs
+from omnishot.episodes.rows import Rows
+from omnishot.episodes.store import matching_inputs, placed
 from omnishot.errors import DataError, UsageError
 from omnishot.freezing import freeze_inputs
 from omnishot.modality.features import frozen_weights
@@ -28,6 +31,8 @@ from omnishot.training import meta_train
 
 #: The learner unless one is said: `Config.learner` where it serves the objective.
 LEARNER_FOR = {"regress": "maml"}
+#: Rows to remember are drawn from a seed of their own.
+MEMORY_SEED = 2_000_003
 #: What `read_table` is told; every other option is the training's.
 TABLE_OPTIONS = ("target", "group", "modality", "inputs", "split", "objective")
 
@@ -97,6 +102,8 @@ def train(
             write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])
         write_atomic(folder / "config.toml", asked.to_toml())
     learner.to(device)
+    if learner.remembers:  # a checkpoint to resume from holds the same rows
+        learner.remember(_drawn(loaders[0], learner.remembers))
     steps = asked.steps if learner.meta_trained else 0
     config_ = dataclasses.replace(asked, steps=steps)
     meta_train(learner, *loaders, config_, folder, resume=resume, progress=progress, ranks=ranks)
@@ -143,6 +150,18 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
         val = Loader(data.store, tasks["val"].source, shape, seed=config.seed + VALIDATION_SEED)
     labels = int(train.labels.max()) + 1 if train.labels is not None else 0
     return (train, val), {"ways": ways, "shots": config.shots, "labels": labels * (4 if config.rotations else 1)}
+
+
+def _drawn(train: Loader, count: int) -> Rows:
+    """Rows that training tasks are made of, `[count]`, drawn by the seed; some more than once if there are fewer."""
+    rows, store = train.source.index.order, train.store
+    rng = np.random.default_rng([train.seed, MEMORY_SEED])
+    index = np.resize(rng.choice(rows, min(count, len(rows)), replace=False), count).astype(np.int64)
+    target = None if store.target is None else placed(store.target[index], store.device)
+    label = None
+    if train.labels is not None:  # of rotated classes the one that is not turned
+        label = placed(train.labels[index] * (4 if train.rotations else 1), store.device)
+    return dataclasses.replace(store.gather(index), target=target, label=label)
 
 
 def _resumed(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:

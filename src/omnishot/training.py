@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from omnishot.allocator import keep_freed_memory
 from omnishot.artifacts import flatten, pack, read_json, read_tensors, unflatten, write_atomic, write_json
@@ -42,9 +29,11 @@ from omnishot.learners.engine import Plan
 from omnishot.learners.graph import runner
 from omnishot.learners.trial import choose
 from omnishot.table.cache import cache_root
+from omnishot.watching import Log, progress_bar, stop_signals
 
 CHECKPOINT = "checkpoint.safetensors"
 SHORT = 100  # steps, below which a trial of plans would not pay
+SKIPPED = 10  # steps without a finite gradient, one after the other, that end a training
 
 
 class Interrupted(OmnishotError):
@@ -53,12 +42,19 @@ class Interrupted(OmnishotError):
 
 @dataclass
 class Progressed:
-    """Where a training stands: all that a checkpoint holds beside tensors; `waited` of the seconds it had no data."""
+    """Where a training stands: all that a checkpoint holds beside tensors.
+
+    Args:
+        stale: validations since the best one.
+        skipped: steps since the last one whose loss and gradient were finite.
+        waited: of the `seconds`, those that it had no data.
+    """
 
     step: int = 0
     best: float | None = None
     best_step: int = 0
     stale: int = 0
+    skipped: int = 0
     seconds: float = 0.0
     waited: float = 0.0
 
@@ -84,9 +80,13 @@ def meta_train(
     does. Without validation the last parameters are the best. Of several `ranks` each takes its share of the tasks of
     every step; all go through the same parameters, those of one rank alone up to rounding. Rank 0 keeps the folder.
 
+    A step whose loss or gradient is not finite changes nothing and is recorded. What a learner wants `tuned` is chosen
+    on the validation tasks at the end, for the best parameters.
+
     Raises:
         Interrupted: on SIGINT or SIGTERM to any rank, after saving; says how to go on.
-        DataError: if the loss is no longer finite, or the checkpoint to resume from is damaged.
+        DataError: if the loss is not finite in many steps one after the other, after saving; or if the checkpoint to
+            resume from is damaged.
         RankLost: if another rank was killed or failed; says how to go on.
     """
     try:
@@ -96,6 +96,11 @@ def meta_train(
 
 
 _GO_ON = "to go on, repeat the command with --resume (or om.train(…, out={!r}, resume=True))"
+_ALL_SKIPPED = "parameters are as they were, and metrics.jsonl records every such step"
+_DIVERGED = (
+    "the inner loop or the training diverged; try a smaller inner_rate or lr. The last checkpoint is whole, with the "
+    "parameters from before these steps"
+)
 
 
 def _meta_train(
@@ -110,44 +115,94 @@ def _meta_train(
 ) -> Progressed:
     optimizer = torch.optim.AdamW(learner.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     state = _begin(learner, optimizer, folder, resume, ranks)
-    log = _Log(folder, state.step) if ranks.rank == 0 else None
     train = dataclasses.replace(train, share=(ranks.rank, ranks.world))
     device = next(learner.parameters()).device
     plan = _plan(learner, train, config, folder, state.step, device, ranks)
     run = runner(learner, plan)
     every = config.val_every or max(1, math.ceil(config.steps / 10))
     began = time.perf_counter() - state.seconds
-    with log or nullcontext(), _signals() as stopped, _bar(progress) as bar:
-        if progress:
-            bar.console.print(f"the tasks of a step are run by plan {plan}")
-        row = bar.add_task("meta-training", total=config.steps, completed=state.step, note="")
-        steps = range(state.step, config.steps)
-        for step, batch in zip(steps, train.stream(state.step, config.steps, waited=state.wait), strict=True):
-            if config.patience and state.stale >= config.patience:
-                break
-            losses, stop = _step(learner, optimizer, batch.to(device), config, step, run, ranks, stopped)
-            state.step = step + 1
-            if log:
-                log.write(state.step, {"loss": losses.mean().item()})
-            if state.step % every == 0 or state.step == config.steps:
-                if val is not None:
-                    note = _validate(learner, val, config, state, folder, log, device, ranks)
-                    bar.update(row, note=note)
-                state.seconds = time.perf_counter() - began
-                _save(learner, optimizer, state, folder, ranks)
-                stop = any(ranks.gather(stopped.is_set()))
-            bar.advance(row)
-            if stop:
-                state.seconds = time.perf_counter() - began
-                _save(learner, optimizer, state, folder, ranks)
-                raise Interrupted(f"stopped at step {state.step} of {config.steps}; {_GO_ON.format(str(folder))}")
-    state.seconds = time.perf_counter() - began
-    _save(learner, optimizer, state, folder, ranks)
-    if state.best is None and ranks.rank == 0:
-        write_atomic(folder / "best" / CHECKPOINT, pack(learner.params(), asdict(state)))
-    best = ranks.lead(lambda: read_tensors(folder / "best" / CHECKPOINT)[0])
-    _fill(learner, best, folder / "best" / CHECKPOINT)
+    # What was logged after the checkpoint that training goes on from is logged again, and so is how it ends.
+    log = Log(folder, state.step, lambda r: r["step"] <= state.step and "tuned" not in r) if ranks.rank == 0 else None
+    told = False
+
+    def save() -> None:
+        state.seconds = time.perf_counter() - began
+        _save(learner, optimizer, state, folder, ranks)
+
+    with log or nullcontext():
+        with stop_signals() as stopped, progress_bar(progress) as bar:
+            if progress:
+                bar.console.print(f"the tasks of a step are run by plan {plan}")
+            row = bar.add_task("meta-training", total=config.steps, completed=state.step, note="")
+            steps = range(state.step, config.steps)
+            for step, batch in zip(steps, train.stream(state.step, config.steps, waited=state.wait), strict=True):
+                if config.patience and state.stale >= config.patience:
+                    break
+                loss, stop, problem = _step(learner, optimizer, batch.to(device), config, step, run, ranks, stopped)
+                state.step = step + 1
+                state.skipped = state.skipped + 1 if problem else 0
+                if log:
+                    log.write(state.step, {"skipped": problem} if problem else {"loss": loss})
+                    if problem and not told:
+                        warnings.warn(f"step {state.step} was skipped: {problem}; {_ALL_SKIPPED}", stacklevel=4)
+                        told = True
+                if state.step % every == 0 or state.step == config.steps:
+                    if val is not None:
+                        note = _validate(learner, val, config, state, folder, log, device, ranks)
+                        bar.update(row, note=note)
+                    save()
+                    stop = any(ranks.gather(stopped.is_set()))
+                bar.advance(row)
+                if state.skipped >= min(SKIPPED, config.steps):
+                    save()
+                    raise DataError(f"{problem} at step {state.step}, nor in any of the {state.skipped} last: {_DIVERGED}")
+                if stop:
+                    save()
+                    raise Interrupted(f"stopped at step {state.step} of {config.steps}; {_GO_ON.format(str(folder))}")
+        save()
+        _finish(learner, val, config, state, folder, log, ranks)
     return state
+
+
+def _finish(
+    learner: Learner,
+    val: Loader | None,
+    config: Config,
+    state: Progressed,
+    folder: Path,
+    log: Log | None,
+    ranks: Ranks,
+) -> None:
+    """The learner as the best checkpoint has it, with its tuned values, chosen now unless they have been."""
+    path = folder / "best" / CHECKPOINT
+    if state.best is None and ranks.rank == 0:
+        write_atomic(path, pack(learner.params(), asdict(state)))
+    tensors, about = ranks.lead(lambda: read_tensors(path))
+    _fill(learner, tensors, path)
+    if learner.tuned and val is not None:
+        tuned = about.get("tuned")
+        if tuned is None:
+            tuned = [_tune(learner, val, config, name, ranks) for name in learner.tuned]
+            if ranks.rank == 0:
+                write_atomic(path, pack(learner.params(), about | {"tuned": tuned}))
+        if log:
+            for record in tuned:
+                log.write(state.step, record)
+
+
+def _tune(learner: Learner, val: Loader, config: Config, name: str, ranks: Ranks) -> dict[str, Any]:
+    """Leave a learner's number `name` at the value that is best on the validation tasks; the record of the choice."""
+    objective, number = learner.objective, learner.get_parameter(name)
+    chosen, tried = number.item(), {}
+    for value in learner.tuned[name]:
+        number.data.fill_(value)
+        mean, _ = run_episodes(learner, val, config.val_episodes, number.device, ranks=ranks)[objective.metric]
+        if math.isfinite(mean):
+            tried[value] = mean
+    if tried:
+        chosen = (max if objective.higher_is_better else min)(tried, key=tried.__getitem__)
+    number.data.fill_(chosen)
+    return {"tuned": name, "value": chosen, f"val_{objective.metric}": {str(v): mean for v, mean in tried.items()}}
 
 
 def load_parameters(learner: Learner, path: Path) -> dict:
@@ -194,6 +249,13 @@ def _plan(
     return ranks.lead(decide)
 
 
+def step_size(config: Config, step: int) -> float:
+    """The outer step size at a step: it rises over the warmup, and falls (or not) by the config's schedule."""
+    done = step / config.steps
+    left = {"cosine": (1 + math.cos(math.pi * done)) / 2, "linear": 1 - done, "constant": 1.0}[config.schedule]
+    return config.lr * min(1, (step + 1) / (config.warmup + 1)) * left
+
+
 def _precision(config: Config, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
@@ -207,16 +269,15 @@ def _step(
     run: Callable[[Episode], Tensor],
     ranks: Ranks,
     stopped: threading.Event,
-) -> tuple[Tensor, bool]:
-    """One meta-step: the losses of all tasks, of which `batch` has this rank's, and whether any rank is to stop.
+) -> tuple[float, bool, str]:
+    """One meta-step: the mean loss of all tasks, of which `batch` has this rank's, whether any rank is to stop, and why
+    the step was skipped, if it was.
 
     Its randomness, like its batch, depends on the seed and the step alone, and on the rank: no two tasks share it.
     """
     torch.manual_seed(config.seed * 1_000_003 + step + (ranks.rank << 40))
     for group in optimizer.param_groups:
-        group["lr"] = (
-            config.lr * min(1, (step + 1) / (config.warmup + 1)) * (1 + math.cos(math.pi * step / config.steps)) / 2
-        )
+        group["lr"] = step_size(config, step)
     optimizer.zero_grad(set_to_none=False)
     learner.progress = step / config.steps
     tasks = config.tasks
@@ -226,15 +287,16 @@ def _step(
             summed[ranks.rank : tasks : ranks.world] = run(batch)
     summed[tasks] = stopped.is_set()
     summed = ranks.reduce_gradients(learner.parameters(), batch.tasks / tasks, summed)
-    losses, stop = summed[:tasks], summed[tasks]
-    if not torch.isfinite(losses).all():
-        raise DataError(
-            f"the loss is {losses.mean().item()} at step {step}: the inner loop or the training diverged; "
-            "try a smaller inner_rate or lr. The last checkpoint is whole"
-        )
-    torch.nn.utils.clip_grad_norm_(learner.parameters(), config.clip)
-    optimizer.step()
-    return losses, bool(stop)
+    losses, stop = summed[:tasks], bool(summed[tasks])
+    norm = torch.nn.utils.clip_grad_norm_(learner.parameters(), config.clip)
+    problem = ""
+    # Sums over the ranks are the same on each of them to the bit, so all come to the same decision.
+    if losses.isfinite().all() & norm.isfinite():
+        optimizer.step()
+    else:
+        bad = int(losses.isfinite().logical_not().sum())
+        problem = f"the loss of {bad} of {tasks} tasks was not finite" if bad else "the meta-gradient was not finite"
+    return losses.mean().item(), stop, problem
 
 
 def _validate(
@@ -243,7 +305,7 @@ def _validate(
     config: Config,
     state: Progressed,
     folder: Path,
-    log: _Log | None,
+    log: Log | None,
     device: torch.device,
     ranks: Ranks,
 ) -> str:
@@ -255,13 +317,13 @@ def _validate(
         values = {f"val_{name}": value for name, (value, _) in scores.items()}
         log.write(state.step, values | {f"val_{metric}_ci95": ci95})
     better = state.best is None or (mean > state.best if learner.objective.higher_is_better else mean < state.best)
-    if better:
+    if better and math.isfinite(mean):
         state.best, state.best_step, state.stale = mean, state.step, 0
         if ranks.rank == 0:
             write_atomic(folder / "best" / CHECKPOINT, pack(learner.params(), asdict(state)))
     else:
         state.stale += 1
-    return f"validation {metric} {mean:.3f} ± {ci95:.3f}, best {state.best:.3f}"
+    return f"validation {metric} {mean:.3f} ± {ci95:.3f}" + ("" if state.best is None else f", best {state.best:.3f}")
 
 
 def _save(
@@ -295,69 +357,3 @@ def _begin(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, res
     optimizer.load_state_dict(state)
     return Progressed(**{name: about[name] for name in Progressed.__dataclass_fields__ if name in about})
 
-
-class _Log:
-    """`metrics.jsonl` and TensorBoard's curves of a run, which continue at `step`."""
-
-    def __init__(self, folder: Path, step: int):
-        self.path = folder / "metrics.jsonl"
-        # What was logged after the checkpoint that training goes on from goes, and a line that was cut off half-way.
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.exists() else []
-        write_atomic(
-            self.path, "".join(line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step)
-        )
-        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.writer.close()
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Values by name, at a step."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that the step in hand ends and is saved; a second one stops at once."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(number: int, frame: object) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-
-    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-class _Rate(ProgressColumn):
-    """Steps a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.2f}/s" if task.speed else "–/s")
-
-
-def _bar(shown: bool) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    return Progress(*columns, console=Console(stderr=True), disable=not shown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -34,6 +36,11 @@ class Learner(nn.Module):
     meta_trained: ClassVar[bool] = True
     #: How far meta-training has come, 0…1, told before every step: what schedules of a method go by.
     progress: float = 1.0
+    #: How many rows of the training part the learner keeps (`remember`).
+    remembers: int = 0
+    #: Numbers among the parameters, none of which a gradient trains, by name, and values of each: meta-training ends by
+    #: leaving it at the one that is best on the validation tasks. Without a validation part it stays as it is.
+    tuned: Mapping[str, Sequence[float]] = MappingProxyType({})
 
     def __init__(self, network: Network, objective: Objective):
         super().__init__()
@@ -56,6 +63,10 @@ class Learner(nn.Module):
         """What meta-training minimises for one task: the loss on the query rows after learning the support rows."""
         state = self.fit(params, episode.support)
         return self.objective.loss(self.predict(params, state, episode.query), episode.query)
+
+    def remember(self, rows: Rows) -> None:
+        """Keep `remembers` rows of the training part, with their targets and labels: told before meta-training."""
+        raise NotImplementedError(f"{type(self).__name__}.remember")
 
     def notes(self, state: State) -> dict[str, str]:
         """What people may want to know of how a task was learned, by name."""

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.learners.base import Learner, Params, State
-from omnishot.learners.protonet import squared_distances
+from omnishot.learners.distances import squared_distances
 from omnishot.nn.heads import class_means
 
 

@@ -58,7 +58,7 @@ def affine(x: Tensor, weight: Weight | Watched, bias: Tensor | None = None) -> T
         weight.uses.append((x, y))
         return y
     if isinstance(weight, LowRank):
-        return F.linear(x, weight.base, bias) + (x @ weight.right.mT) @ weight.left
+        return affine(x, weight.base, bias) + (x @ weight.right.mT) @ weight.left
     return F.linear(x, weight, bias)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from omnishot.nn.linear import Linear, LowRank, Weight, dense
+from omnishot.nn.linear import Linear, LowRank
 
 
 class LoRA(nn.Module):
@@ -31,10 +32,11 @@ class LoRA(nn.Module):
         self.left = nn.ParameterList(torch.zeros(rank, out) for out, _ in shapes)
         self.right = nn.ParameterList(torch.randn(rank, into) * into**-0.5 for _, into in shapes)
 
-    def changed(self, own: Mapping[str, Tensor], weights: Mapping[str, Weight]) -> dict[str, Weight]:
+    def changed(self, own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> dict[str, Any]:
         """The changed weights by name in the network; `own` are this module's parameters."""
-        found: dict[str, Weight] = {}
+        found: dict[str, Any] = {}
         for i, (name, linear) in enumerate(zip(self.names, self.linear, strict=True)):
-            weight, left, right = dense(weights[name]), own[f"left.{i}"], own[f"right.{i}"]
+            weight, left, right = weights[name], own[f"left.{i}"], own[f"right.{i}"]
+            # A linear layer takes its weight in any form.
             found[name] = LowRank(weight, left, right) if linear else weight + (left.mT @ right).view_as(weight)
         return found
