@@ -44,6 +44,7 @@ class Config:
         patience: validations without a better one before training stops; 0: never stop early.
         dropout: rate of modality dropout in training, for rows with several inputs.
         noise: noise level 0…1 in training, by input or kind.
+        augment: by how much pictures vary in training, 0…1, by input or kind: turned, stretched, sheared, shifted.
         rotations: pictures of a class turned by quarter turns count as another class (training only).
         skip_bad: go on without bad cells, rows and classes, listed in the run folder.
         plan: how a meta-batch's tasks are run: `loop`, `split` or `vmap`, the last two also with how many tasks at a
@@ -74,6 +75,7 @@ class Config:
     patience: int = 0
     dropout: float = 0.0
     noise: dict[str, float] = field(default_factory=dict)
+    augment: dict[str, float] = field(default_factory=dict)
     rotations: bool = False
     skip_bad: bool = False
     plan: str = "auto"

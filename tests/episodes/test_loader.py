@@ -64,6 +64,7 @@ EVERYTHING = {
     "dropout": 0.3,
     "missing": {"photo": 0.5, "*": 0.2},
     "noise": {"photo": 0.5, "other": 0.5},
+    "augment": {"photo": 1.0},
 }
 
 
@@ -83,7 +84,7 @@ def test_a_batch_depends_on_seed_and_step_alone(seed, step):
 @given(st.integers(0, 2**31), st.integers(1, 6), st.booleans())
 @settings(max_examples=20)
 def test_the_shares_of_a_batch_are_the_batch(step, world, noisy):
-    options = EVERYTHING if noisy else EVERYTHING | {"noise": {}}
+    options = EVERYTHING if noisy else EVERYTHING | {"noise": {}, "augment": {}}
     whole = loader(**options).batch(step)
     shares = [loader(**options, share=(rank, world)).batch(step) for rank in range(world)]
     assert [share.tasks for share in shares] == [len(range(rank, 4, world)) for rank in range(world)]
@@ -265,7 +266,15 @@ def test_rotations_turn_each_class_of_a_task_as_one():
 
 
 @pytest.mark.parametrize(
-    "spoiling", [{"dropout": 0.5}, {"missing": {"*": 0.4}}, {"noise": {"photo": 0.7}}, {"rotations": True}], ids=str
+    "spoiling",
+    [
+        {"dropout": 0.5},
+        {"missing": {"*": 0.4}},
+        {"noise": {"photo": 0.7}},
+        {"augment": {"photo": 0.7}},
+        {"rotations": True},
+    ],
+    ids=str,
 )
 def test_spoiling_leaves_the_drawn_rows_alone(spoiling):
     clean, spoiled = loader().batch(3), loader(**spoiling).batch(3)

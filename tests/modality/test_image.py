@@ -245,3 +245,44 @@ def test_an_omniglot_drawing(shared_data):
     assert fitted.shape == (1, 28, 28)
     stored = np.stack([fitted.decode(cell) for cell in cells])
     assert 0.8 < stored.mean() / 255 < 0.99  # thin black lines on white
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_pictures_vary_by_chance_each_by_its_own():
+    cells = torch.full((3, 2, 1, 28, 28), 255, dtype=torch.uint8)
+    cells[..., 10:18, 12:15] = 0  # the same dark bar in all
+    varied = GREY.vary(cells, 1.0, generator())
+    assert varied.shape == cells.shape
+    assert varied.dtype == torch.uint8
+    flat = varied.flatten(0, 1)
+    assert all(not torch.equal(a, b) for i, a in enumerate(flat) for b in flat[:i])
+    assert torch.equal(varied, GREY.vary(cells, 1.0, generator()))
+    assert not torch.equal(varied, GREY.vary(cells, 1.0, generator(1)))
+    assert torch.equal(GREY.vary(cells, 0.0, generator()), cells)
+    assert (flat[:, 0, :, [0, -1]] == 255).all()  # outside, the border goes on
+    ink = (255 - flat.double()).sum((1, 2, 3)) / (255 * 24)
+    assert ((ink > 0.55) & (ink < 1.7)).all()  # a fifth either way in both directions, at most
+    little = (GREY.vary(cells, 0.1, generator()).double() - cells.double()).abs().mean()
+    assert 0 < little < 0.5 * (varied.double() - cells.double()).abs().mean()
+
+
+def test_what_varying_does_is_known_for_one_map(monkeypatch):
+    """A shift alone: a tenth of the side to the left, by grid sampling's convention."""
+    chance = torch.full((6, 1), 0.5)
+    chance[4] = 1.0  # 2 * 1 - 1
+    monkeypatch.setattr(torch, "rand", lambda *shape, **_: chance)
+    cells = torch.zeros(1, 1, 20, 20, dtype=torch.uint8)
+    cells[0, 0, 5, 10] = 200
+    varied = Image((20, 20), 1, (0.0,), (1.0,)).vary(cells, 1.0, generator())
+    assert varied.nonzero().tolist() == [[0, 0, 5, 8]]
+    assert varied.max() == 200
+
+
+def test_only_pictures_vary():
+    from omnishot.modality.audio import Audio
+
+    with pytest.raises(UsageError, match="kind audio cannot be augmented"):
+        Audio(800, 200, 1.0).vary(torch.zeros(1, 200), 0.5, generator())

@@ -41,6 +41,9 @@ def add(commands: Any) -> None:
     group.add_argument("--ways", metavar="N", help="classes a task, a number or a range 2-5 (5, or fewer)")
     group.add_argument("--shots", metavar="N", help="support rows a class, a number or a range 1-5 (1)")
     group.add_argument("--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise 0…1 in training; may be repeated")
+    group.add_argument(
+        "--augment", action=Pairs, metavar="INPUT=LEVEL", help="by how much pictures vary in training, 0…1"
+    )
     group.add_argument("--seed", metavar="N", help="of everything random (0)")
     group.add_argument("--device", help="auto, cpu, cuda, … (auto)")
     parser.add_argument("--config", metavar="FILE.toml", help="options from a file; those said here count before them")
@@ -54,7 +57,7 @@ def _train(args: argparse.Namespace) -> None:
     from omnishot.distributed import join
     from omnishot.launch import train
 
-    named = {n: getattr(args, n) for n in ("learner", "fusion", "ways", "shots", "noise", "seed", "device")}
+    named = {n: getattr(args, n) for n in ("learner", "fusion", "ways", "shots", "noise", "augment", "seed", "device")}
     options = {name: value for name, value in named.items() if value is not None} | args.options
     run = train(
         args.table,

@@ -51,6 +51,7 @@ class Loader:
         dropout: rate of modality dropout.
         missing: share of cells taken away, by input name or `*`.
         noise: noise level by input name.
+        augment: by how much cells vary, by input name.
         only: the inputs that are left present; empty: all.
         share: (rank, world): make only every `world`-th task of a meta-batch, from task `rank` on, each as it would
             be among all of them. Rank 3 of 4 has none of 2 tasks.
@@ -65,6 +66,7 @@ class Loader:
     dropout: float = 0.0
     missing: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
+    augment: Mapping[str, float] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     share: tuple[int, int] = (0, 1)
 
@@ -92,13 +94,16 @@ class Loader:
     ) -> list[dict[str, Tensor]]:
         """The inputs of both halves, gathered and prepared as one: views of the same memory."""
         own = slice(self.share[0], None, self.share[1])
-        if any(self.noise.values()) and self.share != (0, 1):  # noise is drawn for all tasks at once
+        chance = any(self.noise.values()) or any(self.augment.values())
+        if chance and self.share != (0, 1):  # which is drawn for all tasks at once
             whole = dataclasses.replace(self, share=(0, 1))._inputs(halves, turned, seed)
             return [{name: cells[own] for name, cells in half.items()} for half in whole]
         halves, turned = [half[own] for half in halves], [None if turn is None else turn[own] for turn in turned]
         turns = [turn.ravel() for turn in turned if turn is not None]
         index = np.concatenate([half.ravel() for half in halves])
-        inputs = self.store.inputs(index, turns=np.concatenate(turns) if turns else None, noise=self.noise, seed=seed)
+        inputs = self.store.inputs(
+            index, turns=np.concatenate(turns) if turns else None, noise=self.noise, augment=self.augment, seed=seed
+        )
         parts = {name: cells.split([half.size for half in halves]) for name, cells in inputs.items()}
         return [
             {name: cells[i].unflatten(0, half.shape) for name, cells in parts.items()} for i, half in enumerate(halves)

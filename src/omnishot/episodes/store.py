@@ -107,6 +107,7 @@ class Store:
         *,
         turns: np.ndarray | None = None,
         noise: Mapping[str, float] | None = None,
+        augment: Mapping[str, float] | None = None,
         seed: int = 0,
     ) -> dict[str, Tensor]:
         """Normalised inputs at row numbers `index` `[...]`, by name, on the store's device.
@@ -114,12 +115,15 @@ class Store:
         Args:
             turns: quarter turns of each row's pictures, `[...]`.
             noise: noise level by input, each input's drawn from `seed` and its position alone.
+            augment: likewise, how much cells vary.
         """
         inputs = {}
         for i, (name, modality) in enumerate(self.modalities.items()):
             cells = self._cells(self.stored[name], index)
             if turns is not None:
                 cells = modality.turn(cells, torch.from_numpy(turns))
+            if augment and augment.get(name):
+                cells = modality.vary(cells, augment[name], torch.Generator().manual_seed(seed + (1 << 40) + i))
             if noise and noise.get(name):
                 cells = modality.corrupt(cells, noise[name], torch.Generator().manual_seed(seed + i))
             inputs[name] = modality.normalise(cells)

@@ -120,6 +120,14 @@ class Modality(ABC):
     def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
         """`corrupt` for a level above 0; at 1 the result is independent of `stored`."""
 
+    def vary(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+        """Stored cells `[..., *cell]` as they might have been as well, each by chance; `level` 0 (unchanged) to 1.
+
+        Raises:
+            UsageError: if nobody has said how cells of this kind vary.
+        """
+        raise UsageError(f"cells of kind {self.kind} cannot be augmented, only images can: leave augment out for them")
+
     def turn(self, stored: Tensor, turns: Tensor) -> Tensor:
         """Stored cells `[..., *cell]` turned by `turns` `[...]` quarter turns; what has no orientation stays."""
         return stored
