@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from omnishot.episodes.rows import Rows
 from omnishot.episodes.store import matching_inputs, placed
 from omnishot.errors import DataError, UsageError
 from omnishot.freezing import freeze_inputs
+from omnishot.learners.base import Learner
 from omnishot.modality.features import frozen_weights
 from omnishot.model import FROZEN
 from omnishot.run import VALIDATION_SEED, Run, checked_ways, frozen_inputs, read_about
@@ -46,6 +47,7 @@ def train(
     config: str | Path | None = None,
     progress: bool = False,
     ranks: Ranks | None = None,
+    settle: Callable[[Learner, Loader, Loader | None, Config], Config] | None = None,
     **options: Any,
 ) -> Run:
     """Meta-train a learner on a table and leave a run folder.
@@ -60,6 +62,8 @@ def train(
         config: a TOML file of options; `options` count before it.
         progress: show progress on stderr.
         ranks: the processes that train together; None: those torchrun started, `omnishot.distributed.ALONE`: none.
+        settle: decides on `steps` and `plan` once it can see the learner and the loaders of training and validation
+            tasks: gives the config to train with. A run that is resumed keeps what was decided.
         options: of the table (`target`, `group`, `modality`, `inputs`, `split`, `objective`), of the training
             (`omnishot.config.Config`), of the learner, and of inputs (`image={"size": 28}`).
 
@@ -83,6 +87,11 @@ def train(
     data = dataclasses.replace(data, store=data.store.to(device))
     loaders, about = _plan(data, asked)
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
+    learner.to(device)
+    if learner.remembers:  # a checkpoint to resume from holds the same rows
+        learner.remember(_drawn(loaders[0], learner.remembers))
+    if settle is not None and not resume:
+        asked = settle(learner, *loaders, asked)
     about |= {
         "format": FORMAT,
         "config": asked.to_options(),
@@ -101,9 +110,6 @@ def train(
         if data.skipped:
             write_json(folder / "skipped.json", [cell.to_json() for cell in data.skipped])
         write_atomic(folder / "config.toml", asked.to_toml())
-    learner.to(device)
-    if learner.remembers:  # a checkpoint to resume from holds the same rows
-        learner.remember(_drawn(loaders[0], learner.remembers))
     steps = asked.steps if learner.meta_trained else 0
     config_ = dataclasses.replace(asked, steps=steps)
     meta_train(learner, *loaders, config_, folder, resume=resume, progress=progress, ranks=ranks)
@@ -143,6 +149,7 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
         rotations=config.rotations,
         dropout=config.dropout if len(data.store.modalities) > 1 else 0.0,
         noise=matching_inputs(config.noise, data.store.modalities),
+        augment=matching_inputs(config.augment, data.store.modalities),
     )
     val = None
     if "val" in tasks:
