@@ -56,7 +56,7 @@ READS = {
 #: Small enough for a test.
 SMALL = {"conv4": 8, "resnet": 2, "transformer": 8, "gru": 6, "logmel": 4, "conv1d": 4, "mlp": 8}
 #: Options of learners that have them: few steps, small enough that the loss is smooth along them.
-QUICK = {"inner_steps": 2, "inner_rate": 0.05, "fit_steps": 3, "fit_rate": 0.01, "labels": LABELS}
+QUICK = {"inner_steps": 2, "inner_rate": 0.05, "fit_steps": 3, "fit_rate": 0.01, "labels": LABELS, "memory": 4}
 #: Learners that are tested in every combination of encoders and fusions by default; the others are where it is slow.
 EVERYWHERE = ("maml", "protonet")
 
@@ -102,8 +102,11 @@ def learner(name: str, net: Network, objective: str = "classify", seed: int = 0,
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter_name, p in built.named_parameters():
-            if not parameter_name.startswith("step_sizes."):
+            if p.requires_grad and not parameter_name.startswith("step_sizes."):
                 p.add_(0.1 * torch.randn(p.shape, generator=generator, dtype=torch.float64))
+    if built.remembers:
+        ways = None if objective == "regress" else 3
+        built.remember(random_rows(net.modalities, (built.remembers,), ways, seed + 50))
     return built
 
 
@@ -165,6 +168,27 @@ def meta_gradient(method: Learner, batch: Episode, plan: str = "loop") -> dict[s
     method.zero_grad(set_to_none=True)
     method.backward(batch, Plan.parse(plan))
     return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
+
+
+def slope_error(method: Learner, batch: Episode, plan: str = "loop", h: float = 2e-4) -> float:
+    """The meta-gradient against finite differences of `loss`: along a random direction of every parameter.
+
+    The norm of what the slopes are off by over their norm. Four points leave an error of h⁴.
+    """
+    gradient = meta_gradient(method, batch, plan)
+    own = {n: p.detach() for n, p in method.named_parameters()}
+    g = torch.Generator().manual_seed(0)
+    found, measured = {}, {}
+    with torch.no_grad():
+        for name, p in own.items():
+            way = torch.randn(p.shape, generator=g, dtype=p.dtype)
+            found[name] = (gradient[name] * way).sum()
+            slope = torch.zeros_like(found[name])
+            for weight, steps in ((8, 1), (-8, -1), (-1, 2), (1, -2)):
+                moved = {**own, name: p + steps * h * way}
+                slope += weight * sum(method.loss(moved, batch.task(t)) for t in range(batch.tasks))
+            measured[name] = slope / (12 * h * batch.tasks)
+    return relative_error(found, measured)
 
 
 def relative_error(got: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:

@@ -19,6 +19,7 @@ LEARNERS = Registry(
         "r2d2": "omnishot.learners.r2d2:R2D2",
         "cnp": "omnishot.learners.cnp:CNP",
         "incontext": "omnishot.learners.incontext:InContext",
+        "hypernet": "omnishot.learners.hypernet:HyperNet",
         "finetune": "omnishot.learners.finetune:FineTune",
         "probe": "omnishot.learners.probe:Probe",
         "transfer": "omnishot.learners.transfer:Transfer",

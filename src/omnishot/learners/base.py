@@ -95,9 +95,13 @@ class Learner(nn.Module):
 
     def features(self, params: Params, rows: Rows) -> Tensor:
         """The network's features `[rows, dim]` under `params`."""
-        prefix = "network."
-        own = {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}
-        return call_with(self.network, own, rows)
+        return self.part("network", params, rows)
+
+    def part(self, name: str, params: Params, *args: Any) -> Any:
+        """What the module of this name gives for `args` under `params`, all of the learner's."""
+        prefix = f"{name}."
+        own = {n.removeprefix(prefix): p for n, p in params.items() if n.startswith(prefix)}
+        return call_with(self.get_submodule(name), own, *args)
 
     @property
     def factored(self) -> frozenset[str]:
