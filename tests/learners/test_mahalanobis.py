@@ -15,10 +15,20 @@ INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.1])
-@pytest.mark.parametrize("target", [[0, 1, 2, 0, 1, 2], [0, 0, 0, 1, 2, 2], [0, 1, 2], [0, 0, 0, 0, 2, 2]])
+@pytest.mark.parametrize(
+    "target",
+    [
+        [0, 1, 2, 0, 1, 2],  # fewer rows than the features are wide
+        [0, 0, 0, 1, 2, 2],
+        [0, 1, 2],
+        [0, 0, 0, 0, 2, 2],
+        [0, 1, 2] * 4,  # more
+        [0, 0, 0, 1, 2, 2, 2, 2, 2, 2],
+    ],
+)
 def test_predictions_equal_a_plain_computation(target, beta):
     method = helpers.learner("mahalanobis", helpers.network(*INPUTS), beta=beta)
-    task = helpers.random_episode(INPUTS, tasks=1).task(0)
+    task = helpers.random_episode(INPUTS, tasks=1, shots=4).task(0)
     support = task.support.select(slice(len(target)))
     y = support.target.copy_(torch.tensor(target)).numpy()
     x, asked = (method.features(method.params(), rows).detach().numpy() for rows in (support, task.query))
