@@ -8,7 +8,13 @@ from typing import Any
 from omnishot.registry import Registry
 
 #: Functions `make(out, *, options) -> Path`.
-WORLDS = Registry("world", {"glyphs": "omnishot.worlds.glyphs:make"})
+WORLDS = Registry(
+    "world",
+    {
+        "glyphs": "omnishot.worlds.glyphs:make",
+        "functions": "omnishot.worlds.functions:make",
+    },
+)
 
 
 def make(name: str, out: str | Path, /, **options: Any) -> Path:
