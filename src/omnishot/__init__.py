@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does the same when it is first used
     from omnishot.api import evaluate as evaluate
     from omnishot.api import load as load
+    from omnishot.comparison import compare as compare
     from omnishot.errors import DataError as DataError
     from omnishot.errors import OmnishotError as OmnishotError
     from omnishot.errors import UsageError as UsageError
@@ -28,6 +29,7 @@ _PLACES = {
     "OmnishotError": "errors",
     "Run": "run",
     "UsageError": "errors",
+    "compare": "comparison",
     "evaluate": "api",
     "load": "api",
     "read_table": "table.reading",

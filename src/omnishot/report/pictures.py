@@ -55,11 +55,11 @@ def loss_chart(steps: Sequence[float], losses: Sequence[float], alt: str) -> str
     x, y = np.asarray(steps, np.float64), np.asarray(losses, np.float64)
     width = max(1, len(y) // 20)
     mean = np.convolve(y, np.ones(width) / width, mode="valid")
-    with _chart("meta-training step", "training loss") as (canvas, axes):
+    with chart("meta-training step", "training loss") as (canvas, axes):
         axes.plot(*_thinned(x, y), color=ACCENT, linewidth=1, alpha=0.3)
         axes.plot(*_thinned(x[width - 1 :], mean), color=ACCENT)
         axes.set_xlim(left=0)
-        return _svg(canvas, alt)
+        return svg(canvas, alt)
 
 
 def line_chart(
@@ -84,7 +84,7 @@ def line_chart(
         chance: where guessing would be.
     """
     at, y, half = (np.asarray(values, np.float64) for values in (x, mean, ci95))
-    with _chart(xlabel, ylabel) as (canvas, axes):
+    with chart(xlabel, ylabel) as (canvas, axes):
         axes.fill_between(at, y - half, y + half, color=ACCENT, alpha=0.18, linewidth=0)
         axes.plot(at, y, color=ACCENT, marker="o", markersize=4.5)
         if shares:
@@ -99,7 +99,7 @@ def line_chart(
         if mark is not None:
             _mark(axes, at, y, *mark)
         axes.margins(x=0.04)
-        return _svg(canvas, alt)
+        return svg(canvas, alt)
 
 
 def _chance(axes: Axes, chance: float, right: bool) -> None:
@@ -137,9 +137,10 @@ def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, at: float, label: str) -> No
 
 
 @contextmanager
-def _chart(xlabel: str, ylabel: str) -> Iterator[tuple[Canvas, Axes]]:
+def chart(xlabel: str, ylabel: str, height: float = SIZE[1]) -> Iterator[tuple[Canvas, Axes]]:
+    """An empty chart in the house's style, `height` inches high, and its axes."""
     with _lock, matplotlib.rc_context(_STYLE):
-        canvas = Canvas(figsize=SIZE, layout="constrained")
+        canvas = Canvas(figsize=(SIZE[0], height), layout="constrained")
         axes = canvas.add_subplot()
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
@@ -148,7 +149,7 @@ def _chart(xlabel: str, ylabel: str) -> Iterator[tuple[Canvas, Axes]]:
         yield canvas, axes
 
 
-def _svg(canvas: Canvas, alt: str) -> str:
+def svg(canvas: Canvas, alt: str) -> str:
     """The drawing as an inline SVG element without names that could clash with another's."""
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -1,0 +1,71 @@
+"""`omnishot compare`: learners and fusions under one budget, in one table."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from omnishot.cli.output import on_terminal, print_json, say
+from omnishot.cli.parsing import Pairs, names, said_of_table, table_options
+
+DESCRIPTION = """\
+Meta-train every learner with every fusion under one budget, evaluate all on the same test tasks, and print and plot
+one table with intervals, best first; those of one rank overlap (=1: a tie). Exit code 1 if any of them failed.
+
+Every option of `omnishot train` may be said and counts for all; one learner's own goes by its name:
+  --maml.inner-steps 1 --protonet.lr 0.002"""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser("compare", help="learners and fusions under one budget, in one table", free=True)
+    parser.description = DESCRIPTION
+    parser.add_argument("table", metavar="TABLE", help=".csv, .tsv, .jsonl or .parquet")
+    parser.add_argument(
+        "--out", required=True, metavar="FOLDER", help="a run a learner and fusion, and comparison.{json,html,png,svg}"
+    )
+    parser.add_argument(
+        "--learners", required=True, type=names, metavar="A,B", help="see `omnishot list learners`; `all` for each"
+    )
+    parser.add_argument("--fusions", type=names, metavar="X,Y", help="see `omnishot list fusions` (attention)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="the budget: meta-training of each, in time …")
+    parser.add_argument("--steps", type=int, metavar="N", help="… or in steps")
+    table_options(parser)
+    group = parser.add_argument_group("options of every training; there are more, see `omnishot train --help`")
+    group.add_argument("--ways", metavar="N", help="classes a task, a number or a range 2-5 (5, or fewer)")
+    group.add_argument("--shots", metavar="N", help="support rows a class, a number or a range 1-5 (1)")
+    group.add_argument("--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise 0…1 in training; may be repeated")
+    group.add_argument("--seed", metavar="N", help="of everything random (0)")
+    group.add_argument("--device", help="auto, cpu, cuda, … (auto)")
+    parser.add_argument("--config", metavar="FILE.toml", help="options from a file; those said here count before them")
+    parser.add_argument("--episodes", type=int, default=600, metavar="N", help="test tasks (%(default)s)")
+    parser.add_argument("--subsets", action="store_true", help="also each input alone, and half of all cells missing")
+    parser.add_argument("--resume", action="store_true", help="go on with the comparison in FOLDER")
+    parser.add_argument("--progress", action=argparse.BooleanOptionalAction, help="show progress (on a terminal)")
+    parser.add_argument("--json", action="store_true", help="print the table with all figures as JSON")
+    parser.set_defaults(func=_compare)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from omnishot.comparison import compare
+
+    named = {n: getattr(args, n) for n in ("ways", "shots", "noise", "seed", "device")}
+    options = {name: value for name, value in named.items() if value is not None} | args.options
+    told = {n: getattr(args, n) for n in ("out", "learners", "fusions", "minutes", "steps", "episodes", "subsets")}
+    found = compare(
+        args.table,
+        resume=args.resume,
+        config=args.config,
+        progress=on_terminal() if args.progress is None else args.progress,
+        **told,
+        **said_of_table(args),
+        **options,
+    )
+    if args.json:
+        print_json(found.to_json())
+        for note in found.notes:
+            say(note)
+    else:
+        print(found)
+    say(f"the page is {found.folder / 'comparison.html'}")
+    return 1 if found.failed else 0

@@ -1,0 +1,295 @@
+"""Learners and fusions side by side: each meta-trained and evaluated under one budget, on the same test tasks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from omnishot.artifacts import write_json
+from omnishot.budget import Budget, measure
+from omnishot.config import Config, from_options, read_toml
+from omnishot.distributed import join
+from omnishot.episodes.loader import Loader
+from omnishot.errors import DataError, OmnishotError, UsageError, choose, nearest
+from omnishot.launch import TABLE_OPTIONS, train
+from omnishot.learners import LEARNERS
+from omnishot.learners.base import Learner
+from omnishot.nn.fusion import FUSIONS
+from omnishot.report.compared import write
+from omnishot.report.wording import duration, interval
+from omnishot.standings import NAME, Cell, Comparison
+from omnishot.table.reading import read_table
+from omnishot.table.schema import Column, Schema
+from omnishot.table.splits import assign
+from omnishot.table.table import Table
+from omnishot.training import Interrupted
+
+#: What makes the test tasks and the budget: it is said for all learners alike.
+ALIKE = ("learner", "fusion", "steps", "seed", "ways", "shots", "skip_bad")
+
+
+def compare(
+    table: Any,
+    /,
+    *,
+    out: str | Path,
+    learners: Sequence[str],
+    fusions: Sequence[str] | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    episodes: int = 600,
+    subsets: bool = False,
+    resume: bool = False,
+    config: str | Path | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Comparison:
+    """Meta-train every learner with every fusion under one budget, and evaluate all on the same test tasks.
+
+    Each cell of the grid is a run in a folder of its own, `OUT/LEARNER+FUSION`, selected on validation tasks; the
+    test part is read once a cell, at its end. A cell that fails is recorded with its reason, and the others go on.
+    `OUT` also gets `comparison.json`, `comparison.html`, and the plot as `comparison.png` and `comparison.svg`.
+
+    For a budget of `minutes` the steps that fit are settled first, by a short timed trial, and written into the run's
+    config: a cell is trained to the end of its schedule, and can be resumed bit for bit. Learners that are not
+    meta-trained spend nothing.
+
+    Args:
+        table: whatever `read_table` reads.
+        out: a new or empty folder, unless `resume`.
+        learners: by name; `["all"]`: every one there is.
+        fusions: by name; None: the one of `Config`. A single input has none.
+        minutes, steps: the budget of each cell, one of the two; minutes count validation in, too.
+        episodes: test tasks.
+        subsets: also evaluate each input alone and with half of all cells missing.
+        resume: go on with the comparison in `out`: cells that are done stay, one cut off continues, one that failed
+            is tried again.
+        config: a TOML file of options; `options` count before it.
+        progress: show progress on stderr.
+        options: of the table and of every training, as `omnishot.launch.train` takes them; of one learner by its
+            name: `maml={"inner_steps": 1}`.
+
+    Raises:
+        UsageError: for an option that not all learners have and that is not said for one, a learner or fusion that
+            does not exist, or other options than the comparison to resume began with.
+        DataError: if the table cannot be read, or is another than the comparison to resume began with.
+        Interrupted: when training is stopped; says how to go on.
+    """
+    if join().world > 1:
+        raise UsageError("compare is one process's work: leave torchrun out, or train cells one by one with it")
+    folder, budget = Path(out), Budget(minutes, steps)
+    said = {**(read_toml(config) if config else {}), **options}
+    told = {name: said.pop(name) for name in TABLE_OPTIONS if name in said}
+    read = read_table(table, **told)
+    on_disk = isinstance(table, str | Path)
+    kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
+    chosen = LEARNERS.names() if list(learners) == ["all"] else _several("learner", learners, LEARNERS.names())
+    fused = _several("fusion", fusions or [Config.fusion], FUSIONS.names())
+    remarks = []
+    if len(kinds) == 1 and fusions:
+        remarks = [f"there is nothing to fuse in a single input, {next(iter(kinds))}: every learner is trained once"]
+    wanted = {learner: _of_learner(learner, chosen, said, kinds) for learner in chosen}
+    configs = {learner: from_options({"learner": learner, **own}, kinds) for learner, own in wanted.items()}
+    data, data_options = (table, told) if on_disk else (_parted(read, next(iter(configs.values())).seed), {})
+    asked = {
+        "table": read.fingerprint,
+        "schema": read.schema.to_json(),
+        "learners": chosen,
+        "fusions": fused if len(kinds) > 1 else [],
+        "budget": vars(budget),
+        "episodes": episodes,
+        "subsets": subsets,
+        "options": {learner: _resolved(own) for learner, own in configs.items()},
+    }
+    cells = {cell.name: cell for cell in (Cell(n, f) for n in chosen for f in (fused if len(kinds) > 1 else [None]))}
+    if resume:
+        cells |= {cell.name: cell for cell in _begun(folder, asked).cells}
+    elif folder.exists() and any(folder.iterdir()):
+        hint = "go on with it (resume, --resume), or " if (folder / NAME).exists() else ""
+        raise UsageError(f"{folder} is not empty: {hint}give another folder")
+    console = Console(stderr=True, quiet=not progress, highlight=False)
+    for remark in remarks:
+        console.print(remark)
+
+    def keep(cell: Cell) -> Comparison:
+        cells[cell.name] = cell
+        found = Comparison(folder, budget, asked, tuple(cells.values()), tuple(remarks))
+        write_json(folder / NAME, found.to_json())
+        return found
+
+    for i, cell in enumerate(list(cells.values()), 1):
+        if cell.figures:
+            continue
+        console.print(f"[bold]{i} of {len(cells)}[/] {cell.name}")
+        own = {**data_options, **wanted[cell.learner], "learner": cell.learner}
+        own |= {"fusion": cell.fusion} if cell.fusion else {}
+        done = _run(cell, data, folder / cell.name, own, budget, {"episodes": episodes, "subsets": subsets}, keep,
+                    progress)  # fmt: skip
+        keep(done)
+        console.print(f"  {_told(done)}", markup=False)
+    found = keep(next(iter(cells.values())))
+    write(found)
+    return found
+
+
+def _run(
+    cell: Cell,
+    table: Any,
+    folder: Path,
+    options: Mapping[str, Any],
+    budget: Budget,
+    test: Mapping[str, Any],
+    keep: Callable[[Cell], object],
+    progress: bool,
+) -> Cell:
+    """Train and evaluate one cell, or go on with it; what it came to, also if it failed."""
+    cell = dataclasses.replace(cell, error=None)
+
+    def settle(learner: Learner, training: Loader, val: Loader | None, config: Config) -> Config:
+        nonlocal cell
+        if budget.minutes is None or not learner.meta_trained:
+            return config
+        pace = measure(learner, training, val, config, 60 * budget.minutes)
+        steps = pace.steps(60 * budget.minutes, config.val_every)
+        cell = dataclasses.replace(cell, planned_seconds=pace.seconds(steps, config.val_every))
+        keep(cell)
+        return dataclasses.replace(config, steps=steps, plan=pace.plan)
+
+    try:
+        if (folder / "config.toml").exists():
+            run = train(table, out=folder, resume=True, progress=progress)
+        else:
+            own = options if budget.steps is None else {**options, "steps": budget.steps}
+            run = train(table, out=folder, progress=progress, settle=settle, **own)
+        torch.manual_seed(run.config.seed)  # what a method draws while it adapts does not depend on the cells before
+        found = run.evaluate(None if isinstance(table, str | Path) else table, progress=progress, **test)
+        if not math.isfinite(found.mean):
+            raise DataError(f"{found.figures[0].metric} is {found.mean}")
+    except Interrupted:
+        raise Interrupted(
+            f"stopped within {cell.name}; to go on, repeat the command with --resume (or om.compare(…, resume=True))"
+        ) from None
+    except OmnishotError as error:
+        return dataclasses.replace(cell, error=str(error))
+    summary = run.summary()
+    return dataclasses.replace(
+        cell,
+        figures=found.figures,
+        steps=summary["step"],
+        seconds=summary["seconds"],
+        parameters=sum(p.numel() for p in run.learner.parameters()),
+    )
+
+
+def _told(cell: Cell) -> str:
+    """How a cell ended, in a line."""
+    if cell.error is not None:
+        return f"failed: {cell.error}"
+    return f"{interval(cell.figures[0])}, {cell.steps:,} steps in {duration(cell.seconds or 0)}"
+
+
+def _several(kind: str, said: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Names, each of which must be known; one said twice counts once."""
+    if isinstance(said, str) or not said:
+        raise UsageError(f"give a list of {kind}s, not {said!r}; known: {', '.join(known)}")
+    return list(dict.fromkeys(choose(kind, name, known) for name in said))
+
+
+def _of_learner(
+    learner: str, learners: Sequence[str], said: Mapping[str, Any], inputs: Mapping[str, str]
+) -> dict[str, Any]:
+    """The options of one learner: what is said for all, and before that what is said for it alone.
+
+    Raises:
+        UsageError: for what is said for a learner that is not compared, what is not to differ, or what it lacks while
+            others have it.
+    """
+    common: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    for name, value in said.items():
+        place, dot, rest = name.partition(".")
+        if name in ("learner", "fusion", "steps"):
+            raise UsageError(f"{name!r} is what a comparison settles: say learners, fusions, and minutes or steps")
+        if place not in LEARNERS.names():
+            _check_shared(learner, place, name, learners, inputs)
+            common[name] = value
+        elif place in inputs or place not in learners:
+            what = "is a learner and an input: rename the column" if place in inputs else nearest(place, learners)
+            raise UsageError(f"options of {place!r}, which is not among the learners compared or {what}")
+        elif not dot and not isinstance(value, Mapping):
+            raise UsageError(f"{place!r} is a learner: say its options, as in {place}={{…}} (--{place}.OPTION VALUE)")
+        elif place == learner:
+            own |= {rest: value} if dot else value
+    for name in own:
+        if name in ALIKE:
+            raise UsageError(f"{name!r} is the same for all that is compared: say it without {learner}")
+    return common | own
+
+
+def _check_shared(learner: str, place: str, name: str, learners: Sequence[str], inputs: Mapping[str, str]) -> None:
+    """Refuse what is said for all if this learner lacks it and others have it."""
+    if place in {f.name for f in dataclasses.fields(Config)} | set(inputs) | set(inputs.values()):
+        return
+    own, having = LEARNERS.options(learner), [each for each in learners if place in LEARNERS.options(each)]
+    if having and place not in own:
+        dashed = name.replace("_", "-")
+        raise UsageError(
+            f"no option {name!r} for learner {learner!r}: {nearest(name, own)}. {', '.join(having)} "
+            f"{'have' if len(having) > 1 else 'has'} it: say it for {having[0]} alone, {having[0]}.{name} "
+            f"(--{having[0]}.{dashed})"
+        )
+
+
+def _resolved(config: Config) -> dict[str, Any]:
+    return {name: value for name, value in config.to_options().items() if name not in ("learner", "fusion", "steps")}
+
+
+def _parted(table: Table, seed: int) -> Table:
+    """A table in memory with a column that says the part of each row: a run cannot read it again to deal anew."""
+    if table.schema.split is not None:
+        return table
+    name = "split"
+    while name in table.frame:
+        name = f"_{name}"
+    parts = assign(table, seed)
+    # A row without a class is in no part: wherever it stands, it is found bad as in any training.
+    cells = np.where(parts == "", "train", parts)
+    schema = Schema((*table.schema.columns, Column(name, "split")), table.schema.objective)
+    return dataclasses.replace(table, frame=table.frame.assign(**{name: cells}), schema=schema)
+
+
+def _begun(folder: Path, asked: Mapping[str, Any]) -> Comparison:
+    """The comparison in a folder, if it was asked for as it is now.
+
+    Raises:
+        DataError: if there is none, or its table was another.
+        UsageError: if its options were others.
+    """
+    if not (folder / NAME).exists():
+        raise DataError(f"{folder} holds no comparison to resume: leave --resume out to begin one")
+    begun = Comparison.load(folder)
+    now = json.loads(json.dumps(asked))
+    if begun.asked["table"] != now["table"]:
+        raise DataError(f"the table is not the one that the comparison in {folder} began with: it cannot be resumed")
+    for name, before, value in _differences(begun.asked, now):
+        raise UsageError(
+            f"the comparison in {folder} has {name} {before!r}, not {value!r}: a resumed one keeps its options"
+        )
+    return begun
+
+
+def _differences(before: Any, now: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two trees of plain values differ, and how."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in dict.fromkeys((*before, *now)):
+            yield from _differences(before.get(name), now.get(name), f"{place}.{name}".removeprefix("."))
+    elif before != now:
+        yield place.removeprefix("options.").removeprefix("budget."), before, now
