@@ -24,3 +24,12 @@ def test_a_name_that_is_no_parameter_is_refused():
     module = nn.Linear(3, 3)
     with pytest.raises(KeyError):
         call_with(module, {"wieght": torch.zeros(3, 3)}, torch.zeros(1, 3))
+
+
+def test_another_method():
+    class Twice(nn.Linear):
+        def twice(self, x: torch.Tensor) -> torch.Tensor:
+            return self(self(x))
+
+    module, x, other = Twice(3, 3, bias=False), torch.randn(4, 3), torch.randn(3, 3)
+    assert torch.allclose(call_with(module, {"weight": other}, x, method="twice"), x @ other.T @ other.T, atol=1e-5)

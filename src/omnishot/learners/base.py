@@ -34,6 +34,8 @@ class Learner(nn.Module):
     serves: ClassVar[tuple[str, ...]] = ("classify",)
     #: Whether anything is learned across tasks; if not, training has nothing to do.
     meta_trained: ClassVar[bool] = True
+    #: How many inputs the network must have at least.
+    inputs_needed: ClassVar[int] = 1
     #: How far meta-training has come, 0…1, told before every step: what schedules of a method go by.
     progress: float = 1.0
     #: How many rows of the training part the learner keeps (`remember`).
@@ -47,6 +49,11 @@ class Learner(nn.Module):
         if objective.name not in self.serves:
             raise UsageError(
                 f"learner {type(self).__name__.lower()!r} serves {', '.join(self.serves)}, not {objective.name}"
+            )
+        if len(network.names) < self.inputs_needed:
+            raise UsageError(
+                f"learner {type(self).__name__.lower()!r} needs {self.inputs_needed} inputs or more, the network reads "
+                f"{len(network.names)} ({', '.join(network.names)}): add input columns, or choose another learner"
             )
         self.network = network
         self.objective = objective
@@ -97,11 +104,15 @@ class Learner(nn.Module):
         """The network's features `[rows, dim]` under `params`."""
         return self.part("network", params, rows)
 
-    def part(self, name: str, params: Params, *args: Any) -> Any:
-        """What the module of this name gives for `args` under `params`, all of the learner's."""
+    def embeddings(self, params: Params, rows: Rows) -> Tensor:
+        """The embedding of every input of every row `[rows, inputs, dim]`, not fused, under `params`."""
+        return self.part("network", params, rows, method="embeddings")
+
+    def part(self, name: str, params: Params, *args: Any, method: str = "__call__") -> Any:
+        """What the module of this name, or a method of it, gives for `args` under `params`, all of the learner's."""
         prefix = f"{name}."
         own = {n.removeprefix(prefix): p for n, p in params.items() if n.startswith(prefix)}
-        return call_with(self.get_submodule(name), own, *args)
+        return call_with(self.get_submodule(name), own, *args, method=method)
 
     @property
     def factored(self) -> frozenset[str]:

@@ -12,8 +12,8 @@ from torch import nn
 _LOCK = threading.RLock()
 
 
-def call_with(module: nn.Module, parameters: Mapping[str, Any], *args: Any) -> Any:
-    """`module(*args)` with `parameters` (by dotted name) in place of its own.
+def call_with(module: nn.Module, parameters: Mapping[str, Any], *args: Any, method: str = "__call__") -> Any:
+    """`module(*args)`, or another method of it, with `parameters` (by dotted name) in place of its own.
 
     Unlike `torch.func.functional_call` it takes whatever the layers understand (`omnishot.nn.linear.LowRank`), and
     costs a dictionary's worth of time.
@@ -29,7 +29,7 @@ def call_with(module: nn.Module, parameters: Mapping[str, Any], *args: Any) -> A
         try:
             for (slots, name), value in zip(places, parameters.values(), strict=True):
                 slots[name] = value
-            return module(*args)
+            return getattr(module, method)(*args)
         finally:
             for (slots, name), value in zip(places, own, strict=True):
                 slots[name] = value
