@@ -5,17 +5,20 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from omnishot.episodes.rows import Episode, concatenate
+from omnishot.episodes.rows import Episode, Rows, concatenate
 from omnishot.errors import choose
 from omnishot.learners.base import Params
-from omnishot.learners.scratch import Scratch
-from omnishot.nn.heads import LinearHead, linear
+from omnishot.learners.scratch import HEAD, Scratch
+from omnishot.nn.heads import LinearHead
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
 
 class FineTune(Scratch):
-    """One network trained on all training classes at once, then fine-tuned on the support rows.
+    """One network trained on all training rows at once, then fine-tuned on the support rows.
+
+    Where the target is a class, training tells all training classes apart and a task has a head of its own. Where it is
+    a number, one network with one head learns the rows of all tasks, and a task goes on from there.
 
     Args:
         fit_steps, fit_rate: Adam steps on the support rows, and their size.
@@ -42,14 +45,20 @@ class FineTune(Scratch):
         choose("head", head, ("prototype", "joint"))
         if objective.name == "classify":
             joint = LinearHead(network.out, labels)
-            self.joint_name = "head" if head == "joint" else "joint"
-            setattr(self, self.joint_name, joint)
+            if head == "joint":
+                self.head = joint
+            else:
+                self.joint = joint
+        self.joint_head = "joint." if hasattr(self, "joint") else HEAD
 
     def loss(self, params: Params, episode: Episode) -> Tensor:
         """Joint training: the loss of predicting each row's class among all training classes."""
-        rows = concatenate(episode.support, episode.query)
+        return self.joint_loss(params, concatenate(episode.support, episode.query))
+
+    def joint_loss(self, task: Params, rows: Rows) -> Tensor:
+        """The loss on rows of any training tasks: of their class among all training classes, or of their number."""
+        output = self.output(task, rows, self.joint_head)
         if self.objective.name == "regress":
-            return self.objective.loss(self._output(params, rows), rows)
+            return self.objective.loss(output, rows)
         assert rows.label is not None
-        joint = {name: params[f"{self.joint_name}.{name}"] for name in ("weight", "bias")}
-        return F.cross_entropy(linear(joint, self.features(params, rows)), rows.label)
+        return F.cross_entropy(output, rows.label)

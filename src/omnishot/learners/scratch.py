@@ -34,19 +34,23 @@ class Scratch(Learner):
         self.head = PrototypeHead(network.out) if classify else LinearHead(network.out, objective.outputs(None))
 
     def fit(self, params: Params, support: Rows) -> State:
-        start = {n.removeprefix(HEAD): p for n, p in params.items() if n.startswith(HEAD)}
-        head = self.head.start(start, lambda: self.features(params, support), support)
-        task = {n: p for n, p in params.items() if n.startswith("network.")}
-        task |= {HEAD + name: value for name, value in head.items()}
-        return adam(
-            lambda task: self.objective.loss(self._output(task, support), support),
-            task,
-            self.fit_steps,
-            self.fit_rate,
-        )
+        start = self.start(params, support)
+        return adam(lambda task: self.fit_loss(params, task, support), start, self.fit_steps, self.fit_rate)
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return self._output(state, query)
+        return self.output(state, query)
 
-    def _output(self, task: Params, rows: Rows) -> Tensor:
-        return linear({n: task[HEAD + n] for n in ("weight", "bias")}, self.features(task, rows))
+    def start(self, params: Params, support: Rows) -> Params:
+        """What the steps on the support rows move, where it starts: the network and the task's head."""
+        own = {n.removeprefix(HEAD): p for n, p in params.items() if n.startswith(HEAD)}
+        head = self.head.start(own, lambda: self.features(params, support), support)
+        network = {n: p for n, p in params.items() if n.startswith("network.")}
+        return network | {HEAD + name: value for name, value in head.items()}
+
+    def fit_loss(self, params: Params, task: Params, support: Rows) -> Tensor:
+        """What the steps on the support rows minimise over `task`."""
+        return self.objective.loss(self.output(task, support), support)
+
+    def output(self, task: Params, rows: Rows, head: str = HEAD) -> Tensor:
+        """What the network and a head, both in `task`, say of rows, `[rows, out]`."""
+        return linear({n: task[head + n] for n in ("weight", "bias")}, self.features(task, rows))
