@@ -155,7 +155,9 @@ def _meta_train(
                 bar.advance(row)
                 if state.skipped >= min(SKIPPED, config.steps):
                     save()
-                    raise DataError(f"{problem} at step {state.step}, nor in any of the {state.skipped} last: {_DIVERGED}")
+                    raise DataError(
+                        f"{problem} at step {state.step}, nor in any of the {state.skipped} last: {_DIVERGED}"
+                    )
                 if stop:
                     save()
                     raise Interrupted(f"stopped at step {state.step} of {config.steps}; {_GO_ON.format(str(folder))}")
@@ -356,4 +358,3 @@ def _begin(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, res
     state["state"] = {i: moments[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in moments}
     optimizer.load_state_dict(state)
     return Progressed(**{name: about[name] for name in Progressed.__dataclass_fields__ if name in about})
-

@@ -109,3 +109,10 @@ def test_confident_float32_predictions_do_not_fall_out_of_the_bins():
 def test_outputs_and_json():
     assert OBJECTIVE.outputs(7) == 7
     assert OBJECTIVE.to_json() == {"name": "classify"}
+
+
+def test_predictions_that_are_no_numbers_are_not_confident():
+    logits = torch.tensor([[math.nan, math.nan], [9.0, -9.0]], dtype=torch.float64)
+    error, half = OBJECTIVE.pooled([(logits.numpy(), np.array([1, 0]))])["calibration_error"]
+    assert error == pytest.approx(0, abs=1e-6)  # wrong with confidence 0, right with confidence 1
+    assert half == 0

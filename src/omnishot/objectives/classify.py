@@ -15,7 +15,7 @@ BINS = 15
 
 def calibration_counts(probabilities: np.ndarray, target: np.ndarray, bins: int = BINS) -> np.ndarray:
     """Per confidence bin: rows, summed confidence, rows right. `[rows, ways]`, `[rows]` -> `[3, bins]`."""
-    confidence = probabilities.max(-1)
+    confidence = np.nan_to_num(probabilities.max(-1))  # a learner that diverged has none
     right = probabilities.argmax(-1) == target
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     weights = (np.ones_like(confidence), confidence, right.astype(float))
