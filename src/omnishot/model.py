@@ -81,6 +81,11 @@ class Model:
         state = learner.adapt(Rows(support.inputs, support.present, target_tensor, None, ways).to(device))
         return cls(learner, state, schema, np.array(classes), about)
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """How the task was learned, by name, where its learner has something to say; say, which architecture it has."""
+        return self.learner.notes(self.state)
+
     def predict(self, rows: Any) -> np.ndarray:
         """One answer a row, in order: a class, or a number in the target's own unit."""
         scores, _ = self._predict(read_rows(rows, self.schema))
@@ -133,6 +138,7 @@ class Model:
         """Write an `.omni` file: a zip of safetensors and JSON, nothing that runs code when it is opened."""
         path = check_name(path)
         about = {"format": FORMAT, **self.about, "schema": self.schema.to_json(), "classes": self.classes_.tolist()}
+        about["notes"] = self.notes  # for people: they follow from the state
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("model.json", json.dumps(about, indent=2, ensure_ascii=False))
@@ -157,6 +163,7 @@ class Model:
                 frozen = load_tensors(archive.read(FROZEN)) if FROZEN in archive.namelist() else {}
             if about["format"] > FORMAT:
                 raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
+            about.pop("notes", None)
             _, learner = restore_learner(about, frozen)
             learner.load_state_dict(params)
             schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))

@@ -67,13 +67,12 @@ def test_the_model_written_is_the_network_with_other_scales_and_shifts_and_a_lin
 
 @pytest.mark.parametrize("objective", ["classify", "regress"])
 def test_gradient_equals_finite_differences(objective):
-    net = Network({"facts": helpers.tabular(2)}, encoder_options={"facts": {"width": 3}})
+    torch.manual_seed(0)
+    net = Network({"facts": helpers.tabular(2)}, encoder_options={"facts": {"width": 6}})
     method = helpers.learner("hypernet", net, objective, task_dim=2, hidden=3)
     ways = 2 if objective == "classify" else None
     batch = helpers.random_episode(net.modalities, ways=ways, here=1.0, seed=4)
-    measured = helpers.finite_differences(method, batch)
-    assert helpers.relative_error(helpers.meta_gradient(method, batch), measured) < 1e-7
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, "vmap"), measured) < 1e-7
+    assert helpers.slope_error(method, batch) < 1e-7
 
 
 def test_it_learns_sinusoids_and_it_is_the_written_model_that_does_it():

@@ -26,4 +26,6 @@ def _adapt(args: argparse.Namespace) -> None:
     model = Run.load(args.run).adapt(args.support)
     model.save(args.out)
     what = f"tells {', '.join(model.classes_)} apart" if len(model.classes_) else "predicts a number"
+    for name, value in model.notes.items():
+        say(f"{name}: {value}")
     say(f"{args.out} {what}; next: omnishot predict {args.out} TABLE --out FILE.csv")

@@ -69,7 +69,10 @@ class Network(nn.Module):
         """The embedding of every input of every row, `[rows, inputs, dim]`, zero where absent."""
         return torch.stack([self._embed(i, rows) for i in range(len(self.names))], -2)
 
-    def forward(self, rows: Rows) -> Tensor:
+    def forward(self, rows: Rows, fused: bool = True) -> Tensor:
+        """Features `[rows, out]`; not `fused`, the embeddings of which they are made."""
+        if not fused:
+            return self.embeddings(rows)
         if len(self.names) == 1:
             return self._embed(0, rows)
         return self.fusion(self.embeddings(rows), rows.present)
