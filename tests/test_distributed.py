@@ -174,6 +174,20 @@ def test_a_run_of_two_ranks_is_that_of_one(folder, found, tmp_path):
     assert not list(folder.glob("**/*.partial"))
 
 
+def test_ranks_skip_the_same_step_remember_the_same_rows_and_choose_the_same_value(folder):
+    first, second = (torch.load(folder / f"rocky-{rank}.pt") for rank in (0, 1))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert all(p.isfinite().all() for p in first.values())
+    assert first["memory.filled"] == 1
+    lines = [json.loads(line) for line in (folder / "rocky" / "metrics.jsonl").read_text().splitlines()]
+    assert [(r["step"], r["skipped"]) for r in lines if "skipped" in r] == [
+        (3, "the loss of 1 of 3 tasks was not finite")
+    ]
+    assert [r["step"] for r in lines if "loss" in r] == [1, 2, 4, 5, 6]
+    assert [r["value"] for r in lines if "tuned" in r] == [pytest.approx(first["old_weight"].item())]
+
+
 def test_two_ranks_find_the_figures_of_one(folder, found):
     from omnishot.run import Run
 

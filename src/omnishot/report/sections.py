@@ -59,7 +59,7 @@ def about_run(run: Run, data: Dataset | None) -> Section:
         "Fusion": f"{config.fusion}, {config.dim} wide",
         "Training tasks": shape(run.about["ways"], run.about["shots"]),
         "Predicts": f"{run.schema.target} ({'a class' if learner.objective.name == 'classify' else 'a number'})",
-        "Parameters": f"{sum(p.numel() for p in learner.parameters()):,}",
+        "Parameters": f"{sum(p.numel() for p in learner.parameters() if p.requires_grad):,}",
         "Steps": f"{trained['step']:,}, each of {config.tasks} tasks"
         if learner.meta_trained
         else "none: it has no training",
