@@ -20,15 +20,24 @@ NAME = "comparison.json"
 OVER = 1.2  # times the budget, beyond which a training is said to have overdrawn it
 
 
-def surely_better(one: Figure, other: Figure) -> bool:
-    """Whether the whole 95% interval of one is better than that of the other, of the same metric."""
-    low, high = (other, one) if metric_of(one.metric).higher_is_better else (one, other)
-    return low.mean + low.ci95 < high.mean - high.ci95
+def overlap(one: Figure, other: Figure) -> bool:
+    """Whether the 95% intervals of two figures have a point in common."""
+    return abs(one.mean - other.mean) <= one.ci95 + other.ci95
 
 
 def ranks(figures: Sequence[Figure]) -> list[int]:
-    """The rank of each: one more than there are that are surely better; who shares a rank overlaps, a tie."""
-    return [1 + sum(surely_better(other, figure) for other in figures) for figure in figures]
+    """The rank of each of some figures, best first: its place, or in a tie that of the best figure tied with.
+
+    A figure is tied with the first of a rank if their intervals overlap, with the better one if there are two. So rank
+    1 is the best and all that overlap it, and no two that are first of a rank overlap.
+    """
+    firsts: list[int] = []
+    found = []
+    for place, figure in enumerate(figures):
+        tied = next((first for first in firsts if overlap(figures[first], figure)), place)
+        firsts += [place] if tied == place else []
+        found.append(1 + tied)
+    return found
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,11 @@ class Comparison:
         cells.sort(key=lambda cell: (sign * cell.figures[0].mean, cell.name))
         return list(zip(ranks([cell.figures[0] for cell in cells]), cells, strict=True))
 
+    def label(self, cell: Cell) -> str:
+        """What people call a cell: its fusion is said where there are several."""
+        several = len({each.fusion for each in self.cells}) > 1
+        return f"{cell.learner} + {cell.fusion}" if several else cell.learner
+
     @property
     def failed(self) -> list[Cell]:
         """The cells that could not be trained or evaluated."""
@@ -128,18 +142,20 @@ class Comparison:
         """What stands beneath the table: the protocol, remarks, budgets overdrawn, and why cells failed."""
         found = list(dict.fromkeys(protocol(cell.figures[0]) for _, cell in self.ranked))
         if found:
-            found.append("=: intervals of one rank overlap, a tie; s/task: to draw, learn and answer a test task")
+            found.append("=: a tie, the interval overlaps that of the first of the rank")
+            found.append("s/task: seconds to draw, learn and answer a test task")
         found += self.remarks
         if self.budget.minutes:
             limit = 60 * self.budget.minutes
-            found += [
-                f"{cell.name} took {duration(cell.seconds)} of meta-training, {cell.seconds / limit - 1:.0%} more than "
-                f"its budget of {duration(limit)}"
-                for cell in self.cells
-                if cell.seconds and cell.seconds > OVER * limit
+            late = [
+                f"{self.label(c)} ({duration(c.seconds or 0)})" for c in self.cells if (c.seconds or 0) > OVER * limit
             ]
+            if late:
+                found.append(f"took over {OVER - 1:.0%} more than the budget of {duration(limit)}: {', '.join(late)}")
         reasons = dict.fromkeys(cell.error for cell in self.failed)
-        found += [f"failed: {', '.join(c.name for c in self.failed if c.error == why)}: {why}" for why in reasons]
+        found += [
+            f"failed: {', '.join(self.label(c) for c in self.failed if c.error == why)}: {why}" for why in reasons
+        ]
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from omnishot.cli.parsing import Pairs, names, said_of_table, table_options
 
 DESCRIPTION = """\
 Meta-train every learner with every fusion under one budget, evaluate all on the same test tasks, and print and plot
-one table with intervals, best first; those of one rank overlap (=1: a tie). Exit code 1 if any of them failed.
+one table with intervals, best first; ties marked (=1: overlaps the best). Exit code 1 if any of them failed.
 
 Every option of `omnishot train` may be said and counts for all; one learner's own goes by its name:
   --maml.inner-steps 1 --protonet.lr 0.002"""

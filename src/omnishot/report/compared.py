@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from omnishot.report import bars, markup
 from omnishot.report.page import Section, page
 from omnishot.report.pictures import ACCENT, MUTED, chart, svg
 from omnishot.report.wording import interval, metric_of, protocol
-from omnishot.standings import Cell, Comparison
+from omnishot.standings import Comparison
 
 ROW, MARGIN = 0.24, 0.75  # inches: of a cell, and of the axis beneath
 
@@ -28,19 +27,19 @@ def write(found: Comparison) -> Path:
     head, rows = found.lines()
     sections = []
     if found.ranked:
-        inline, files = plot(found.ranked)
+        inline, files = plot(found)
         for name, data in files.items():
             write_atomic(found.folder / f"comparison.{name}", data)
         caption = (
             "Points with 95% intervals of the mean over episodes, best first; the axis does not begin at zero. Shaded: "
-            "the interval of the best. In colour: rank 1, those than which none is surely better."
+            "the interval of the best. In colour: the best and its ties, whose intervals overlap it."
         )
         sections.append(
             Section("Best first", f'<div class="charts">{markup.figure(_label(found), inline, caption)}</div>')
         )
     notes = "".join(map(markup.note, found.notes))
     sections.append(Section("The table", markup.table(head, rows) + notes))
-    groups = {_name(cell): cell.figures for _, cell in found.ranked}
+    groups = {found.label(cell): cell.figures for _, cell in found.ranked}
     if any(len({(f.modalities, *f.missing) for f in figures}) > 1 for figures in groups.values()):
         sections.append(Section("Fewer inputs, missing cells", bars.comparison(groups)))
     path = found.folder / "comparison.html"
@@ -48,21 +47,22 @@ def write(found: Comparison) -> Path:
     return path
 
 
-def plot(ranked: Sequence[tuple[int, Cell]]) -> tuple[str, dict[str, bytes]]:
-    """Cells with their ranks as points with intervals, best first.
+def plot(found: Comparison) -> tuple[str, dict[str, bytes]]:
+    """The cells that have figures, one at least, as points with intervals, best first.
 
     Returns:
         The drawing as an SVG element for a page, and as `png` and `svg` files.
     """
-    first = ranked[0][1].figures[0]
+    ranked, names = found.ranked, [found.label(cell) for _, cell in found.ranked]
+    first = found.figures[0]
     metric = metric_of(first.metric)
-    said = "; ".join(f"{_name(cell)} {interval(cell.figures[0])}" for _, cell in ranked)
+    said = "; ".join(f"{name} {interval(cell.figures[0])}" for name, (_, cell) in zip(names, ranked, strict=True))
     with chart(metric.label.lower(), "", MARGIN + ROW * len(ranked)) as (canvas, axes):
         axes.axvspan(first.mean - first.ci95, first.mean + first.ci95, color=ACCENT, alpha=0.12, linewidth=0)
         for place, (rank, cell) in enumerate(ranked):
             figure, colour = cell.figures[0], ACCENT if rank == 1 else MUTED
             axes.errorbar(figure.mean, place, xerr=figure.ci95, fmt="o", color=colour, markersize=5, capsize=3)
-        axes.set_yticks(range(len(ranked)), [_name(cell) for _, cell in ranked])
+        axes.set_yticks(range(len(ranked)), names)
         axes.set_ylim(len(ranked) - 0.5, -0.5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.yaxis.grid(False)
@@ -87,10 +87,6 @@ def _chance(axes: Axes, level: float | None) -> None:
                       color=MUTED, fontsize=9)  # fmt: skip
 
 
-def _name(cell: Cell) -> str:
-    return cell.learner if cell.fusion is None else f"{cell.learner}, {cell.fusion}"
-
-
 def _label(found: Comparison) -> str:
     return metric_of(found.figures[0].metric).label
 
@@ -98,7 +94,7 @@ def _label(found: Comparison) -> str:
 def _lead(found: Comparison) -> str:
     parts = [f"{len(found.cells)} compared", str(found.budget)]
     if found.ranked:
-        best = [_name(cell) for rank, cell in found.ranked if rank == 1]
+        best = [found.label(cell) for rank, cell in found.ranked if rank == 1]
         parts += [f"best: {best[0]}" if len(best) == 1 else f"tied for the best: {', '.join(best)}"]
         parts += [protocol(found.figures[0]).partition(";")[0]]
     return f'<p class="lead">{markup.text("; ".join(parts))}.</p>'

@@ -76,4 +76,4 @@ def details(summary: str, html: str) -> str:
 
 
 def _numeric(cell: str) -> bool:
-    return cell[:1].isdigit() or (cell[:1] in "-−" and cell[1:2].isdigit())
+    return cell == "–" or cell[:1].isdigit() or (cell[:1] in "-−" and cell[1:2].isdigit())
