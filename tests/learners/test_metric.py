@@ -46,6 +46,18 @@ def test_the_gradient_is_the_slope_of_the_loss(name, options, objective, shots):
         assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.parametrize("plan", ["loop", "vmap"])
+@pytest.mark.parametrize(("name", "options", "objective"), GRID, ids=str)
+def test_half_precision_stays_near(name, options, objective, plan):
+    method = helpers.learner(name, helpers.network(*INPUTS), objective, **options).float()
+    batch = helpers.random_episode(INPUTS, ways=3 if objective == "classify" else None, dtype=torch.float32)
+    whole = helpers.meta_gradient(method, batch, plan)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = helpers.meta_gradient(method, batch, plan)
+    assert all(g.dtype == torch.float32 for g in half.values())
+    assert 0 < helpers.relative_error(half, whole) < 0.15
+
+
 def fresh(name: str, objective: str, columns: int, width: int, options: dict):
     torch.manual_seed(0)
     net = Network({"facts": helpers.tabular(columns)}, encoder_options={"facts": {"width": width}})

@@ -56,17 +56,21 @@ def test_numbers_equal_a_plain_computation(neighbours):
 def test_the_loss_is_that_of_all_pairs(objective):
     method = helpers.learner("siamese", helpers.network(*INPUTS), objective, margin=1.3)
     ways = 3 if objective == "classify" else None
-    task = helpers.random_episode(INPUTS, tasks=1, ways=ways, here=1.0).task(0)
+    task = helpers.random_episode(INPUTS, tasks=1, ways=ways).task(0)
     x = np.concatenate([embedded(method, half) for half in (task.support, task.query)])
     y = np.concatenate([half.target.numpy().reshape(-1) for half in (task.support, task.query)])
+    there = np.concatenate([half.present.any(-1).numpy() for half in (task.support, task.query)])
+    assert not there.all()  # nothing is learned from what is not there
     same, other, numbers = [], [], []
     for i in range(len(x)):
         for j in range(i):
-            d = apart(x[i], x[j])
+            if not (there[i] and there[j]):
+                continue
+            d = math.sqrt(apart(x[i], x[j]) ** 2 + 1e-6)
             numbers.append((d - abs(y[i] - y[j])) ** 2)
-            (same if y[i] == y[j] else other).append(d**2 if y[i] == y[j] else max(0, 1.3 - d) ** 2)
+            (same if y[i] == y[j] else other).append(d**2 - 1e-6 if y[i] == y[j] else max(0, 1.3 - d) ** 2)
     wanted = (np.mean(same) + np.mean(other)) / 2 if ways else np.mean(numbers)
-    assert method.loss(method.params(), task).item() == pytest.approx(wanted, rel=1e-7)  # rows alike: √(d² + 1e-8)
+    assert method.loss(method.params(), task).item() == pytest.approx(wanted, rel=1e-8)
 
 
 def test_one_class_alone_has_no_pairs_of_two():
@@ -76,11 +80,14 @@ def test_one_class_alone_has_no_pairs_of_two():
     assert method.loss(method.params(), batch.task(0)) > 0
 
 
-def test_rows_that_are_alike_have_a_finite_gradient():
-    """Rows with every cell missing are the same, whatever their classes."""
+@pytest.mark.parametrize("here", [True, False])
+def test_rows_that_are_alike_have_a_finite_gradient(here):
     method = helpers.learner("siamese", helpers.network(*INPUTS))
     batch = helpers.random_episode(INPUTS, here=1.0)
-    batch = Episode(*(Rows(h.inputs, torch.zeros_like(h.present), h.target, None, 3) for h in (batch.support,) * 2))
+    for cells in batch.support.inputs.values():
+        cells[:] = cells[:, :1].clone()
+    batch.support.present[:] = here
+    batch = Episode(batch.support, batch.support)
     assert all(g.isfinite().all() for g in helpers.meta_gradient(method, batch).values())
 
 

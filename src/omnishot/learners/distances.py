@@ -9,8 +9,13 @@ from torch import Tensor
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """|a − b|² between all rows: `[n, dim]`, `[m, dim]` -> `[n, m]`."""
-    return a.square().sum(-1, keepdim=True) - 2 * a @ b.transpose(-1, -2) + b.square().sum(-1)
+    """|a − b|² between all rows: `[n, dim]`, `[m, dim]` -> `[n, m]`.
+
+    Never in half precision, in which the terms of rows that are alike do not cancel.
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        a, b = full_precision(a), full_precision(b)
+        return a.square().sum(-1, keepdim=True) - 2 * a @ b.transpose(-1, -2) + b.square().sum(-1)
 
 
 def unit(x: Tensor) -> Tensor:
@@ -24,7 +29,7 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
 
 
 def full_precision(x: Tensor) -> Tensor:
-    """At least float32, in which alone systems of equations are solved."""
+    """At least float32: what cancels, or is a system of equations, is too rough in half precision."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

@@ -21,7 +21,7 @@ class Siamese(Learner):
     width. For classes the loss is the contrastive one: d² for a pair of one class, max(0, margin − d)² for a pair of
     two, with the mean over either kind weighing half. For numbers, which are not the same or different but more or
     less far apart, ours is (d − |y − y′|)², in standard deviations: distances that tell how far apart the numbers
-    are. Pairs are all those of an episode's rows, support and query alike.
+    are. Pairs are all those of an episode's rows, support and query alike, that have anything present.
 
     A class's logit is −scale d² of its nearest support row, so that the nearest neighbour's class is the likeliest; a
     class without rows counts as one a little farther away than every row. A number is the mean of those of the
@@ -70,8 +70,9 @@ class Siamese(Learner):
         target = torch.cat([half.target for half in halves if half.target is not None])
         x = torch.cat([self.features(params, half) for half in halves])
         squared = self._squared(x, x)
-        distance = (squared + 1e-8).sqrt()  # has a slope where rows are alike
-        pair = torch.ones_like(squared, dtype=torch.bool).triu(1)
+        distance = (squared + 1e-6).sqrt()  # has a slope where rows are alike
+        there = torch.cat([half.present.any(-1) for half in halves])
+        pair = (there.unsqueeze(-1) & there).triu(1)
         if self.objective.name == "regress":
             apart = (target.unsqueeze(-2) - target).abs().mean(-1)
             return _mean((distance - apart).square(), pair)
