@@ -391,6 +391,7 @@ def test_a_table_in_memory(birds, tmp_path):
         ({"learners": []}, "give a list of learners"),
         ({"learners": "maml"}, "give a list of learners"),
         ({"fusions": ["atention"]}, "unknown fusion 'atention': did you mean 'attention'"),
+        ({"episodes": 1}, "episodes must be at least 2"),
         ({"minutes": 3}, "say either minutes or steps"),
         ({"target": "specie"}, "unknown column 'specie'"),
         ({"lr": "much"}, "option 'lr' takes float"),
@@ -413,6 +414,14 @@ def test_ranks_of_processes_are_refused(birds, tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "join", lambda: Ranks(0, 2))
     with pytest.raises(UsageError, match="leave torchrun out"):
         quick(birds, tmp_path / "out", learners=["centroid"], steps=1)
+
+
+def test_what_is_said_for_one_learner_counts_before_what_is_said_for_all(birds, tmp_path):
+    said = {"text": {"width": 8, "heads": 2, "layers": 1}, "centroid.text.layers": 2, "centroid": {"lr": 0.5}}
+    found = quick(birds, tmp_path / "out", learners=["centroid", "logreg"], steps=1, **{**said, **TEXT})
+    assert found.asked["options"]["centroid"]["text"] == {"width": 8, "heads": 2, "layers": 2}
+    assert found.asked["options"]["logreg"]["text"] == {"width": 8, "heads": 2, "layers": 1}
+    assert [found.asked["options"][name]["lr"] for name in ("centroid", "logreg")] == [0.5, 0.001]
 
 
 def test_options_in_a_file(birds, tmp_path):

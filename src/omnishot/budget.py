@@ -23,7 +23,7 @@ from omnishot.training import meta_train
 
 TRIAL_SECONDS, TRIAL_SHARE = 10.0, 0.05  # of timed steps: so long, but no more than this share of the budget
 TRIAL_STEPS = (3, 500)  # … and so many at least and at most
-TRIAL_EPISODES = 5  # validation tasks that are timed
+TRIAL_EPISODES = 20  # validation tasks that are timed
 VALIDATIONS = 10  # in a training that does not say how often
 
 
@@ -103,7 +103,7 @@ def measure(learner: Learner, train: Loader, val: Loader | None, config: Config,
 def _validation_seconds(learner: Learner, val: Loader | None, episodes: int, device: torch.device) -> float:
     if val is None:
         return 0.0
-    run_episodes(learner, val, 1, device)
+    run_episodes(learner, val, 2, device)
     timed = min(TRIAL_EPISODES, episodes)
     began = time.perf_counter()
     run_episodes(learner, val, timed, device)

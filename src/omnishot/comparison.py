@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.console import Console
 
 from omnishot.artifacts import write_json
@@ -18,7 +17,8 @@ from omnishot.budget import Budget, measure
 from omnishot.config import Config, from_options, read_toml
 from omnishot.distributed import join
 from omnishot.episodes.loader import Loader
-from omnishot.errors import DataError, OmnishotError, UsageError, choose, nearest
+from omnishot.errors import DataError, OmnishotError, UsageError
+from omnishot.grid import differences, options_of, resolved, several
 from omnishot.launch import TABLE_OPTIONS, train
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
@@ -31,9 +31,6 @@ from omnishot.table.schema import Column, Schema
 from omnishot.table.splits import assign
 from omnishot.table.table import Table
 from omnishot.training import Interrupted
-
-#: What makes the test tasks and the budget: it is said for all learners alike.
-ALIKE = ("learner", "fusion", "steps", "seed", "ways", "shots", "skip_bad")
 
 
 def compare(
@@ -85,21 +82,23 @@ def compare(
     """
     if join().world > 1:
         raise UsageError("compare is one process's work: leave torchrun out, or train cells one by one with it")
+    if episodes < 2:
+        raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
     folder, budget = Path(out), Budget(minutes, steps)
     said = {**(read_toml(config) if config else {}), **options}
     told = {name: said.pop(name) for name in TABLE_OPTIONS if name in said}
     read = read_table(table, **told)
     on_disk = isinstance(table, str | Path)
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
-    chosen = LEARNERS.names() if list(learners) == ["all"] else _several("learner", learners, LEARNERS.names())
-    fused = _several("fusion", fusions or [Config.fusion], FUSIONS.names())
+    chosen = LEARNERS.names() if list(learners) == ["all"] else several("learner", learners, LEARNERS.names())
+    fused = several("fusion", fusions or [Config.fusion], FUSIONS.names())
     remarks = []
     if len(kinds) == 1 and fusions:
         remarks = [f"there is nothing to fuse in a single input, {next(iter(kinds))}: every learner is trained once"]
-    wanted = {learner: _of_learner(learner, chosen, said, kinds) for learner in chosen}
+    wanted = {learner: options_of(learner, chosen, said, kinds) for learner in chosen}
     configs = {learner: from_options({"learner": learner, **own}, kinds) for learner, own in wanted.items()}
     data, data_options = (table, told) if on_disk else (_parted(read, next(iter(configs.values())).seed), {})
-    asked = {
+    asked: dict[str, Any] = {
         "table": read.fingerprint,
         "schema": read.schema.to_json(),
         "learners": chosen,
@@ -107,9 +106,10 @@ def compare(
         "budget": vars(budget),
         "episodes": episodes,
         "subsets": subsets,
-        "options": {learner: _resolved(own) for learner, own in configs.items()},
+        "options": {learner: resolved(own) for learner, own in configs.items()},
     }
-    cells = {cell.name: cell for cell in (Cell(n, f) for n in chosen for f in (fused if len(kinds) > 1 else [None]))}
+    pairs = ((learner, fusion) for learner in chosen for fusion in (asked["fusions"] or [None]))
+    cells = {cell.name: cell for cell in (Cell(*pair) for pair in pairs)}
     if resume:
         cells |= {cell.name: cell for cell in _begun(folder, asked).cells}
     elif folder.exists() and any(folder.iterdir()):
@@ -131,10 +131,11 @@ def compare(
         console.print(f"[bold]{i} of {len(cells)}[/] {cell.name}")
         own = {**data_options, **wanted[cell.learner], "learner": cell.learner}
         own |= {"fusion": cell.fusion} if cell.fusion else {}
-        done = _run(cell, data, folder / cell.name, own, budget, {"episodes": episodes, "subsets": subsets}, keep,
-                    progress)  # fmt: skip
-        keep(done)
-        console.print(f"  {_told(done)}", markup=False)
+        own |= {"steps": budget.steps} if budget.steps else {}
+        test = {"episodes": episodes, "subsets": subsets}
+        cell = _run(cell, data, folder / cell.name, own, test, budget, keep, progress)
+        keep(cell)
+        console.print(f"  {_told(cell)}", markup=False)
     found = keep(next(iter(cells.values())))
     write(found)
     return found
@@ -145,12 +146,17 @@ def _run(
     table: Any,
     folder: Path,
     options: Mapping[str, Any],
-    budget: Budget,
     test: Mapping[str, Any],
+    budget: Budget,
     keep: Callable[[Cell], object],
     progress: bool,
 ) -> Cell:
-    """Train and evaluate one cell, or go on with it; what it came to, also if it failed."""
+    """Train and evaluate one cell, or go on with it; what it came to, also if it failed.
+
+    Args:
+        options, test: what `train` and `Run.evaluate` are told.
+        keep: notes what was planned before training begins.
+    """
     cell = dataclasses.replace(cell, error=None)
 
     def settle(learner: Learner, training: Loader, val: Loader | None, config: Config) -> Config:
@@ -167,9 +173,7 @@ def _run(
         if (folder / "config.toml").exists():
             run = train(table, out=folder, resume=True, progress=progress)
         else:
-            own = options if budget.steps is None else {**options, "steps": budget.steps}
-            run = train(table, out=folder, progress=progress, settle=settle, **own)
-        torch.manual_seed(run.config.seed)  # what a method draws while it adapts does not depend on the cells before
+            run = train(table, out=folder, progress=progress, settle=settle, **options)
         found = run.evaluate(None if isinstance(table, str | Path) else table, progress=progress, **test)
         if not math.isfinite(found.mean):
             raise DataError(f"{found.figures[0].metric} is {found.mean}")
@@ -194,62 +198,6 @@ def _told(cell: Cell) -> str:
     if cell.error is not None:
         return f"failed: {cell.error}"
     return f"{interval(cell.figures[0])}, {cell.steps:,} steps in {duration(cell.seconds or 0)}"
-
-
-def _several(kind: str, said: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Names, each of which must be known; one said twice counts once."""
-    if isinstance(said, str) or not said:
-        raise UsageError(f"give a list of {kind}s, not {said!r}; known: {', '.join(known)}")
-    return list(dict.fromkeys(choose(kind, name, known) for name in said))
-
-
-def _of_learner(
-    learner: str, learners: Sequence[str], said: Mapping[str, Any], inputs: Mapping[str, str]
-) -> dict[str, Any]:
-    """The options of one learner: what is said for all, and before that what is said for it alone.
-
-    Raises:
-        UsageError: for what is said for a learner that is not compared, what is not to differ, or what it lacks while
-            others have it.
-    """
-    common: dict[str, Any] = {}
-    own: dict[str, Any] = {}
-    for name, value in said.items():
-        place, dot, rest = name.partition(".")
-        if name in ("learner", "fusion", "steps"):
-            raise UsageError(f"{name!r} is what a comparison settles: say learners, fusions, and minutes or steps")
-        if place not in LEARNERS.names():
-            _check_shared(learner, place, name, learners, inputs)
-            common[name] = value
-        elif place in inputs or place not in learners:
-            what = "is a learner and an input: rename the column" if place in inputs else nearest(place, learners)
-            raise UsageError(f"options of {place!r}, which is not among the learners compared or {what}")
-        elif not dot and not isinstance(value, Mapping):
-            raise UsageError(f"{place!r} is a learner: say its options, as in {place}={{…}} (--{place}.OPTION VALUE)")
-        elif place == learner:
-            own |= {rest: value} if dot else value
-    for name in own:
-        if name in ALIKE:
-            raise UsageError(f"{name!r} is the same for all that is compared: say it without {learner}")
-    return common | own
-
-
-def _check_shared(learner: str, place: str, name: str, learners: Sequence[str], inputs: Mapping[str, str]) -> None:
-    """Refuse what is said for all if this learner lacks it and others have it."""
-    if place in {f.name for f in dataclasses.fields(Config)} | set(inputs) | set(inputs.values()):
-        return
-    own, having = LEARNERS.options(learner), [each for each in learners if place in LEARNERS.options(each)]
-    if having and place not in own:
-        dashed = name.replace("_", "-")
-        raise UsageError(
-            f"no option {name!r} for learner {learner!r}: {nearest(name, own)}. {', '.join(having)} "
-            f"{'have' if len(having) > 1 else 'has'} it: say it for {having[0]} alone, {having[0]}.{name} "
-            f"(--{having[0]}.{dashed})"
-        )
-
-
-def _resolved(config: Config) -> dict[str, Any]:
-    return {name: value for name, value in config.to_options().items() if name not in ("learner", "fusion", "steps")}
 
 
 def _parted(table: Table, seed: int) -> Table:
@@ -279,17 +227,8 @@ def _begun(folder: Path, asked: Mapping[str, Any]) -> Comparison:
     now = json.loads(json.dumps(asked))
     if begun.asked["table"] != now["table"]:
         raise DataError(f"the table is not the one that the comparison in {folder} began with: it cannot be resumed")
-    for name, before, value in _differences(begun.asked, now):
+    for name, before, value in differences(begun.asked, now):
         raise UsageError(
             f"the comparison in {folder} has {name} {before!r}, not {value!r}: a resumed one keeps its options"
         )
     return begun
-
-
-def _differences(before: Any, now: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two trees of plain values differ, and how."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for name in dict.fromkeys((*before, *now)):
-            yield from _differences(before.get(name), now.get(name), f"{place}.{name}".removeprefix("."))
-    elif before != now:
-        yield place.removeprefix("options.").removeprefix("budget."), before, now
