@@ -1,0 +1,198 @@
+"""Sinusoids as in Finn et al. 2017, §5.1: the error of every learner on new ones, by number of adaptation steps.
+
+Meta-trains each learner that predicts numbers on sinusoids drawn fresh at every step (amplitude 0.1 to 5, phase 0 to
+pi, x from -5 to 5; 10 shots), then adapts it to new ones. Figures are kept in the JSON file and trainings in their
+folder, so that the command goes on where it was stopped, and learners can be measured one by one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import functions
+import numpy as np
+import studies
+import torch
+from functions import Functions
+
+from omnishot.episodes.rows import Episode
+from omnishot.learners.base import Learner
+
+SHOTS = (5, 10)
+CURVE = tuple(range(11))  # adaptation steps that are measured
+SHOWN = (0, 1, 5, 10)  # and those in the table
+#: What the paper says of its method; every other option is the learner's own.
+PUBLISHED = {"maml": {"inner_steps": 1, "inner_rate": 0.01}}
+#: Joint training followed by gradient descent is the paper's baseline: `finetune`, which goes on by Adam, with the
+#: inner loop of `maml`, which is gradient descent.
+JOINT, PLAIN = "finetune", "maml"
+PRETRAINED = "finetune, gradient descent"
+GRID = np.linspace(-5, 5, 101)
+
+
+def measure(
+    study: Functions, name: str, learner: Learner, rated: dict[float, Learner], own: int | None
+) -> dict[str, Any]:
+    """Figures and curves of a trained learner.
+
+    Args:
+        rated: the same learner with other step sizes on a task, to choose from by validation; may be empty.
+        own: the number of steps that the learner takes unless told otherwise, if it has one.
+    """
+    figures: list[dict[str, Any]] = []
+    rates: dict[int, float] = {}
+    curves: dict[str, list[float]] = {}
+    for shots in SHOTS:
+        if rated:
+            for each in rated.values():
+                setattr(each, studies.steps_name(each), CURVE[-1])
+            rates[shots] = functions.tune(study, rated, shots)
+            learner = rated[rates[shots]]
+        batch = study.new(functions.TEST, shots, study.episodes)
+        attribute = studies.steps_name(learner)
+        for steps in sorted({*CURVE, *([] if own is None else [own])}) if attribute else [None]:
+            if attribute:
+                setattr(learner, attribute, steps)
+            more = {"adaptation_steps": steps, "own": steps == own}
+            figures.append(functions.figure(functions.errors(learner, batch), name, shots, more))
+            if shots == SHOTS[0] and steps in (0, 1, 10, None):
+                curves[str(steps)] = studies.answers(learner, example())[0, :, 0].double().numpy().round(4).tolist()
+    return {"own_steps": own, "tuned_rates": rates, "figures": figures, "curves": curves}
+
+
+def example() -> Episode:
+    """The sinusoid of the picture: five rows of its right half to learn from, and all of it to predict."""
+    amplitude, phase = 3.5, 0.8
+    x = np.random.default_rng(4).uniform(0, 5, SHOTS[0])
+    return Episode(*(functions.rows(at[None], amplitude * np.sin(at[None] - phase)) for at in (x, GRID)))
+
+
+def plain_descent(study: Functions, learner: Learner) -> dict[float, Learner]:
+    """A jointly trained network, which gradient descent adapts with a number of step sizes."""
+    copies = {}
+    for rate in studies.RATES:
+        copies[rate] = study.build(PLAIN, PUBLISHED[PLAIN] | {"inner_rate": rate})
+        copies[rate].load_state_dict(learner.state_dict())
+    return copies
+
+
+def table(records: dict[str, dict[str, Any]]) -> list[str]:
+    """One line a learner, that with the least error at 10 shots first."""
+    columns = [f"{s} {'step' if s == 1 else 'steps'}" for s in SHOWN]
+    lines = [
+        "| learner | shots | " + " | ".join(columns) + " | as it is trained | meta-training |",
+        "| --- | --: |" + " --: |" * len(SHOWN) + " --: | --- |",
+    ]
+    for name in sorted(records, key=lambda name: _best(records[name]["figures"])):
+        record = records[name]
+        for shots in SHOTS:
+            of = [f for f in record["figures"] if f["shots"] == shots]
+            steps = [studies.cell(of, adaptation_steps=s) for s in SHOWN]
+            own = studies.cell(of, own=True)
+            if record["own_steps"] is not None:
+                own += f" ({record['own_steps']})"
+            lines.append(f"| {name} | {shots} | {' | '.join(steps)} | {own} | {_how(record, shots)} |")
+    return lines
+
+
+def verdict(records: dict[str, dict[str, Any]]) -> list[str]:
+    """What was asked of MAML beside joint training, if both were measured."""
+    if not {PLAIN, PRETRAINED} <= records.keys():
+        return []
+    by = {(n, f["adaptation_steps"]): f["mean"] for n in (PLAIN, PRETRAINED, JOINT)
+          for f in records[n]["figures"] if f["shots"] == 10}  # fmt: skip
+    falls = all(by[PLAIN, s + 1] < by[PLAIN, s] for s in range(1, 10))
+    share = by[PLAIN, 10] / min(by[PRETRAINED, 10], by[JOINT, 10])
+    return [
+        "",
+        f"MAML, trained for one step, at 10 shots: its error falls with every step from 1 to 10: "
+        f"{'yes' if falls else '**no**'}; after 10 it is {share:.3f} of joint training's (the better of its two "
+        f"rows); asked: at most 0.2: {'yes' if share <= 0.2 else '**no**'}.",
+    ]
+
+
+def _best(figures: list[dict[str, Any]]) -> float:
+    return min(f["mean"] for f in figures if f["shots"] == SHOTS[-1])
+
+
+def _how(record: dict[str, Any], shots: int) -> str:
+    rates = {str(s): rate for s, rate in record["tuned_rates"].items()}
+    return studies.how(record) + (f", step size {rates[str(shots)]} by validation" if rates else "")
+
+
+def picture(records: dict[str, dict[str, Any]], path: Path) -> None:
+    """The paper's Figures 2 and 3: a learned sinusoid before and after adapting, and the error by number of steps."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    fig, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
+    task = example().task(0)
+    titles = {PLAIN: "MAML", PRETRAINED: "joint training, then gradient descent"}
+    for ax, (name, title) in zip(axes[0], titles.items(), strict=True):
+        ax.plot(GRID, task.query.target, color="0.6", lw=3, label="the function")
+        styles = {"0": (":", "before"), "1": ("--", "1 step"), "10": ("-", "10 steps")}
+        for (steps, (style, label)), colour in zip(styles.items(), ("#56b4e9", "#0072b2", "#d55e00"), strict=True):
+            if name in records:
+                ax.plot(GRID, records[name]["curves"][steps], style, color=colour, label=label)
+        ax.plot(
+            task.support.inputs["tabular"][:, 0, 0],
+            task.support.target,
+            "^",
+            color="black",
+            ms=8,
+            label="the 5 rows learned from",
+        )
+        ax.set(title=title, xlabel="x", ylim=(-5.5, 5.5))
+    axes[0, 0].set_ylabel("y")
+    axes[0, 1].legend(loc="lower left", fontsize=8)
+    colours = plt.get_cmap("tab20")(range(20))
+    for ax, shots in zip(axes[1], SHOTS, strict=True):
+        for i, name in enumerate(records):
+            of = {f["adaptation_steps"]: f for f in records[name]["figures"] if f["shots"] == shots}
+            if None in of:
+                mean, ci95 = (np.full(2, of[None][part]) for part in ("mean", "ci95"))
+                at, style = np.array([CURVE[0], CURVE[-1]]), ":"
+            else:
+                mean, ci95 = (np.array([of[s][part] for s in CURVE]) for part in ("mean", "ci95"))
+                at, style = np.array(CURVE), "-"
+            ax.plot(at, mean, style, color=colours[i % 20], label=name)
+            ax.fill_between(at, mean - ci95, mean + ci95, color=colours[i % 20], alpha=0.25, lw=0)
+        ax.set(title=f"{shots} shots", xlabel="adaptation steps", yscale="log", xlim=(0, CURVE[-1]))
+        ax.grid(alpha=0.3)
+    axes[1, 0].set_ylabel("mean squared error, 95% intervals")
+    handles, labels = axes[1, 1].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=min(7, len(labels)), fontsize=8)
+    fig.savefig(path, dpi=90)
+
+
+def main() -> None:
+    parser = studies.arguments(__doc__, "sinusoid", steps=30_000, trial=2000, episodes=1000)
+    parser.add_argument("--width", type=int, nargs="+", default=[40, 40], help="of the perceptron's layers")
+    parser.add_argument("--figure", type=Path, help="write the picture to this file")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    study = Functions(("sinusoids",), 25, tuple(args.width), args.steps, args.trial, args.episodes)
+    records = studies.Records(args.json, study)
+    names = args.learners.split(",") if args.learners else studies.names("regress")
+    for name in records.missing(names, args.again):
+        learner, record = studies.trained(study, name, PUBLISHED.get(name, {}), args.runs / name, args.minutes)
+        own = getattr(learner, studies.steps_name(learner), None)
+        rated = functions.with_rates(study, learner, record)
+        records.add(name, record | measure(study, name, learner, rated, own))
+        if name == JOINT:
+            rated = plain_descent(study, learner)
+            records.add(PRETRAINED, record | measure(study, PRETRAINED, next(iter(rated.values())), rated, None))
+        print("\n".join(table({name: records.by_name[name]})), flush=True)
+    text = "\n".join([*table(records.by_name), *verdict(records.by_name)])
+    print(text)
+    if args.markdown:
+        args.markdown.write_text(text + "\n", encoding="utf-8")
+    if args.figure:
+        picture(records.by_name, args.figure)
+
+
+if __name__ == "__main__":
+    main()

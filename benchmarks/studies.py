@@ -1,0 +1,184 @@
+"""What benchmarks that meta-train learners share: trainings that go on where they stopped, figures kept in a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.func import vmap
+
+from omnishot.config import Config
+from omnishot.episodes.loader import Loader
+from omnishot.episodes.rows import Episode
+from omnishot.errors import DataError
+from omnishot.learners import LEARNERS
+from omnishot.learners.base import Learner
+from omnishot.training import meta_train
+
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # step sizes that validation chooses from
+
+
+class Study(ABC):
+    """What learners are trained on, and how; `trial`: steps of the short trainings that choose an inner step size."""
+
+    steps: int
+    trial: int
+
+    @abstractmethod
+    def config(self, learner: str, options: dict[str, Any], steps: int) -> Config:
+        """What a training is asked for."""
+
+    @abstractmethod
+    def build(self, learner: str, options: dict[str, Any]) -> Learner:
+        """A fresh learner."""
+
+    @abstractmethod
+    def loaders(self) -> tuple[Loader, Loader]:
+        """Meta-batches to train on, and validation tasks."""
+
+    @abstractmethod
+    def error(self, learner: Learner) -> float:
+        """On validation tasks; what a step size is chosen by."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """All that figures depend on beside the learner."""
+
+
+def names(objective: str) -> list[str]:
+    """Every learner that serves an objective."""
+    return [name for name in LEARNERS.names() if objective in LEARNERS.load(name).serves]
+
+
+def trained(
+    study: Study, name: str, fixed: dict[str, Any], folder: Path, minutes: float
+) -> tuple[Learner, dict[str, Any]]:
+    """A learner meta-trained by the study, from where an interrupted training stands; and a record of how.
+
+    An inner step size that is not `fixed` is chosen from `RATES` and the learner's own, by short trainings and the
+    error on validation tasks. `minutes` bounds the training itself (0: no bound).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "decided.json"
+    if not path.exists():
+        path.write_text(json.dumps(_decide(study, name, fixed, folder / "trial", minutes), indent=2))
+    decided = json.loads(path.read_text())
+    learner, seconds = _train(study, name, decided["options"], decided["steps"], folder / "run", resume=True)
+    if learner is None:
+        raise DataError(f"the training of {name} diverged with {decided['options']}")
+    return learner, {"learner": name} | decided | {"seconds": round(seconds, 1)}
+
+
+def _decide(study: Study, name: str, fixed: dict[str, Any], folder: Path, minutes: float) -> dict[str, Any]:
+    """The options and the number of steps of a training, and what the trials said."""
+    if not LEARNERS.load(name).meta_trained:
+        return {"options": fixed, "steps": 0, "trials": {}}
+    own, choice = LEARNERS.options(name), [fixed]
+    if "inner_rate" in own and "inner_rate" not in fixed:
+        choice = [fixed | {"inner_rate": rate} for rate in sorted({*RATES, own["inner_rate"]})]
+    trials: dict[str, float] = {}
+    slowest = 0.0
+    for options in choice if len(choice) > 1 or minutes else []:
+        learner, seconds = _train(study, name, options, study.trial, folder, resume=False)
+        slowest = max(slowest, seconds / study.trial)
+        trials[json.dumps(options)] = math.inf if learner is None else study.error(learner)
+    finite = {said: error for said, error in trials.items() if math.isfinite(error)}
+    if trials and not finite:
+        raise DataError(f"every short training of {name} diverged: {list(trials)}")
+    return {
+        "options": json.loads(min(finite, key=finite.__getitem__)) if finite else fixed,
+        "steps": max(1, min(study.steps, int(60 * minutes / slowest))) if minutes else study.steps,
+        "trials": {said: finite.get(said) for said in trials},
+    }
+
+
+def _train(
+    study: Study, name: str, options: dict[str, Any], steps: int, folder: Path, resume: bool
+) -> tuple[Learner | None, float]:
+    """A training of so many steps and its seconds; no learner if it diverged."""
+    learner = study.build(name, options)
+    if not steps:
+        return learner, 0.0
+    try:
+        state = meta_train(
+            learner, *study.loaders(), study.config(name, options, steps), folder, resume=resume, progress=False
+        )
+    except DataError as error:
+        print(f"{name} {options}: {error}", flush=True)
+        return None, 0.0
+    return learner, state.seconds
+
+
+@torch.no_grad()
+def answers(learner: Learner, batch: Episode) -> torch.Tensor:
+    """Adapt to every task of a meta-batch and predict its query rows, `[tasks, rows, out]`."""
+    params = {name: p.detach() for name, p in learner.named_parameters()}
+
+    def answer(support: dict, query: dict) -> torch.Tensor:
+        state = learner.fit(params, batch.support.with_tensors(support))
+        return learner.predict(params, state, batch.query.with_tensors(query))
+
+    return vmap(answer, randomness="different", chunk_size=100)(batch.support.tensors(), batch.query.tensors())
+
+
+def steps_name(learner: Learner) -> str:
+    """The attribute that says how many steps a learner takes on a task, "" if it takes none."""
+    return next((name for name in ("inner_steps", "fit_steps") if hasattr(learner, name)), "")
+
+
+def arguments(description: str | None, name: str, steps: int, trial: int, episodes: int) -> argparse.ArgumentParser:
+    """A parser with what these benchmarks take."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--learners", default="", help="joined by commas; all that serve unless said")
+    parser.add_argument("--steps", type=int, default=steps, help="meta-training steps of each")
+    parser.add_argument("--minutes", type=float, default=0, help="at most so long a training; 0: no bound")
+    parser.add_argument("--trial", type=int, default=trial, help="steps of the trainings that choose a step size")
+    parser.add_argument("--episodes", type=int, default=episodes, help="new tasks that a figure is taken over")
+    parser.add_argument("--runs", type=Path, default=Path("runs") / name, help="folder of the trainings")
+    parser.add_argument("--json", type=Path, default=Path(f"{name}.json"), help="figures; those there are kept")
+    parser.add_argument("--again", action="store_true", help="take figures anew that the file has")
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    return parser
+
+
+class Records:
+    """Figures by learner in a JSON file, all of one study, so that learners can be measured one by one."""
+
+    def __init__(self, path: Path, study: Study):
+        self.path, self.study = path, json.loads(json.dumps(study.to_json()))
+        self.by_name: dict[str, dict[str, Any]] = {}
+        if path.exists():
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            if saved["study"] != self.study:
+                raise SystemExit(f"{path} has figures of another study, {saved['study']}: give --json another file")
+            self.by_name = saved["learners"]
+
+    def missing(self, names: Iterable[str], again: bool) -> list[str]:
+        """Those of the learners that are to be measured."""
+        return [name for name in names if again or name not in self.by_name]
+
+    def add(self, name: str, record: dict[str, Any]) -> None:
+        """Add a learner's record and write the file."""
+        self.by_name[name] = record
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps({"study": self.study, "learners": self.by_name}) + "\n", encoding="utf-8")
+        partial.replace(self.path)
+
+
+def cell(figures: Sequence[dict[str, Any]], digits: int = 3, **wanted: Any) -> str:
+    """The one figure that has what is wanted, as `mean ± ci95`; a dash if there is none."""
+    found = [f for f in figures if all(f.get(name) == value for name, value in wanted.items())]
+    return f"{found[0]['mean']:.{digits}f} ± {found[0]['ci95']:.{digits}f}" if found else "–"
+
+
+def how(record: dict[str, Any]) -> str:
+    """Steps and options of a training, for people."""
+    parts = [f"{record['steps']:,} steps" if record["steps"] else "none"]
+    return ", ".join(parts + [f"{name} {value}" for name, value in record["options"].items()])
