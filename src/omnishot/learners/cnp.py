@@ -24,9 +24,11 @@ from omnishot.objectives.base import Objective
 class MLP(nn.Sequential):
     """Linear layers with ReLU between them, `[..., widths[0]] -> [..., widths[-1]]`."""
 
-    def __init__(self, *widths: int):
-        parts = [part for i, o in pairwise(widths) for part in (Linear(i, o), nn.ReLU())]
-        super().__init__(*parts[:-1])
+    def __init__(self, *widths: int, bias: bool = True):
+        """`bias`: whether the last layer has one."""
+        sizes = [*pairwise(widths)]
+        parts = [part for i, o in sizes[:-1] for part in (Linear(i, o), nn.ReLU())]
+        super().__init__(*parts, Linear(*sizes[-1], bias=bias))
 
 
 class CrossAttention(nn.Module):
@@ -37,7 +39,8 @@ class CrossAttention(nn.Module):
         check_heads(width, heads)
         self.heads = heads
         self.place = MLP(dim, width, width)
-        self.q, self.k, self.v, self.out = (Linear(width, width) for _ in range(4))
+        self.q, self.v, self.out = (Linear(width, width) for _ in range(3))
+        self.k = Linear(width, width, bias=False)  # a bias would add as much to every row's score
 
     def forward(self, asked: Tensor, features: Tensor, values: Tensor, keep: Tensor | None) -> Tensor:
         """`[asked, dim]`, `[rows, dim]` and `[rows, width]` -> `[..., asked, width]`; `keep` as `attend` takes it."""
@@ -82,7 +85,8 @@ class CNP(Learner):
         inside = [width] * (layers - 1)
         if objective.name == "classify":
             self.encoder = MLP(network.out, *inside, width)
-            self.decoder = MLP(network.out + 2 * width, *inside, 1)
+            # A last bias would add as much to every class.
+            self.decoder = MLP(network.out + 2 * width, *inside, 1, bias=False)
         else:
             numbers = objective.outputs(None)
             self.encoder = MLP(network.out + numbers, *inside, width)
