@@ -27,8 +27,10 @@ from omnishot.objectives.base import Objective
 
 
 class ArchGen(Learner):
-    """The support set chooses the architecture of its task's model: how many residual blocks follow each input's
-    encoder, how many of their channels are used, and, of several inputs, which operator fuses them.
+    """The support set chooses the architecture of its task's model: depth, width and fusion.
+
+    That is how many residual blocks follow each input's encoder, how many of their channels are used, and, of several
+    inputs, which operator fuses them.
 
     A deep set over the support rows' embeddings gives a task vector, and a linear layer of it (whose bias is the prior
     of all tasks) scores the options of each choice. In meta-training the options are mixed by the softmax of their
