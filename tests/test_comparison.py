@@ -296,6 +296,16 @@ def test_a_cell_that_was_cut_off_keeps_the_steps_that_were_settled(birds, tmp_pa
     assert (cell.steps, cell.planned_seconds) == (6, 6.0)
 
 
+@pytest.mark.parametrize("step", [0, 3])
+def test_the_first_cell_cut_off_is_resumed(birds, tmp_path, stop_at, step):
+    options = {"learners": ["protonet"], "steps": 5, "val_every": 2, **TEXT}
+    whole = quick(birds, tmp_path / "whole", **options)
+    stop_at("protonet", step, crash)
+    with pytest.raises(RuntimeError):
+        quick(birds, tmp_path / "out", **options)
+    assert bare(quick(birds, tmp_path / "out", resume=True, **options)) == bare(whole)
+
+
 def test_other_options_or_another_table_are_not_resumed(birds, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(DataError, match="holds no comparison to resume: leave --resume out"):

@@ -125,6 +125,7 @@ def compare(
         write_json(folder / NAME, found.to_json())
         return found
 
+    found = keep(next(iter(cells.values())))
     for i, cell in enumerate(list(cells.values()), 1):
         if cell.figures:
             continue
@@ -134,9 +135,8 @@ def compare(
         own |= {"steps": budget.steps} if budget.steps else {}
         test = {"episodes": episodes, "subsets": subsets}
         cell = _run(cell, data, folder / cell.name, own, test, budget, keep, progress)
-        keep(cell)
+        found = keep(cell)
         console.print(f"  {_told(cell)}", markup=False)
-    found = keep(next(iter(cells.values())))
     write(found)
     return found
 
