@@ -13,6 +13,7 @@ LEARNERS = Registry(
         "boil": "omnishot.learners.boil:BOIL",
         "protomaml": "omnishot.learners.protomaml:ProtoMAML",
         "metasgd": "omnishot.learners.metasgd:MetaSGD",
+        "reptile": "omnishot.learners.reptile:Reptile",
         "protonet": "omnishot.learners.protonet:ProtoNet",
         "siamese": "omnishot.learners.siamese:Siamese",
         "matching": "omnishot.learners.matching:Matching",

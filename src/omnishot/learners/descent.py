@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,9 +66,10 @@ def descend(
 ) -> list[Task]:
     """Plain gradient descent on `loss(at, *given)`: where it stands at the start and after every step.
 
-    `rates` holds the step sizes of every step, by parameter. The outer gradient reaches `at`, `rates` and `given`. With `checkpoint` every step is computed again in the backward
-    pass and only the weights it began with are kept; `loss` may then close over no tensor, all it uses is in `given`
-    (trees of tensors). First-order steps keep nothing, checkpoint or not.
+    `rates` holds the step sizes of every step, by parameter. The outer gradient reaches `at`, `rates` and `given`.
+    With `checkpoint` every step is computed again in the backward pass and only the weights it began with are kept;
+    `loss` may then close over no tensor, all it uses is in `given` (trees of tensors). First-order steps keep nothing,
+    checkpoint or not.
 
     Weights named in `factored` come back as `LowRank` where that is less work than writing them out.
     """
@@ -84,17 +86,32 @@ def descend(
     return path
 
 
-def adam(loss: Callable[[Params], Tensor], at: Params, steps: int, rate: float) -> Params:
-    """`steps` of Adam (Kingma & Ba 2015, Algorithm 1), not differentiated through."""
+def adam(
+    loss: Callable[..., Tensor],
+    at: Params,
+    steps: int,
+    rate: float,
+    momentum: float = 0.9,
+    given: Callable[[int], Sequence[Any]] = lambda step: (),
+) -> Params:
+    """`steps` of Adam (Kingma & Ba 2015, Algorithm 1) on `loss(*given(step), at)`, not differentiated through.
+
+    Steps are counted from 1; `momentum` is the paper's β₁.
+    """
     first = {name: torch.zeros_like(p) for name, p in at.items()}
     second = {name: torch.zeros_like(p) for name, p in at.items()}
     for step in range(1, steps + 1):
-        grads: Any = gradient(loss, at, differentiable=False)
-        first = {n: 0.9 * m + 0.1 * grads[n] for n, m in first.items()}
+        grads: Any = gradient(partial(loss, *given(step)), at, differentiable=False)
+        first = {n: momentum * m + (1 - momentum) * grads[n] for n, m in first.items()}
         second = {n: 0.999 * v + 0.001 * grads[n].square() for n, v in second.items()}
-        size, unbias = rate / (1 - 0.9**step), 1 / (1 - 0.999**step)
+        size, unbias = rate / (1 - momentum**step), 1 / (1 - 0.999**step)
         at = {n: p - size * first[n] / ((second[n] * unbias).sqrt() + 1e-8) for n, p in at.items()}
     return at
+
+
+def with_gradient(value: Tensor, of: Tensor) -> Tensor:
+    """The number `value` with the gradient of `of`: what a method whose meta-gradient is its own gives as its loss."""
+    return value.detach() + (of - of.detach())
 
 
 def _step(weight: Weight, rate: Tensor | float, grad: Tensor | Factors) -> Weight:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from omnishot.learners.descent import Task, descend
 from omnishot.learners.parts import ALL, HEAD, LORA, chosen, listed
 from omnishot.learners.stepsizes import StepSizes
 from omnishot.nn.heads import LinearHead, PrototypeHead, linear
+from omnishot.nn.linear import Weight
 from omnishot.nn.lora import LoRA
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
@@ -56,15 +58,8 @@ class InnerLoop(Learner):
         lora_rank: int = 4,
     ):
         super().__init__(network, objective)
-        choose("head", head, ("prototype", "fixed"))
         self.inner_steps, self.second_order, self.inner_checkpoint = steps, second_order, checkpoint
-        self.head: PrototypeHead | LinearHead
-        if objective.name == "classify" and head == "prototype":
-            self.head = PrototypeHead(network.out)
-        elif objective.name == "classify" and ways is None:
-            raise UsageError("head='fixed' needs the number of classes: set ways to a number")
-        else:
-            self.head = LinearHead(network.out, objective.outputs(ways))
+        self.head = task_head(head, network, objective, ways)
         of_network, said = chosen(network, parts), listed(parts)
         shapes = {f"network.{n}": tuple(p.shape) for n, p in network.named_parameters() if n in of_network}
         if LORA in said:
@@ -107,35 +102,57 @@ class InnerLoop(Learner):
             params |= {f"network.{name}": weight for name, weight in self.lora.changed(lora, network).items()}
         return self.features(params, rows)
 
-    def path(self, params: Params, support: Rows) -> list[State]:
-        """What was learned at the start and after each step."""
+    def begin(self, params: Params, support: Rows) -> tuple[Params, Params]:
+        """Where what the steps move begins, and what else the task's loss depends on."""
         known = self.known(params, support)
         head = self.head.start(_of("head.", params), lambda: self.read(known, {}, support), support)
         start = params | {f"head.{name}": value for name, value in head.items()}
         task = {name: start[name] for name in self.names}
-        unmoved = {name: start[name] for name in OF_HEAD if name not in task}
+        return task, known | {name: start[name] for name in OF_HEAD if name not in task}
 
-        def loss(task: Params, known: Params, tensors: dict[str, Any]) -> Tensor:
-            rows = support.with_tensors(tensors)
-            return self.objective.loss(linear(_of("head.", known | task), self.read(known, task, rows)), rows)
+    def error(self, task: Params, known: Params, rows: Rows) -> Tensor:
+        """The loss on these rows, for which `known` must have been asked."""
+        return self.objective.loss(linear(_of("head.", known | task), self.read(known, task, rows)), rows)
 
+    def path(self, params: Params, support: Rows) -> list[State]:
+        """What was learned at the start and after each step."""
+        task, known = self.begin(params, support)
         own = _of("step_sizes.", params)
         steps = descend(
-            loss,
+            lambda task, known, tensors: self.error(task, known, support.with_tensors(tensors)),
             task,
             [self.step_sizes.at(own, step) for step in range(self.inner_steps)],
             self.differentiable,
             self.factored,
-            given=(known | unmoved, support.tensors()),
+            given=(known, support.tensors()),
             checkpoint=self.inner_checkpoint,
         )
-        return [step | unmoved for step in steps]
+        return [whole(step, known) for step in steps]
 
     def fit(self, params: Params, support: Rows) -> State:
         return self.path(params, support)[-1]
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         return linear(_of("head.", state), self.read(self.known(params, query), state, query))
+
+
+def task_head(kind: str, network: Network, objective: Objective, ways: int | None) -> PrototypeHead | LinearHead:
+    """Where a task's head starts: `prototype` or `fixed` for classes; numbers always have a learned head.
+
+    Raises:
+        UsageError: for another kind, or if a fixed head is not told its number of classes.
+    """
+    choose("head", kind, ("prototype", "fixed"))
+    if objective.name == "classify" and kind == "prototype":
+        return PrototypeHead(network.out)
+    if objective.name == "classify" and ways is None:
+        raise UsageError("head='fixed' needs the number of classes: set ways to a number")
+    return LinearHead(network.out, objective.outputs(ways))
+
+
+def whole(task: Mapping[str, Weight], known: Params) -> State:
+    """What the steps have moved, and the head even if they have not."""
+    return {**{name: known[name] for name in OF_HEAD if name not in task}, **task}
 
 
 def _of(prefix: str, params: Params | Task) -> dict[str, Any]:
