@@ -193,6 +193,31 @@ def slope_error(method: Learner, batch: Episode, plan: str = "loop", h: float = 
     return relative_error(found, measured)
 
 
+def finite_differences(method: Learner, batch: Episode, h: float = 1e-6) -> dict[str, Tensor]:
+    """The meta-gradient by moving every single parameter forth and back."""
+
+    def loss() -> float:
+        # Through what users call: adapt and answer differentiate nothing, so this knows no gradient of theirs.
+        total = 0.0
+        for t in range(batch.tasks):
+            query = batch.query.task(t)
+            total += method.objective.loss(method.answer(method.adapt(batch.support.task(t)), query), query).item()
+        return total / batch.tasks
+
+    gradient = {}
+    for name, p in method.named_parameters():
+        flat, g = p.detach().view(-1), torch.zeros(p.numel(), dtype=p.dtype)
+        for i in range(p.numel()):
+            before = flat[i].item()
+            flat[i] = before + h
+            high = loss()
+            flat[i] = before - h
+            g[i] = (high - loss()) / (2 * h)
+            flat[i] = before
+        gradient[name] = g.view_as(p)
+    return gradient
+
+
 def relative_error(got: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
     """Norm of the difference over the norm of what is wanted, all parameters together."""
     assert got.keys() == wanted.keys()

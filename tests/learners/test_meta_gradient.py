@@ -175,7 +175,7 @@ def written_out(
 ) -> dict[str, Tensor]:
     """The meta-gradient of MAML (`body`) or ANIL on the table network, its loops written out.
 
-    `own["step_sizes.values"]`, if there, holds a step size for every adapted tensor: body first, then head weight and bias.
+    `own["step_sizes.values"]`, if there, holds a step size for every adapted tensor: body, then head weight and bias.
     """
     own = {n: p.detach().clone().requires_grad_() for n, p in own.items()}
     losses = []
@@ -242,35 +242,10 @@ def test_gradient_equals_the_loops_written_out(name, prototypes, objective, step
     assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < TOLERANCE
 
 
-def finite_differences(method: Learner, batch: Episode, h: float = 1e-6) -> dict[str, Tensor]:
-    """The meta-gradient by moving every single parameter forth and back."""
-
-    def loss() -> float:
-        # Through what users call: adapt and answer differentiate nothing, so this knows no gradient of theirs.
-        total = 0.0
-        for t in range(batch.tasks):
-            query = batch.query.task(t)
-            total += method.objective.loss(method.answer(method.adapt(batch.support.task(t)), query), query).item()
-        return total / batch.tasks
-
-    gradient = {}
-    for name, p in method.named_parameters():
-        flat, g = p.detach().view(-1), torch.zeros(p.numel(), dtype=p.dtype)
-        for i in range(p.numel()):
-            before = flat[i].item()
-            flat[i] = before + h
-            high = loss()
-            flat[i] = before - h
-            g[i] = (high - loss()) / (2 * h)
-            flat[i] = before
-        gradient[name] = g.view_as(p)
-    return gradient
-
-
 @pytest.mark.parametrize(("name", "prototypes", "objective"), GRID)
 def test_gradient_equals_finite_differences(name, prototypes, objective):
     method, batch = table_learner(name, prototypes, objective, inner_steps=2, rates="tensor")
-    measured = finite_differences(method, batch)
+    measured = helpers.finite_differences(method, batch)
     assert helpers.relative_error(helpers.meta_gradient(method, batch), measured) < 1e-7
     method.second_order = False
     if name == "maml" or prototypes:  # first order is another gradient: the check can fail

@@ -1,0 +1,97 @@
+"""Context adaptation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from omnishot.episodes.rows import Rows
+from omnishot.errors import UsageError
+from omnishot.learners.base import Learner, Params, State
+from omnishot.learners.descent import descend
+from omnishot.learners.innerloop import task_head
+from omnishot.nn.heads import linear
+from omnishot.nn.modulation import Modulation
+from omnishot.nn.network import Network
+from omnishot.objectives.base import Objective
+
+
+class CAVIA(Learner):
+    """MAML whose inner loop moves a few context parameters only; they modulate a network that all tasks share.
+
+    The context starts at zero, and a learned linear map takes it to changes of scale and shift of every channel (of
+    the biases, where an encoder has no norm), as published for convolutions (FiLM); network and map are learned across
+    tasks.
+
+    Args:
+        inner_steps: gradient steps on the support rows.
+        inner_rate: their step size.
+        context: how many context parameters there are.
+        second_order: differentiate through the inner steps.
+        inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them.
+        head: `prototype` puts a linear head at the class means under the present context, for any number of classes;
+            `fixed` is the published form, a learned head of `ways` outputs that all tasks share. Numbers always have
+            a learned head.
+        ways: outputs of a fixed head.
+
+    Paper: Zintgraf et al., Fast Context Adaptation via Meta-Learning, ICML 2019
+    """
+
+    serves = ("classify", "regress")
+
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        *,
+        inner_steps: int = 2,
+        inner_rate: float = 1.0,
+        context: int = 32,
+        second_order: bool = True,
+        inner_checkpoint: bool = False,
+        head: str = "prototype",
+        ways: int | None = None,
+    ):
+        super().__init__(network, objective)
+        if context < 1:
+            raise UsageError(f"context = {context} leaves the inner loop nothing to move: use 1 or more")
+        self.inner_steps, self.inner_rate, self.context = inner_steps, inner_rate, context
+        self.second_order, self.inner_checkpoint = second_order, inner_checkpoint
+        self.head = task_head(head, network, objective, ways)
+        # The context starts at zero, so the map must not, or no gradient would reach either.
+        self.modulation = Modulation(network, context, spread=context**-0.5)
+
+    def path(self, params: Params, support: Rows) -> list[State]:
+        """What was learned at the start and after each step."""
+
+        def loss(task: State, params: Params, tensors: dict[str, Any]) -> Tensor:
+            rows = support.with_tensors(tensors)
+            features = self.read(params, task, rows)
+            return self.objective.loss(linear(self._head(params, features, rows), features), rows)
+
+        start = {"context": params["modulation.weight"].new_zeros(self.context)}
+        steps = descend(
+            loss,
+            start,
+            [{"context": self.inner_rate}] * self.inner_steps,
+            self.second_order,
+            given=(params, support.tensors()),
+            checkpoint=self.inner_checkpoint,
+        )
+        return [*steps]
+
+    def read(self, params: Params, task: State, rows: Rows) -> Tensor:
+        """The features `[rows, dim]` under a context."""
+        return self.features(self.modulation.modulated(params, task["context"]), rows)
+
+    def fit(self, params: Params, support: Rows) -> State:
+        task = self.path(params, support)[-1]
+        return task | self._head(params, self.read(params, task, support), support)
+
+    def predict(self, params: Params, state: State, query: Rows) -> Tensor:
+        return linear(state, self.read(params, state, query))
+
+    def _head(self, params: Params, features: Tensor, support: Rows) -> Params:
+        own = {name: params[f"head.{name}"] for name, _ in self.head.named_parameters()}
+        return self.head.start(own, lambda: features, support)
