@@ -14,6 +14,7 @@ LEARNERS = Registry(
         "protomaml": "omnishot.learners.protomaml:ProtoMAML",
         "metasgd": "omnishot.learners.metasgd:MetaSGD",
         "reptile": "omnishot.learners.reptile:Reptile",
+        "imaml": "omnishot.learners.imaml:IMAML",
         "cavia": "omnishot.learners.cavia:CAVIA",
         "protonet": "omnishot.learners.protonet:ProtoNet",
         "siamese": "omnishot.learners.siamese:Siamese",
