@@ -127,6 +127,7 @@ def picture(records: dict[str, dict[str, Any]], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     fig, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
     task = example().task(0)
@@ -137,20 +138,16 @@ def picture(records: dict[str, dict[str, Any]], path: Path) -> None:
         for (steps, (style, label)), colour in zip(styles.items(), ("#56b4e9", "#0072b2", "#d55e00"), strict=True):
             if name in records:
                 ax.plot(GRID, records[name]["curves"][steps], style, color=colour, label=label)
-        ax.plot(
-            task.support.inputs["tabular"][:, 0, 0],
-            task.support.target,
-            "^",
-            color="black",
-            ms=8,
-            label="the 5 rows learned from",
-        )
-        ax.set(title=title, xlabel="x", ylim=(-5.5, 5.5))
+        x, y = task.support.inputs["tabular"][:, 0, 0], task.support.target
+        ax.plot(x, y, "^", color="black", ms=8, label="the 5 rows learned from")
+        ax.set(title=title, xlabel="x", ylim=(-7.5, 4.5))
     axes[0, 0].set_ylabel("y")
-    axes[0, 1].legend(loc="lower left", fontsize=8)
-    colours = plt.get_cmap("tab20")(range(20))
+    axes[0, 1].legend(loc="lower left", ncols=3, fontsize=8)
+    colours = plt.get_cmap("tab20")([*range(0, 20, 2), *range(1, 20, 2)])  # strong ones first
+    order = sorted(records, key=lambda name: _best(records[name]["figures"]))
+    axes[1, 0].sharey(axes[1, 1])
     for ax, shots in zip(axes[1], SHOTS, strict=True):
-        for i, name in enumerate(records):
+        for i, name in enumerate(order):
             of = {f["adaptation_steps"]: f for f in records[name]["figures"] if f["shots"] == shots}
             if None in of:
                 mean, ci95 = (np.full(2, of[None][part]) for part in ("mean", "ci95"))
@@ -162,6 +159,9 @@ def picture(records: dict[str, dict[str, Any]], path: Path) -> None:
             ax.fill_between(at, mean - ci95, mean + ci95, color=colours[i % 20], alpha=0.25, lw=0)
         ax.set(title=f"{shots} shots", xlabel="adaptation steps", yscale="log", xlim=(0, CURVE[-1]))
         ax.grid(alpha=0.3)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
     axes[1, 0].set_ylabel("mean squared error, 95% intervals")
     handles, labels = axes[1, 1].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=min(7, len(labels)), fontsize=8)
