@@ -53,7 +53,7 @@ def table(records: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def main() -> None:
-    parser = studies.arguments(__doc__, "mixture", steps=30_000, trial=2000, episodes=1000)
+    parser = studies.arguments(__doc__, "mixture", steps=30_000, trial=500, episodes=1000)
     parser.add_argument("--width", type=int, nargs="+", default=[40, 40], help="of the perceptron's layers")
     args = parser.parse_args()
     torch.set_num_threads(1)

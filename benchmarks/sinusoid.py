@@ -169,7 +169,7 @@ def picture(records: dict[str, dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = studies.arguments(__doc__, "sinusoid", steps=30_000, trial=2000, episodes=1000)
+    parser = studies.arguments(__doc__, "sinusoid", steps=30_000, trial=500, episodes=1000)
     parser.add_argument("--width", type=int, nargs="+", default=[40, 40], help="of the perceptron's layers")
     parser.add_argument("--figure", type=Path, help="write the picture to this file")
     args = parser.parse_args()

@@ -69,7 +69,7 @@ def trained(
     if not path.exists():
         path.write_text(json.dumps(_decide(study, name, fixed, folder / "trial", minutes), indent=2))
     decided = json.loads(path.read_text())
-    learner, seconds = _train(study, name, decided["options"], decided["steps"], folder / "run", resume=True)
+    learner, seconds = _train(study, name, decided["options"], decided["steps"], folder / "run")
     if learner is None:
         raise DataError(f"the training of {name} diverged with {decided['options']}")
     return learner, {"learner": name} | decided | {"seconds": round(seconds, 1)}
@@ -85,7 +85,7 @@ def _decide(study: Study, name: str, fixed: dict[str, Any], folder: Path, minute
     trials: dict[str, float] = {}
     slowest = 0.0
     for options in choice if len(choice) > 1 or minutes else []:
-        learner, seconds = _train(study, name, options, study.trial, folder, resume=False)
+        learner, seconds = _train(study, name, options, study.trial, folder, trial=True)
         slowest = max(slowest, seconds / study.trial)
         trials[json.dumps(options)] = math.inf if learner is None else study.error(learner)
     finite = {said: error for said, error in trials.items() if math.isfinite(error)}
@@ -99,30 +99,31 @@ def _decide(study: Study, name: str, fixed: dict[str, Any], folder: Path, minute
 
 
 def _train(
-    study: Study, name: str, options: dict[str, Any], steps: int, folder: Path, resume: bool
+    study: Study, name: str, options: dict[str, Any], steps: int, folder: Path, trial: bool = False
 ) -> tuple[Learner | None, float]:
-    """A training of so many steps and its seconds; no learner if it diverged."""
+    """A training of so many steps and its seconds; no learner if it diverged.
+
+    A trial begins anew and does without validation, whose share of a short training would be large.
+    """
     learner = study.build(name, options)
     if not steps:
         return learner, 0.0
     try:
-        state = meta_train(
-            learner, *study.loaders(), study.config(name, options, steps), folder, resume=resume, progress=False
-        )
+        train, val = study.loaders()
+        config = study.config(name, options, steps)
+        state = meta_train(learner, train, None if trial else val, config, folder, resume=not trial, progress=False)
     except DataError as error:
         print(f"{name} {options}: {error}", flush=True)
         return None, 0.0
     return learner, state.seconds
 
 
-@torch.no_grad()
 def answers(learner: Learner, batch: Episode) -> torch.Tensor:
     """Adapt to every task of a meta-batch and predict its query rows, `[tasks, rows, out]`."""
-    params = {name: p.detach() for name, p in learner.named_parameters()}
 
     def answer(support: dict, query: dict) -> torch.Tensor:
-        state = learner.fit(params, batch.support.with_tensors(support))
-        return learner.predict(params, state, batch.query.with_tensors(query))
+        state = learner.adapt(batch.support.with_tensors(support))
+        return learner.answer(state, batch.query.with_tensors(query))
 
     return vmap(answer, randomness="different", chunk_size=100)(batch.support.tensors(), batch.query.tensors())
 

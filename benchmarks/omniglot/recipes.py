@@ -57,8 +57,8 @@ def _protonet(ways: int, shots: int) -> Recipe:
 
 def _best(ways: int, shots: int) -> Recipe:
     """Prototypical network on pictures that vary, trained for longer."""
-    options = {"ways": 60, "shots": 1, "queries": 5, "tasks": 1, "lr": 2e-3, "augment": {"image": 1.0}}
-    return Recipe("protonet", 9000, None, options)
+    options = {"ways": 60, "shots": 1, "queries": 3, "tasks": 1, "lr": 2e-3, "augment": {"image": 0.7}}
+    return Recipe("protonet", 8000, None, options)
 
 
 def _maml(ways: int, shots: int, **own: Any) -> Recipe:
