@@ -15,7 +15,7 @@ import torch
 
 from omnishot.errors import DataError
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 ALL = ("sinusoids", "lines", "quadratics")
 
 
