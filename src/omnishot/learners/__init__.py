@@ -16,6 +16,7 @@ LEARNERS = Registry(
         "reptile": "omnishot.learners.reptile:Reptile",
         "imaml": "omnishot.learners.imaml:IMAML",
         "cavia": "omnishot.learners.cavia:CAVIA",
+        "learned-optimizer": "omnishot.learners.learned_optimizer:LearnedOptimizer",
         "protonet": "omnishot.learners.protonet:ProtoNet",
         "siamese": "omnishot.learners.siamese:Siamese",
         "matching": "omnishot.learners.matching:Matching",
