@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import omnishot as om
 from omnishot.errors import DataError, UsageError
+from omnishot.learners import LEARNERS
 from omnishot.modality import decode_inputs
 from omnishot.model import Model
 
@@ -197,6 +198,26 @@ def test_unequal_shots_and_any_number_of_classes(run, birds):
         model = run.adapt(table.select(rows))
         assert len(model.classes_) == ways
         assert model.predict_proba(birds).shape == (30, ways)
+
+
+@pytest.mark.parametrize("learner", LEARNERS.names())
+def test_every_learner_is_trained_saved_and_serves(birds, tmp_path, learner):
+    """Cells missing, unequal shots, more classes than it was trained with; the file alone gives the same answers."""
+    run = om.train(birds, target="species", out=tmp_path / "run", **tables.QUICK | {"learner": learner, "steps": 2})
+    model = run.adapt(om.read_table(birds, target="species").select([0, 1, 2, 3, *range(6, 12), 14, 15, 20]))
+    saved = om.load(model.save(tmp_path / "model.omni"))
+    answers = saved.predict_proba(birds)
+    assert answers.shape == (30, 7)
+    assert np.allclose(answers.sum(1), 1)
+    assert np.array_equal(answers, model.predict_proba(birds))
+    assert saved.notes == model.notes
+    assert run.evaluate(episodes=2, subsets=False, save=False).figures[0].learner == learner
+
+
+@pytest.mark.parametrize("rows", [[], pd.DataFrame({"note": [], "species": []})], ids=["list", "frame"])
+def test_no_support_rows_at_all(run, rows):
+    with pytest.raises(DataError, match="has no rows|is empty"):
+        run.adapt(rows)
 
 
 def test_labels_may_be_numbers(run, birds):

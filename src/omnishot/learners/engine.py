@@ -81,12 +81,17 @@ def backward(learner: Learner, batch: Episode, plan: Plan) -> Tensor:
 
 
 def written_out(state: Any) -> Any:
-    """A state with every weight written out: a tree of tensors, nothing else."""
-    return tree_map(
-        lambda leaf: leaf.dense() if isinstance(leaf, LowRank) else leaf,
-        state,
-        is_leaf=lambda node: isinstance(node, LowRank),
-    )
+    """A state with every weight written out: a tree of tensors, nothing else.
+
+    Matrices are laid out as they come back from a file: how a product rounds depends on it.
+    """
+
+    def plain(leaf: Any) -> Any:
+        if isinstance(leaf, LowRank):
+            return leaf.dense()
+        return leaf.contiguous() if isinstance(leaf, Tensor) and leaf.dim() < 4 else leaf
+
+    return tree_map(plain, state, is_leaf=lambda node: isinstance(node, LowRank))
 
 
 def _parts(batch: Episode, chunk: int | None) -> Iterator[Episode]:
