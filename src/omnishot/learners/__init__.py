@@ -14,6 +14,7 @@ LEARNERS = Registry(
         "protomaml": "omnishot.learners.protomaml:ProtoMAML",
         "metasgd": "omnishot.learners.metasgd:MetaSGD",
         "reptile": "omnishot.learners.reptile:Reptile",
+        "mmaml": "omnishot.learners.mmaml:MMAML",
         "imaml": "omnishot.learners.imaml:IMAML",
         "cavia": "omnishot.learners.cavia:CAVIA",
         "learned-optimizer": "omnishot.learners.learned_optimizer:LearnedOptimizer",
