@@ -132,11 +132,14 @@ def test_there_is_one_budget(said):
 
 def test_a_time_becomes_steps_with_validation_counted_in():
     pace = Pace(0.5, 2.0, "loop")
-    assert pace.steps(60.0, None) == 80  # and ten validations
-    assert pace.seconds(80, None) == 60.0
-    assert pace.steps(60.0, 20) == 100
+    assert pace.fit(200.0, None) == (360, 36)  # and ten validations
+    assert pace.seconds(360, 36) == 200.0
+    assert pace.fit(60.0, None) == (96, 16)  # ten would take a third of the time: six
+    assert pace.seconds(96, 16) == 60.0
+    assert pace.fit(60.0, 20) == (100, 20)
     assert pace.seconds(100, 20) == 60.0
-    assert pace.steps(1.0, None) == 1
+    assert pace.fit(1.0, None) == (1, 1)
+    assert Pace(1.0, 0.0, "loop").fit(20.0, None) == (20, 2)  # no validation tasks
 
 
 def test_a_budget_of_time_settles_the_steps_of_the_run(birds, tmp_path, monkeypatch):
@@ -150,10 +153,10 @@ def test_a_budget_of_time_settles_the_steps_of_the_run(birds, tmp_path, monkeypa
     found = quick(birds, tmp_path / "out", learners=["protonet", "centroid"], minutes=0.2, **TEXT)
     assert told == [("ProtoNet", 12.0)]  # nothing is spent on what is not meta-trained
     cells = {cell.learner: cell for cell in found.cells}
-    assert (cells["protonet"].steps, cells["protonet"].planned_seconds) == (7, 10.5)
+    assert (cells["protonet"].steps, cells["protonet"].planned_seconds) == (10, 12.0)
     assert (cells["centroid"].steps, cells["centroid"].planned_seconds) == (0, None)
     config = Run.load(tmp_path / "out" / "protonet").config
-    assert (config.steps, config.plan) == (7, "vmap")
+    assert (config.steps, config.val_every, config.plan) == (10, 3, "vmap")
     slow = replace(cells["protonet"], seconds=15.0)
     notes = replace(found, cells=(slow,)).notes
     assert "took over 20% more than the budget of 12.0 s: protonet (15.0 s)" in notes

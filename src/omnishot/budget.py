@@ -24,7 +24,8 @@ from omnishot.training import meta_train
 TRIAL_SECONDS, TRIAL_SHARE = 10.0, 0.05  # of timed steps: so long, but no more than this share of the budget
 TRIAL_STEPS = (3, 500)  # … and so many at least and at most
 TRIAL_EPISODES = 20  # validation tasks that are timed
-VALIDATIONS = 10  # in a training that does not say how often
+VALIDATIONS = 10  # in a training that does not say how often …
+VALIDATION_SHARE = 0.2  # … unless they would take more than this share of the budget
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,24 @@ class Pace:
     validation: float
     plan: str
 
-    def steps(self, seconds: float, every: int | None) -> int:
-        """How many steps fit in a time, validations counted in; at least 1.
+    def fit(self, seconds: float, every: int | None) -> tuple[int, int]:
+        """How many steps fit in a time, validations counted in, and how often one validates; at least 1 each.
 
         Args:
-            every: steps from one validation to the next; None: ten validations.
+            every: steps from one validation to the next; None: ten validations, or fewer where ten would take more
+                than their share of the time.
         """
-        if every is None:
-            return max(1, int((seconds - VALIDATIONS * self.validation) / self.step))
-        return max(1, int(seconds / (self.step + self.validation / every)))
+        if every is not None:
+            return max(1, int(seconds / (self.step + self.validation / every))), every
+        often = VALIDATIONS
+        if often * self.validation > VALIDATION_SHARE * seconds:
+            often = max(1, int(VALIDATION_SHARE * seconds / self.validation))
+        steps = max(1, int((seconds - often * self.validation) / self.step))
+        return steps, math.ceil(steps / often)
 
-    def seconds(self, steps: int, every: int | None) -> float:
+    def seconds(self, steps: int, every: int) -> float:
         """How long so many steps take, validations counted in."""
-        return steps * self.step + self.validation * (
-            min(steps, VALIDATIONS) if every is None else math.ceil(steps / every)
-        )
+        return steps * self.step + self.validation * math.ceil(steps / every)
 
 
 def measure(learner: Learner, train: Loader, val: Loader | None, config: Config, budget: float) -> Pace:

@@ -164,10 +164,10 @@ def _run(
         if budget.minutes is None or not learner.meta_trained:
             return config
         pace = measure(learner, training, val, config, 60 * budget.minutes)
-        steps = pace.steps(60 * budget.minutes, config.val_every)
-        cell = dataclasses.replace(cell, planned_seconds=pace.seconds(steps, config.val_every))
+        steps, every = pace.fit(60 * budget.minutes, config.val_every)
+        cell = dataclasses.replace(cell, planned_seconds=pace.seconds(steps, every))
         keep(cell)
-        return dataclasses.replace(config, steps=steps, plan=pace.plan)
+        return dataclasses.replace(config, steps=steps, val_every=every, plan=pace.plan)
 
     try:
         if (folder / "config.toml").exists():
