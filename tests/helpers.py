@@ -71,6 +71,11 @@ def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
     ]
 
 
+def mixed(name: str, **options: Any) -> Network:
+    """A network of many inputs to test a learner with: all there are for EVERYWHERE, for the others three quick ones."""
+    return network(*(MODALITIES if name in EVERYWHERE else ("words", "sensor", "facts")), **options)
+
+
 def tabular(numbers: int) -> Modality:
     """A tabular input of `numbers` standardised number columns."""
     names = tuple(f"x{i}" for i in range(numbers))

@@ -67,7 +67,7 @@ def check(method: Learner, what: float | str, seed: int) -> None:
 @given(what=garbage, seed=st.integers(0, 99))
 @settings(max_examples=2)
 def test_absent_cells_change_nothing_in_any_fusion(name, fusion, what, seed):
-    check(helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion)), what, seed)
+    check(helpers.learner(name, helpers.mixed(name, fusion=fusion)), what, seed)
 
 
 @pytest.mark.parametrize(("name", "encoder"), helpers.crossed(LEARNERS.names(), ENCODERS.names()))

@@ -150,8 +150,8 @@ def test_it_learns_sinusoids(attentive):
     method = LEARNERS.load("cnp")(net, OBJECTIVES.load("regress")(), attentive=attentive, width=64)
     unseen = helpers.sinusoids(10**6, 50)
     before = helpers.judged(method, unseen)
-    helpers.trained(method, lambda step: helpers.sinusoids(step, 16), 300, rate=5e-3)
-    assert helpers.judged(method, unseen) < (0.6 if attentive else 0.85) * before  # the plain mean takes longer
+    helpers.trained(method, lambda step: helpers.sinusoids(step, 16), 300, rate=3e-3)
+    assert helpers.judged(method, unseen) < 0.85 * before  # a third to a half of it takes 1,000 steps
 
 
 def test_it_learns_features_for_new_classes_of_any_number():

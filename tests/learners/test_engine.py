@@ -36,7 +36,7 @@ def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
 
 @pytest.mark.parametrize(("name", "fusion"), helpers.crossed(TRAINED, FUSIONS.names()))
 def test_every_learner_in_every_fusion(name, fusion):
-    check(helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion)))
+    check(helpers.learner(name, helpers.mixed(name, fusion=fusion)))
 
 
 @pytest.mark.parametrize(("name", "encoder"), helpers.crossed(TRAINED, ENCODERS.names()))
@@ -71,7 +71,7 @@ def test_every_form_of_maml(name, options):
 @pytest.mark.parametrize("name", [n for n in TRAINED if "regress" in LEARNERS.load(n).serves])
 def test_numbers(name, second_order):
     options = {"second_order": second_order} if name in ("maml", "anil") else {}
-    check(helpers.learner(name, helpers.network(*helpers.MODALITIES), "regress", **options))
+    check(helpers.learner(name, helpers.mixed(name), "regress", **options))
 
 
 def test_gradients_add_up_over_calls():

@@ -36,7 +36,7 @@ def check(method: Learner) -> None:
 
 @pytest.mark.parametrize(("name", "fusion"), helpers.crossed(LEARNERS.names(), FUSIONS.names()))
 def test_a_row_alone_is_predicted_as_in_a_batch(name, fusion):
-    check(helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion)))
+    check(helpers.learner(name, helpers.mixed(name, fusion=fusion)))
 
 
 @pytest.mark.parametrize("encoder", ENCODERS.names())
@@ -47,7 +47,7 @@ def test_in_every_encoder_and_inductive_norm(encoder, norm):
 
 @pytest.mark.parametrize("name", [n for n in LEARNERS.names() if "regress" in LEARNERS.load(n).serves])
 def test_when_predicting_numbers(name):
-    check(helpers.learner(name, helpers.network(*helpers.MODALITIES), "regress"))
+    check(helpers.learner(name, helpers.mixed(name), "regress"))
 
 
 @pytest.mark.parametrize("name", [n for n in LEARNERS.names() if n not in RAW])

@@ -328,8 +328,8 @@ class FrozenCopy(LEARNERS.load("protonet")):
 
 @pytest.mark.parametrize(("name", "fusion"), helpers.crossed(TRAINED, FUSIONS.names()))
 def test_the_meta_gradient_reaches_every_parameter(name, fusion):
-    method = helpers.learner(name, helpers.network(*helpers.MODALITIES, fusion=fusion))
-    batch = helpers.random_episode(helpers.MODALITIES, tasks=3, here=0.8)
+    method = helpers.learner(name, helpers.mixed(name, fusion=fusion))
+    batch = helpers.random_episode(method.network.modalities, tasks=3, here=0.8)
     for parameter in without_gradient(method, batch):
         assert idle(method, batch, parameter), parameter
 
