@@ -72,7 +72,7 @@ def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
 
 
 def mixed(name: str, **options: Any) -> Network:
-    """A network of many inputs to test a learner with: all there are for EVERYWHERE, for the others three quick ones."""
+    """A network of many inputs to test a learner with: all there are for those of EVERYWHERE, else three quick ones."""
     return network(*(MODALITIES if name in EVERYWHERE else ("words", "sensor", "facts")), **options)
 
 

@@ -216,7 +216,7 @@ def test_every_learner_is_trained_saved_and_serves(birds, tmp_path, learner):
 
 @pytest.mark.parametrize("rows", [[], pd.DataFrame({"note": [], "species": []})], ids=["list", "frame"])
 def test_no_support_rows_at_all(run, rows):
-    with pytest.raises(DataError, match="has no rows|is empty"):
+    with pytest.raises(DataError, match=r"has no rows|is empty"):
         run.adapt(rows)
 
 

@@ -206,7 +206,7 @@ def test_parts_that_there_are_not(adapt, message):
 
 @pytest.mark.parametrize("options", [{"multi_step": 1.5}, {"first_order": -0.1}, {"rates": "stpe"}])
 def test_options_that_do_not_fit(options):
-    with pytest.raises(UsageError, match="multi_step|first_order|did you mean 'step'"):
+    with pytest.raises(UsageError, match=r"multi_step|first_order|did you mean 'step'"):
         built(**options)
 
 

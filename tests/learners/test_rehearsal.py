@@ -86,7 +86,9 @@ def test_one_head_for_old_and_new_equals_a_loop_written_out(objective, name, opt
         return F.cross_entropy(output, target) if classify else F.mse_loss(output, target)
 
     old_target = kept.label if classify else kept.target
-    adam([*net.parameters(), *head.parameters()], lambda: new * of(support, support.target) + old * of(kept, old_target))
+    adam(
+        [*net.parameters(), *head.parameters()], lambda: new * of(support, support.target) + old * of(kept, old_target)
+    )
     assert torch.allclose(answer, net(query) @ head.weight.T + head.bias, rtol=1e-8, atol=1e-8)
 
 
