@@ -129,8 +129,8 @@ def answers(learner: Learner, batch: Episode) -> torch.Tensor:
 
 
 def steps_name(learner: Learner) -> str:
-    """The attribute that says how many steps a learner takes on a task, "" if it takes none."""
-    return next((name for name in ("inner_steps", "fit_steps") if hasattr(learner, name)), "")
+    """The attribute that says how many steps a learner takes on a new task, "" if it takes none."""
+    return next((name for name in ("fit_steps", "inner_steps") if hasattr(learner, name)), "")
 
 
 def arguments(description: str | None, name: str, steps: int, trial: int, episodes: int) -> argparse.ArgumentParser:
@@ -176,6 +176,8 @@ class Records:
 def cell(figures: Sequence[dict[str, Any]], digits: int = 3, **wanted: Any) -> str:
     """The one figure that has what is wanted, as `mean ± ci95`; a dash if there is none."""
     found = [f for f in figures if all(f.get(name) == value for name, value in wanted.items())]
+    if found and not math.isfinite(found[0]["mean"]):
+        return "diverges"
     return f"{found[0]['mean']:.{digits}f} ± {found[0]['ci95']:.{digits}f}" if found else "–"
 
 

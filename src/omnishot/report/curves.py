@@ -21,8 +21,9 @@ from omnishot.run import Run
 FILE = "curves.json"
 STEPS = (0, 1, 2, 3, 5, 10)
 SHARES = (0.0, 0.25, 0.5, 0.65)
-#: What learners call the number of gradient steps on a task's support rows.
-STEP_OPTIONS = ("inner_steps", "fit_steps")
+#: What learners call the number of gradient steps on a new task's support rows. Where both are there, `inner_steps` is
+#: how many meta-training takes.
+STEP_OPTIONS = ("fit_steps", "inner_steps")
 
 
 @dataclass(frozen=True)
