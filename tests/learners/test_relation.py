@@ -14,7 +14,7 @@ INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
 
 def related(method, prototype: np.ndarray, row: np.ndarray) -> float:
     own = {n.removeprefix("relation."): p.detach().numpy() for n, p in method.named_parameters()}
-    x = np.concatenate([prototype, row])
+    x = np.concatenate([prototype, row] + ([(prototype - row) ** 2] if method.difference else []))
     for layer in (0, 2):
         x = np.maximum(own[f"{layer}.weight"] @ x + own[f"{layer}.bias"], 0)
     return (own["4.weight"] @ x + own["4.bias"]).item()
@@ -27,8 +27,9 @@ def plain(method, task) -> np.ndarray:
     return np.array([[related(method, x[y == k].mean(0), q) for k in range(3)] for q in asked])
 
 
-def test_scores_and_loss_equal_a_plain_computation():
-    method = helpers.learner("relation", helpers.network(*INPUTS), hidden=12)
+@pytest.mark.parametrize("difference", [True, False])
+def test_scores_and_loss_equal_a_plain_computation(difference):
+    method = helpers.learner("relation", helpers.network(*INPUTS), hidden=12, difference=difference)
     task = helpers.random_episode(INPUTS, tasks=1).task(0)
     task.support.target[:2] = 0  # unequal shots
     wanted = plain(method, task)
