@@ -23,8 +23,8 @@ class Relation(Learner):
 
     Published relation modules are convolutions over two stacks of feature maps, whose maps are summed over a class's
     rows; ours is a perceptron on two feature vectors, because rows mix modalities, of which few have maps, and takes
-    their mean, because classes may have unequal shots. Without maps to compare place by place it takes very long to find
-    out what alike means, so it reads the squared difference too.
+    their mean, because classes may have unequal shots. Without maps to compare place by place it takes very long to
+    find out what alike means, so it reads the squared difference too.
 
     Args:
         hidden: width of the perceptron's two hidden layers.
