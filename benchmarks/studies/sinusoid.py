@@ -144,20 +144,18 @@ def picture(records: dict[str, dict[str, Any]], path: Path) -> None:
     axes[0, 0].set_ylabel("y")
     axes[0, 1].legend(loc="lower left", ncols=3, fontsize=8)
     colours = plt.get_cmap("tab20")([*range(0, 20, 2), *range(1, 20, 2)])  # strong ones first
-    order = sorted(records, key=lambda name: _best(records[name]["figures"]))
+    steppers = [n for n, record in records.items() if record["figures"][0]["adaptation_steps"] is not None]
+    order = sorted(steppers, key=lambda name: _best(records[name]["figures"]))
     axes[1, 0].sharey(axes[1, 1])
     for ax, shots in zip(axes[1], SHOTS, strict=True):
         for i, name in enumerate(order):
             of = {f["adaptation_steps"]: f for f in records[name]["figures"] if f["shots"] == shots}
-            if None in of:
-                mean, ci95 = (np.full(2, of[None][part]) for part in ("mean", "ci95"))
-                at, style = np.array([CURVE[0], CURVE[-1]]), ":"
-            else:
-                mean, ci95 = (np.array([of[s][part] for s in CURVE]) for part in ("mean", "ci95"))
-                at, style = np.array(CURVE), "-"
-            ax.plot(at, mean, style, color=colours[i % 20], label=name)
-            ax.fill_between(at, mean - ci95, mean + ci95, color=colours[i % 20], alpha=0.25, lw=0)
-        ax.set(title=f"{shots} shots", xlabel="adaptation steps", yscale="log", xlim=(0, CURVE[-1]))
+            mean, ci95 = (np.array([of[s][part] for s in CURVE]) for part in ("mean", "ci95"))
+            width = 2.5 if name in (PLAIN, PRETRAINED) else 1.2
+            ax.plot(CURVE, mean, color=colours[i % 20], lw=width, label=name)
+            ax.fill_between(CURVE, mean - ci95, mean + ci95, color=colours[i % 20], alpha=0.2, lw=0)
+        # What diverges with more steps than it was trained for leaves the picture at the top.
+        ax.set(title=f"{shots} shots", xlabel="adaptation steps", yscale="log", xlim=(0, CURVE[-1]), ylim=(0.01, 10))
         ax.grid(alpha=0.3)
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
