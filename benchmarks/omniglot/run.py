@@ -95,8 +95,11 @@ def table() -> str:
                 kind = "transductive" if transductive else "inductive"
                 cells = [_cell(own.get(name)) for name in names]
                 lines.append(f"| {method} | {kind}, ours | {' | '.join(cells)} | {_trained(own)} |")
-    curves = [f"- {r['method']} {r['cell']}: " + ", ".join(f"{step}: {100 * value:.1f}" for step, value in r["curve"])
-              for r in results]  # fmt: skip
+    cells: dict[str, list[str]] = {}  # by curve: cells of one training share it
+    for r in results:
+        curve = ", ".join(f"{step}: {100 * value:.1f}" for step, value in r["curve"])
+        cells.setdefault(f"{r['method']} {{}}: {curve}", []).append(r["cell"])
+    curves = ["- " + said.format(", ".join(named)) for said, named in cells.items()]
     text = (Path(__file__).parent / "about.md").read_text(encoding="utf-8")
     return text.replace("TABLE", "\n".join(head + lines)).replace("CURVES", "\n".join(curves))
 
