@@ -47,16 +47,19 @@ class Learner(nn.Module):
     def __init__(self, network: Network, objective: Objective):
         super().__init__()
         if objective.name not in self.serves:
-            raise UsageError(
-                f"learner {type(self).__name__.lower()!r} serves {', '.join(self.serves)}, not {objective.name}"
-            )
+            raise UsageError(f"learner {self.called()!r} serves {', '.join(self.serves)}, not {objective.name}")
         if len(network.names) < self.inputs_needed:
             raise UsageError(
-                f"learner {type(self).__name__.lower()!r} needs {self.inputs_needed} inputs or more, the network reads "
+                f"learner {self.called()!r} needs {self.inputs_needed} inputs or more, the network reads "
                 f"{len(network.names)} ({', '.join(network.names)}): add input columns, or choose another learner"
             )
         self.network = network
         self.objective = objective
+
+    @classmethod
+    def called(cls) -> str:
+        """The name in the registry, as messages say it."""
+        return cls.__name__.lower()
 
     def fit(self, params: Params, support: Rows) -> State:
         """Learn one task from its support rows."""

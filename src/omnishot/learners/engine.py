@@ -122,7 +122,7 @@ def _vmap(learner: Learner, params: Params, batch: Episode, share: float) -> Ten
 
 def _split(learner: Learner, params: Params, batch: Episode, share: float) -> Tensor:
     if not learner.splits:
-        name = type(learner).__name__.lower()
+        name = learner.called()
         raise UsageError(f"plan split does not fit the learner {name!r}, whose loss is its own: use loop or vmap")
 
     def fit(support: dict) -> Any:

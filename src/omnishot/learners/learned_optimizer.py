@@ -47,6 +47,10 @@ class LearnedOptimizer(InnerLoop):
     Paper: Ravi & Larochelle, Optimization as a Model for Few-Shot Learning, ICLR 2017
     """
 
+    @classmethod
+    def called(cls) -> str:
+        return "learned-optimizer"
+
     def __init__(
         self,
         network: Network,
@@ -112,6 +116,10 @@ class Optimizer(nn.Module):
         hidden: its width.
         rate: where the input gate starts.
     """
+
+    @classmethod
+    def called(cls) -> str:
+        return "learned-optimizer"
 
     def __init__(self, form: str, hidden: int, rate: float):
         super().__init__()
