@@ -88,7 +88,7 @@ def _reptile(ways: int, shots: int) -> Recipe:
     inner = {"inner_steps": 5 if ways == 5 else 10, "inner_rate": 1e-3 if ways == 5 else 5e-4}
     options = {"ways": ways, "shots": shots, "queries": 9 if ways == 5 else 5, "tasks": 5, "head": "fixed"}
     image = {"pool": "stride", "norm": "batch"}
-    return Recipe("reptile", 100_000, 100_000, options | inner, image, {"inner_steps": 50})
+    return Recipe("reptile", 100_000, 100_000, options | inner, image)
 
 
 METHODS = {
