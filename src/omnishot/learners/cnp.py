@@ -13,7 +13,6 @@ from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
 from omnishot.learners.base import Learner, Params, State
 from omnishot.nn.attend import attend, check_heads
-from omnishot.nn.calling import call_with
 from omnishot.nn.heads import class_mask, class_means
 from omnishot.nn.layers import mask
 from omnishot.nn.linear import Linear
@@ -102,10 +101,10 @@ class CNP(Learner):
         assert support.target is not None
         features = self.features(params, support)
         if not self.splits:
-            rows = self._part("encoder", params, torch.cat([features, support.target], -1))
+            rows = self.part("encoder", params, torch.cat([features, support.target], -1))
             return {"features": features, "rows": rows} if self.attentive else {"mean": rows.mean(-2)}
         assert support.ways is not None
-        rows = self._part("encoder", params, features)
+        rows = self.part("encoder", params, features)
         members = class_mask(support.target, support.ways).to(rows.dtype)
         if self.attentive:
             return {"features": features, "rows": rows, "members": members}
@@ -123,7 +122,7 @@ class CNP(Learner):
             read = state["means"].unsqueeze(-2).expand(-1, len(features), -1)
         overall = read.sum(0) / there.sum().clamp(min=1)  # of classes that have rows; the others' are zero
         parts = [t.expand(len(there), -1, -1) for t in (features, read, overall)]
-        return self._part("decoder", params, torch.cat(parts, -1)).squeeze(-1).transpose(-1, -2)
+        return self.part("decoder", params, torch.cat(parts, -1)).squeeze(-1).transpose(-1, -2)
 
     def loss(self, params: Params, episode: Episode) -> Tensor:
         if self.splits:
@@ -138,12 +137,8 @@ class CNP(Learner):
         """The mean and the deviation of the number of each row, `[rows, numbers]` both."""
         read = self._attend(params, state, features, None) if self.attentive else state["mean"]
         both = torch.cat([features, read.expand(len(features), -1)], -1)
-        mean, raw = self._part("decoder", params, both).chunk(2, -1)
+        mean, raw = self.part("decoder", params, both).chunk(2, -1)
         return mean, 0.1 + 0.9 * F.softplus(raw)  # bounded below as published
 
     def _attend(self, params: Params, state: State, features: Tensor, keep: Tensor | None) -> Tensor:
-        return self._part("attention", params, features, state["features"], state["rows"], keep)
-
-    def _part(self, name: str, params: Params, *args: Tensor | None) -> Tensor:
-        own = {n.removeprefix(name + "."): p for n, p in params.items() if n.startswith(name + ".")}
-        return call_with(getattr(self, name), own, *args)
+        return self.part("attention", params, features, state["features"], state["rows"], keep)

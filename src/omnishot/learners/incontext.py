@@ -12,7 +12,6 @@ from omnishot.errors import UsageError
 from omnishot.learners.base import Learner, Params, State
 from omnishot.learners.distances import squared_distances
 from omnishot.nn.attend import attend, check_heads
-from omnishot.nn.calling import call_with
 from omnishot.nn.heads import class_mask, class_means
 from omnishot.nn.layers import LayerNorm
 from omnishot.nn.linear import Linear
@@ -110,19 +109,14 @@ class InContext(Learner):
         assert support.target is not None
         features = self.features(params, support)
         if support.ways is None:
-            return {"context": self._read(params, features, None, support.target)[1]}
+            return {"context": self.part("reader", params, features, None, support.target)[1]}
         members = class_mask(support.target, support.ways).to(features.dtype)
-        added, context = self._read(params, features, None, None, members @ members.transpose(-1, -2))
+        added, context = self.part("reader", params, features, None, None, members @ members.transpose(-1, -2))
         return {"context": context, "prototypes": class_means(features + added, support.target, support.ways)}
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         features = self.features(params, query)
-        read, _ = self._read(params, features, state["context"])
+        read, _ = self.part("reader", params, features, state["context"])
         if "prototypes" not in state:
             return read
         return -params["log_scale"].exp() * squared_distances(features + read, state["prototypes"])
-
-    def _read(self, params: Params, *args: Tensor | State | None) -> tuple[Tensor, State]:
-        prefix = "reader."
-        own = {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}
-        return call_with(self.reader, own, *args)

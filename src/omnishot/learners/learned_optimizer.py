@@ -117,10 +117,6 @@ class Optimizer(nn.Module):
         rate: where the input gate starts.
     """
 
-    @classmethod
-    def called(cls) -> str:
-        return "learned-optimizer"
-
     def __init__(self, form: str, hidden: int, rate: float):
         super().__init__()
         self.form, self.hidden = choose("form", form, ("lstm", "mlp")), hidden

@@ -7,7 +7,6 @@ from torch import Tensor
 from omnishot.episodes.rows import Rows
 from omnishot.learners.base import Params, State
 from omnishot.learners.innerloop import InnerLoop
-from omnishot.nn.calling import call_with
 from omnishot.nn.layers import EPSILON
 from omnishot.nn.modulation import Modulation
 from omnishot.nn.network import Network
@@ -66,12 +65,10 @@ class MMAML(InnerLoop):
 
     def modulated(self, params: Params, support: Rows) -> Params:
         """All parameters, those of the network as this task's support rows want them before the first step."""
-        prefix = "taskset."
-        own = {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}
         features = self.features(params, support)
         # Of length 1 on average, or wide features would drown the numbers that come with them.
         length = (features.square().sum(-1).mean() + EPSILON).sqrt()
-        return self.modulation.modulated(params, call_with(self.taskset, own, features / length, support))
+        return self.modulation.modulated(params, self.part("taskset", params, features / length, support))
 
     def path(self, params: Params, support: Rows) -> list[State]:
         params = self.modulated(params, support)
