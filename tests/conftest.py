@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes (pytest -n 2), a thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import tables
