@@ -39,6 +39,7 @@ CONFIGS = st.fixed_dictionaries(
         "skip_bad": st.booleans(),
         "plan": st.sampled_from(["auto", "loop", "split", "vmap", "vmap:4"]),
         "seed": st.integers(0, 2**31),
+        "fuse": st.fixed_dictionaries({}, optional={"weighing": st.sampled_from(["softmax", "exponential"])}),
         "image": st.fixed_dictionaries({"size": st.integers(8, 99)}),
     },
 )
@@ -56,6 +57,15 @@ def test_the_names_options_count_before_the_kinds():
     config = from_options({"image.size": 20, "photo.size": 30, "image.width": 8}, INPUTS)
     assert split_input_options(config, "photo", "image") == ("conv4", {"size": 30}, {"width": 8})
     assert split_input_options(config, "other", "image") == ("conv4", {"size": 20}, {"width": 8})
+
+
+def test_options_of_the_fusion_are_said_in_a_table_of_their_own(tmp_path):
+    config = from_options({"fusion": "sum", "fuse": {"alpha": "gate"}}, INPUTS)
+    assert config.fuse == {"alpha": "gate"}
+    assert from_options({"fusion": "sum", "fuse.alpha": "gate"}, INPUTS) == config
+    (tmp_path / "c.toml").write_text('fusion = "sum"\n[fuse]\nalpha = "gate"\n')
+    assert from_options(read_toml(tmp_path / "c.toml"), INPUTS) == config
+    assert from_options(tomllib.loads(config.to_toml()), INPUTS) == config
 
 
 def test_nothing_said_is_the_default():
@@ -95,6 +105,11 @@ def test_nothing_said_is_the_default():
         ({"patience": -1}, "patience must be at least 0, not -1"),
         ({"noise": {"photo": "loud"}}, "option 'noise' takes"),
         ({"noise": 0.3}, "option 'noise' takes"),
+        ({"fusion": "sum", "fuse.alfa": "gate"}, "fusion 'sum' has no option 'alfa': did you mean 'alpha'"),
+        ({"fuse": {"alpha": "gate"}}, "fusion 'attention' has no option 'alpha'"),
+        ({"fusion": "sum", "fuse.alpha": 3}, "option 'fuse.alpha' takes str, not 3"),
+        ({"fuse": "gate"}, "option 'fuse' takes options of the fusion, as in fuse.NAME, not 'gate'"),
+        ({"fuze.alpha": "gate"}, "no option 'fuze' .* did you mean 'fuse'"),
         ({"options": {}}, "no option 'options'"),
         ({"inputs": {}}, "no option 'inputs'"),
     ],

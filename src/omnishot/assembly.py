@@ -42,6 +42,7 @@ def build_learner(
             config.dim,
             encoder={name: encoder for name, (encoder, _, _) in said.items()},
             encoder_options={name: options for name, (_, _, options) in said.items()},
+            fusion_options=config.fuse,
         )
         learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
     # Convolutions, and pooling above all, are faster on a CPU with channels last; the numbers are the same.
@@ -67,9 +68,13 @@ def restore_learner(about: Mapping[str, Any], frozen: Mapping[str, Tensor] | Non
     """
     modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in about["modalities"].items()}
     config = from_options(about["config"], {name: m.cell_kind for name, m in modalities.items()})
-    settings = dict(about["objective"])
-    objective = OBJECTIVES.load(settings.pop("name"))(**settings)
+    objective = restore_objective(about["objective"])
     return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
+
+
+def restore_objective(settings: Mapping[str, Any]) -> Objective:
+    """The inverse of `Objective.to_json`."""
+    return OBJECTIVES.load(settings["name"])(**{name: value for name, value in settings.items() if name != "name"})
 
 
 def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str, Tensor]) -> Modality:

@@ -96,7 +96,10 @@ def compare(
     if len(kinds) == 1 and fusions:
         remarks = [f"there is nothing to fuse in a single input, {next(iter(kinds))}: every learner is trained once"]
     wanted = {learner: options_of(learner, chosen, said, kinds) for learner in chosen}
-    configs = {learner: from_options({"learner": learner, **own}, kinds) for learner, own in wanted.items()}
+    configs: dict[str, Config] = {}
+    for learner, own in wanted.items():
+        for fusion in reversed(fused):  # what is said of the fusion is said of all
+            configs[learner] = from_options({"learner": learner, "fusion": fusion, **own}, kinds)
     data, data_options = (table, told) if on_disk else (_parted(read, next(iter(configs.values())).seed), {})
     asked: dict[str, Any] = {
         "table": read.fingerprint,

@@ -43,6 +43,9 @@ class Config:
         val_every, val_episodes: how often and on how many validation tasks models are selected; None: ten times.
         patience: validations without a better one before training stops; 0: never stop early.
         dropout: rate of modality dropout in training, for rows with several inputs.
+        cross: share of the training and validation tasks whose support rows have one input only, drawn at random, and
+            whose query rows have another.
+        extra_shots: whether every cell of a support row counts as a row of its own too (`omnishot.episodes.shots`).
         noise: noise level 0…1 in training, by input or kind.
         augment: by how much pictures vary in training, 0…1, by input or kind: turned, stretched, sheared, shifted.
         rotations: pictures of a class turned by quarter turns count as another class (training only).
@@ -53,6 +56,7 @@ class Config:
             meta-gradient then errs by some per cent, so it is never chosen by itself.
         device: auto, cpu, cuda, …
         options: of the learner.
+        fuse: options of the fusion.
         inputs: by input name or kind: `encoder`, and options of the modality and of the encoder; or `frozen`, the
             folder of an earlier run, whose encoder of this input is taken as it is and learns no more.
     """
@@ -74,6 +78,8 @@ class Config:
     val_episodes: int = 50
     patience: int = 0
     dropout: float = 0.0
+    cross: float = 0.0
+    extra_shots: bool = False
     noise: dict[str, float] = field(default_factory=dict)
     augment: dict[str, float] = field(default_factory=dict)
     rotations: bool = False
@@ -83,6 +89,7 @@ class Config:
     precision: str = "float32"
     device: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
+    fuse: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,6 +106,8 @@ class Config:
             raise UsageError(f"weight_decay must be at least 0 and finite, not {self.weight_decay!r}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
+        if not 0 <= self.cross <= 1:
+            raise UsageError(f"cross must lie between 0 and 1, not {self.cross!r}")
         choose("schedule", self.schedule, SCHEDULES)
         choose("precision", self.precision, ("float32", "bfloat16"))
         if self.plan != "auto":
@@ -118,8 +127,9 @@ class Config:
 def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
     """Options as a user says them, flat, to a Config.
 
-    A name is an option of the training, an option of the chosen learner, or an input or kind of input whose value
-    is a table of its own; `image.size` means the same as `image = {size: …}`.
+    A name is an option of the training, an option of the chosen learner, `fuse` with a table of options of the chosen
+    fusion, or an input or kind of input whose value is a table of its own; `image.size` means the same as
+    `image = {size: …}`.
 
     Args:
         given: the options.
@@ -129,11 +139,12 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
         UsageError: for an unknown option, with the nearest right name, or a value of the wrong type.
     """
     said = _nest(given)
-    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "inputs")}
+    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "fuse", "inputs")}
     learner = said.get("learner", Config.learner)
+    fuse = _of_fusion(said.get("fusion", Config.fusion), said.pop("fuse", {}))
     own = {n: a for n, a in keywords(LEARNERS.load(learner)).items() if n not in TOLD_BY_TABLE}
     places = {*inputs, *inputs.values()}
-    values: dict[str, Any] = {"options": {}, "inputs": {}}
+    values: dict[str, Any] = {"options": {}, "fuse": fuse, "inputs": {}}
     for name, value in said.items():
         if name in fields:
             values[name] = typed(name, value, fields[name].type)
@@ -142,11 +153,22 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
         elif name in places and isinstance(value, Mapping):
             values["inputs"][name] = {o: _plain(o, v) for o, v in value.items()}
         else:
-            raise UsageError(f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places})}")
+            raise UsageError(
+                f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places, 'fuse'})}"
+            )
     config = Config(**values)
     for name, kind in inputs.items():
         split_input_options(config, name, kind)
     return config
+
+
+def _of_fusion(fusion: str, said: Any) -> dict[str, Any]:
+    """The options of a fusion as it takes them."""
+    if not isinstance(said, Mapping):
+        raise UsageError(f"option 'fuse' takes options of the fusion, as in fuse.NAME, not {said!r}")
+    FUSIONS.check_options(fusion, said)
+    own = keywords(FUSIONS.load(fusion))
+    return {name: typed(f"fuse.{name}", value, own[name]) for name, value in said.items()}
 
 
 def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict[str, Any], dict[str, Any]]:

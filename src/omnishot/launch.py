@@ -65,7 +65,8 @@ def train(
         settle: decides on `steps` and `plan` once it can see the learner and the loaders of training and validation
             tasks: gives the config to train with. A run that is resumed keeps what was decided.
         options: of the table (`target`, `group`, `modality`, `inputs`, `split`, `objective`), of the training
-            (`omnishot.config.Config`), of the learner, and of inputs (`image={"size": 28}`).
+            (`omnishot.config.Config`), of the learner, of the fusion (`fuse={"alpha": "gate"}`), and of inputs
+            (`image={"size": 28}`).
 
     Raises:
         DataError, UsageError: as `read_table`, `Config` and `meta_train` do.
@@ -140,6 +141,8 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
         ways = min(most) if data.table.schema.group else min(WAYS, *most)
     for part in parts:
         checked_ways(most_ways(ways), tasks[part], part)
+    if config.cross and len(data.store.modalities) < 2:
+        raise UsageError(f"cross={config.cross}: {data.table.name} has one input only, {next(iter(data.store.modalities))}")
     train = Loader(
         data.store,
         tasks["train"].source,
@@ -148,13 +151,18 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
         labels=data.labels(),
         rotations=config.rotations,
         dropout=config.dropout if len(data.store.modalities) > 1 else 0.0,
+        cross=config.cross,
+        extra_shots=config.extra_shots,
         noise=matching_inputs(config.noise, data.store.modalities),
         augment=matching_inputs(config.augment, data.store.modalities),
     )
     val = None
     if "val" in tasks:
         shape = Shape(1, most_ways(ways) if most else None, most_shots, tasks["val"].queries)
-        val = Loader(data.store, tasks["val"].source, shape, seed=config.seed + VALIDATION_SEED)
+        val = Loader(
+            data.store, tasks["val"].source, shape, seed=config.seed + VALIDATION_SEED,
+            cross=config.cross, extra_shots=config.extra_shots,
+        )  # fmt: skip
     labels = int(train.labels.max()) + 1 if train.labels is not None else 0
     return (train, val), {"ways": ways, "shots": config.shots, "labels": labels * (4 if config.rotations else 1)}
 

@@ -63,6 +63,11 @@ def test_encoders_are_chosen_by_input_before_kind():
         ({"encoder": {"photo": "conv5"}}, "unknown encoder 'conv5': did you mean 'conv4'"),
         ({"encoder": {"photo": "gru"}}, "encoder 'gru' reads text, not image; use one of: conv4, resnet"),
         ({"encoder_options": {"photo": {"widht": 8}}}, "encoder 'conv4' has no option 'widht': did you mean 'width'"),
+        (
+            {"fusion": "sum", "fusion_options": {"alfa": "gate"}},
+            "fusion 'sum' has no option 'alfa': did you mean 'alpha'",
+        ),
+        ({"fusion": "sum", "fusion_options": {"alpha": "gait"}}, "unknown alpha 'gait': did you mean 'gate'"),
         ({"fusion": "konkat"}, "unknown fusion 'konkat': did you mean 'concat'"),
         ({"encoder_options": {"photo": {"norm": "grup"}}}, "unknown norm 'grup': did you mean 'group'"),
         ({"encoder_options": {"photo": {"pool": "avg"}}}, "unknown pool 'avg'"),

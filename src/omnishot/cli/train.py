@@ -19,9 +19,12 @@ Several processes, of one host or many, share the tasks of every step, with the 
 OPTIONS = """\
 training:
   --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience --dropout
+  --cross --extra-shots
   --schedule --warmup --rotations --skip-bad --plan --precision
 the learner's own, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-rate 0.1 …
+of the fusion, as `omnishot list fusions` shows them:
+  --fuse.alpha gate …
 of an input, by its name or its kind:
   --photo.size 84 --image.encoder resnet --text.max-tokens 32 …
   --photo.frozen RUN    its encoder from an earlier run, which learns no more: each cell is encoded once
@@ -70,6 +73,9 @@ def _train(args: argparse.Namespace) -> None:
     )
     if join().rank:
         return
+    summary = run.summary()
     if args.json:
-        print_json(run.summary())
+        print_json(summary)
+    if tuned := ", ".join(f"{name} {value:.3g}" for name, value in summary["tuned"].items()):
+        say(f"chosen on the validation tasks: {tuned}")
     say(f"the run is in {run.folder}; next: omnishot evaluate {run.folder}")

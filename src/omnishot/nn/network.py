@@ -5,30 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from omnishot.episodes.rows import Rows
-from omnishot.errors import UsageError, nearest
+from omnishot.errors import UsageError, choose, nearest
 from omnishot.modality.base import Modality
 from omnishot.nn import encoders
+from omnishot.nn.early import Early
+from omnishot.nn.encoders.base import Encoder
+from omnishot.nn.filling import FILLINGS, MASK
 from omnishot.nn.fusion import FUSIONS
-from omnishot.nn.layers import LayerNorm, mask
+from omnishot.nn.layers import LayerNorm, mask, masked_mean
 from omnishot.nn.linear import Linear
+
+#: Where the inputs of a row come together.
+FEATURE, EMBEDDING, MODEL = LEVELS = ("feature", "embedding", "model")
 
 
 class Network(nn.Module):
     """Rows of one task to features `[rows, out]`.
 
-    A single input is read by its encoder and nothing else, as published few-shot networks are. Several are each
-    brought to `dim` by a linear layer and a norm, and fused. What stands in an absent cell is replaced by zero
-    before its encoder and its embedding by zero after it, so it changes nothing, bit for bit.
+    What is fused are a row's slots `[rows, slots, dim]`, by `level`:
+
+    `embedding`  one slot an input: its embedding, brought to `dim` by a linear layer and a norm. A single input is
+                 read by its encoder and nothing else, as published few-shot networks are.
+    `model`      one slot a part of an input (place of a picture, time of a sound or series, word), likewise.
+    `feature`    none: the inputs' plain features go side by side through one encoder (`omnishot.nn.early`).
+
+    What stands in an absent cell is replaced by zero before its encoder and its slots by zero after it, so it changes
+    nothing, bit for bit. The fusion then leaves it out, or (`absent`) something learned stands for it.
     """
 
     #: Width of the features.
     out: int
-    fusion: nn.Module
+    encoders: nn.ModuleList
     projections: nn.ModuleList
+    #: Absent where a single input is read by its encoder alone.
+    fusion: nn.Module
+    #: Stands for absent embeddings; None where the fusion leaves them out.
+    filling: nn.Module | None
 
     def __init__(
         self,
@@ -37,45 +54,84 @@ class Network(nn.Module):
         dim: int = 64,
         encoder: Mapping[str, str] | None = None,
         encoder_options: Mapping[str, Mapping[str, Any]] | None = None,
+        fusion_options: Mapping[str, Any] | None = None,
+        level: str = EMBEDDING,
+        absent: str = MASK,
     ):
         super().__init__()
-        encoder, encoder_options = encoder or {}, encoder_options or {}
-        kinds = {m.kind for m in modalities.values()}
-        for said in (*encoder, *encoder_options):
-            if said not in modalities and said not in kinds:
-                raise UsageError(f"no input {said!r} to set an encoder for: {nearest(said, {*modalities, *kinds})}")
-        self.modalities = dict(modalities)
-        self.names = list(modalities)
-        self.encoders = nn.ModuleList()
-        for name, modality in modalities.items():
-            chosen = encoder.get(name, encoder.get(modality.kind))
-            options = {**encoder_options.get(modality.kind, {}), **encoder_options.get(name, {})}
-            encoders.ENCODERS.check_options(chosen or encoders.DEFAULTS[modality.kind], options)
-            self.encoders.append(encoders.build(modality, chosen, **options))
-        widths: list[int] = [e.out for e in self.encoders]  # type: ignore[misc]
-        if len(widths) == 1:
-            self.out = widths[0]
+        self.modalities, self.names = dict(modalities), list(modalities)
+        self.level = choose("level", level, LEVELS)
+        choose("absent", absent, (MASK, *FILLINGS.names()))
+        if absent != MASK and (level != EMBEDDING or len(modalities) == 1):
+            raise UsageError(
+                f"absent={absent!r} stands for embeddings that are fused: it needs level='embedding' (here {level!r}) "
+                f"and two inputs or more (here {', '.join(self.names)})"
+            )
+        self.encoders = nn.ModuleList(_encoders(modalities, encoder or {}, encoder_options or {}))
+        inputs = len(self.names)
+        FUSIONS.check_options(fusion, fusion_options or {})
+        build = FUSIONS.load(fusion)
+        self.filling = None if absent == MASK else FILLINGS.load(absent)(inputs, dim)
+        #: How many slots each input has.
+        self.slots: list[int] = [1] * inputs
+        if level == FEATURE:
+            widths = [e.bare().raw(_cell(m)).shape[-1] for e, m in zip(self.encoders, modalities.values(), strict=True)]
+            self.fusion, self.out = Early(sum(widths), inputs, dim), dim
+        elif level == EMBEDDING and inputs == 1:
+            self.out = self.encoders[0].out  # type: ignore[assignment]
         else:
+            widths = [e.out for e in self.encoders]  # type: ignore[misc]
+            if level == MODEL:
+                with torch.no_grad():
+                    seen = [e.tokens(_cell(m))[0].shape for e, m in zip(self.encoders, modalities.values(), strict=True)]
+                self.slots, widths = [s[-2] for s in seen], [s[-1] for s in seen]
             self.projections = nn.ModuleList(nn.Sequential(Linear(w, dim), LayerNorm(dim)) for w in widths)
-            self.fusion = FUSIONS.load(fusion)(len(widths), dim)
-            self.out = dim
+            self.fusion, self.out = build(sum(self.slots), dim, **(fusion_options or {})), dim
 
     @property
     def transductive(self) -> bool:
         """Whether a query row's features depend on the other query rows."""
         return any(getattr(module, "transductive", False) for module in self.modules() if module is not self)
 
-    def embeddings(self, rows: Rows) -> Tensor:
-        """The embedding of every input of every row, `[rows, inputs, dim]`, zero where absent."""
-        return torch.stack([self._embed(i, rows) for i in range(len(self.names))], -2)
-
     def forward(self, rows: Rows, fused: bool = True) -> Tensor:
         """Features `[rows, out]`; not `fused`, the embeddings of which they are made."""
         if not fused:
             return self.embeddings(rows)
-        if len(self.names) == 1:
-            return self._embed(0, rows)
-        return self.fusion(self.embeddings(rows), rows.present)
+        if self.level == FEATURE:
+            return self.fusion(self.raw(rows), rows.present)
+        if self.level == EMBEDDING and len(self.names) == 1:
+            return self.embeddings(rows).squeeze(-2)
+        return self.fuse(*self.parts(rows))
+
+    def parts(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """What is fused: every slot of every row `[rows, slots, dim]`, zero where absent, and which are present, bool
+        `[rows, slots]`.
+
+        Raises:
+            UsageError: at level `feature`, which has none.
+        """
+        if self.level == FEATURE:
+            raise UsageError("a network of level 'feature' has no embeddings: use level='embedding'")
+        seen, here = zip(*(self._parts(i, rows) for i in range(len(self.names))), strict=True)
+        return torch.cat(seen, -2), torch.cat(here, -1)
+
+    def fuse(self, parts: Tensor, present: Tensor) -> Tensor:
+        """Features `[..., out]` of `parts` `[..., slots, dim]`, zero where not `present` (bool `[..., slots]`)."""
+        if self.filling is not None:
+            parts, present = self.filling(parts, present), torch.ones_like(present)
+        return self.fusion(parts, present)
+
+    def embeddings(self, rows: Rows) -> Tensor:
+        """The embedding of every input of every row, `[rows, inputs, dim]`, zero where absent; the mean of its parts.
+
+        Raises:
+            UsageError: at level `feature`, which has none.
+        """
+        parts, present = self.parts(rows)
+        if self.level == EMBEDDING:
+            return parts
+        of_input = zip(parts.split(self.slots, -2), present.split(self.slots, -1), strict=True)
+        return torch.stack([masked_mean(own, here) for own, here in of_input], -2)
 
     def raw(self, rows: Rows) -> Tensor:
         """Plain features `[rows, features]`, nothing learned, each input scaled to count the same, absent as zero."""
@@ -86,9 +142,41 @@ class Network(nn.Module):
             parts.append(mask(x, here) / x.shape[-1] ** 0.5)
         return torch.cat(parts, -1)
 
-    def _embed(self, i: int, rows: Rows) -> Tensor:
-        here = rows.present[..., i]
-        x = self.encoders[i](mask(rows.inputs[self.names[i]], here))
-        if len(self.names) > 1:
+    def _parts(self, i: int, rows: Rows) -> tuple[Tensor, Tensor]:
+        """The slots of input `i`, and which of them are there."""
+        here = rows.present[..., i, None]
+        x, real = mask(rows.inputs[self.names[i]], here[..., 0]), None
+        if self.level == MODEL:
+            x, real = self.encoders[i].tokens(x)  # type: ignore[operator]
+        else:
+            x = self.encoders[i](x).unsqueeze(-2)
+        if self._projected:
             x = self.projections[i](x)
-        return mask(x, here)
+        here = here.expand(x.shape[:-1]) if real is None else here & real
+        return mask(x, here), here
+
+    @property
+    def _projected(self) -> bool:
+        return self.level == MODEL or len(self.names) > 1
+
+
+def _encoders(
+    modalities: Mapping[str, Modality], said: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]
+) -> list[Encoder]:
+    """The encoder of each input; what is said for its name counts before what is said for its kind."""
+    kinds = {m.kind for m in modalities.values()}
+    for place in (*said, *options):
+        if place not in modalities and place not in kinds:
+            raise UsageError(f"no input {place!r} to set an encoder for: {nearest(place, {*modalities, *kinds})}")
+    built = []
+    for name, modality in modalities.items():
+        chosen = said.get(name, said.get(modality.kind)) or encoders.DEFAULTS[modality.kind]
+        own = {**options.get(modality.kind, {}), **options.get(name, {})}
+        encoders.ENCODERS.check_options(chosen, own)
+        built.append(encoders.build(modality, chosen, **own))
+    return built
+
+
+def _cell(modality: Modality) -> Tensor:
+    """One row of an input, normalised, of zeros: good to see shapes with."""
+    return modality.normalise(torch.from_numpy(np.zeros((1, *modality.shape), modality.dtype)))

@@ -5,30 +5,44 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from omnishot.errors import choose
+from omnishot.nn.fusion.base import Fusion, each, shares
+from omnishot.nn.layers import mask
 
-class Attention(nn.Module):
-    """Each present input's embedding scores itself; the softmax of the scores weighs the sum.
+WEIGHINGS = ("softmax", "exponential")
+
+
+class Attention(Fusion):
+    """Each present input's embedding scores itself; the scores weigh the sum.
 
     Every input has its own scorer, so that which input it is may matter as much as what it holds.
+
+    Args:
+        weighing: `softmax` of the scores over the inputs present, as published; or `exponential`: eˢ of scores moved
+            so that they sum to zero over the inputs present, which for two is the gate f₁ eˢ + f₂ e⁻ˢ. Its weights
+            multiply to one rather than sum to one; a row with inputs missing is scaled up by √(inputs / present),
+            which keeps its spread.
 
     Paper: Ilse et al., Attention-based Deep Multiple Instance Learning, ICML 2018, §2.4 (gated form)
     """
 
-    def __init__(self, inputs: int, dim: int):
+    def __init__(self, inputs: int, dim: int, *, weighing: str = "softmax"):
         super().__init__()
+        self.weighing = choose("weighing", weighing, WEIGHINGS)
         self.content = nn.Parameter(torch.randn(inputs, dim, dim) * dim**-0.5)
         self.gate = nn.Parameter(torch.randn(inputs, dim, dim) * dim**-0.5)
         self.score = nn.Parameter(torch.zeros(inputs, dim))
         self.bias = nn.Parameter(torch.zeros(inputs))
 
     def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """How much each input counts, `[rows, inputs]`: zero where absent, summing to one where anything is present."""
-        content = torch.tanh(torch.einsum("...id,ide->...ie", embeddings, self.content))
-        gate = torch.sigmoid(torch.einsum("...id,ide->...ie", embeddings, self.gate))
+        """How much each input counts, `[..., inputs]`: zero where absent; softmaxed, of sum one if any is present."""
+        content, gate = torch.tanh(each(embeddings, self.content)), torch.sigmoid(each(embeddings, self.gate))
         scores = (content * gate * self.score).sum(-1) + self.bias
-        scores = torch.where(present, scores, torch.finfo(scores.dtype).min)
-        return torch.where(present, scores.softmax(-1), torch.zeros_like(scores))
+        if self.weighing == "softmax":
+            return shares(scores, present)
+        here = present.sum(-1, keepdim=True).clamp(min=1).to(scores.dtype)
+        centred = mask(scores - mask(scores, present).sum(-1, keepdim=True) / here, present)
+        return mask(centred.exp() * (present.shape[-1] / here).sqrt(), present)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """`embeddings` `[rows, inputs, dim]`, zero where absent; `present` bool `[rows, inputs]` -> `[rows, dim]`."""
         return (self.weights(embeddings, present).unsqueeze(-1) * embeddings).sum(-2)

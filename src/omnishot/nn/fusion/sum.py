@@ -5,22 +5,52 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from omnishot.errors import choose
+from omnishot.nn.fusion.base import Fusion
+from omnishot.nn.layers import mask, masked_mean
 
-class Sum(nn.Module):
-    """Learned Σ αᵢ gᵢ over the inputs present, rescaled by how much of Σ αᵢ² is present.
+ALPHAS = ("free", "softmax", "gate")
 
-    The scale keeps the spread of the sum the same whichever inputs are missing.
+
+class Sum(Fusion):
+    """Σ αᵢ gᵢ over the inputs present, rescaled by how much of Σ αᵢ² is present.
+
+    The scale keeps the spread of the sum the same whichever inputs are missing. A gate as in Arevalo et al. (Gated
+    Multimodal Units for Information Fusion, 2017) is a sigmoid of all of the row; ours sees an input's embedding and
+    the mean of those present, so that its size grows with the number of inputs and not with its square.
+
+    Args:
+        alpha: where α comes from: a number an input, `free` or the `softmax` of free ones; or a `gate`, which sets it
+            for every row by what the row holds.
 
     Paper: Baltrušaitis et al., Multimodal Machine Learning: A Survey and Taxonomy, TPAMI 2019, §3.1
     """
 
-    def __init__(self, inputs: int, dim: int):
+    def __init__(self, inputs: int, dim: int, *, alpha: str = "free"):
         super().__init__()
-        self.alpha = nn.Parameter(torch.full((inputs,), inputs**-0.5))
+        self.kind = choose("alpha", alpha, ALPHAS)
+        if alpha == "gate":
+            self.own = nn.Parameter(torch.zeros(inputs, dim))
+            self.row = nn.Parameter(torch.zeros(inputs, dim))
+            self.bias = nn.Parameter(torch.zeros(inputs))
+        else:
+            self.alpha = nn.Parameter(torch.full((inputs,), inputs**-0.5))
+
+    def alphas(self, embeddings: Tensor, present: Tensor) -> Tensor:
+        """α of every input, present or not, `[inputs]` or by row `[..., inputs]`."""
+        if self.kind == "free":
+            return self.alpha
+        if self.kind == "softmax":
+            return self.alpha.softmax(-1)
+        row = masked_mean(embeddings, present).unsqueeze(-2)
+        return torch.sigmoid((embeddings * self.own + row * self.row).sum(-1) + self.bias)
+
+    def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
+        """What each embedding is multiplied by, `[..., inputs]`, zero where absent; α may be negative if free."""
+        alpha = self.alphas(embeddings, present)
+        squares = alpha.square()
+        share = (squares * present).sum(-1, keepdim=True) / squares.sum(-1, keepdim=True).clamp(min=1e-12)
+        return mask(alpha / share.clamp(min=1e-6).sqrt(), present)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """`embeddings` `[rows, inputs, dim]`, zero where absent; `present` bool `[rows, inputs]` -> `[rows, dim]`."""
-        squares = self.alpha.square()
-        share = (squares * present).sum(-1, keepdim=True) / squares.sum().clamp(min=1e-12)
-        total = (self.alpha[:, None] * embeddings).sum(-2)
-        return total / share.clamp(min=1e-6).sqrt()
+        return (self.weights(embeddings, present).unsqueeze(-1) * embeddings).sum(-2)

@@ -1,0 +1,40 @@
+"""What every fusion promises, and what several share."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from omnishot.nn.layers import mask
+
+
+class Fusion(nn.Module):
+    """The embeddings of a row's inputs to one vector.
+
+    A fusion is built for `inputs` inputs, or slots of other tokens, of width `dim`. An absent input's embedding is
+    zero; a row may have none at all. Every derivative exists, a batch of tasks with parameters of their own may be run
+    by `torch.vmap`, and nothing is quadratic in anything but the number of inputs or the width.
+
+    A fusion that weighs its inputs says so by a method `weights`, of the arguments of `forward`, `[..., inputs]`: zero
+    where absent.
+    """
+
+    #: Whether all inputs are treated alike: whatever belongs to one of them stands in the first dimension, of size
+    #: `inputs`, of some parameter. The order of inputs then changes nothing if the parameters are ordered alike.
+    symmetric: ClassVar[bool] = True
+
+    def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
+        """`embeddings` `[..., inputs, dim]`, zero where absent; `present` bool `[..., inputs]` -> `[..., dim]`."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+
+def each(embeddings: Tensor, matrices: Tensor) -> Tensor:
+    """Every input's embedding by its own matrix: `[..., inputs, in]`, `[inputs, in, out]` -> `[..., inputs, out]`."""
+    return torch.einsum("...id,ide->...ie", embeddings, matrices)
+
+
+def shares(scores: Tensor, present: Tensor) -> Tensor:
+    """Softmax over the inputs present, `[..., inputs]`: zero where absent, and everywhere if nothing is present."""
+    return mask(torch.where(present, scores, torch.finfo(scores.dtype).min).softmax(-1), present)
