@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -36,6 +37,14 @@ def test_one_episode_has_no_interval():
 def test_a_figure_survives_json():
     assert Figure.from_json(FIGURE.to_json()) == FIGURE
     assert FIGURE.to_json()["modalities"] == ["photo", "note"]
+
+
+def test_figures_of_before_tasks_across_inputs_are_read():
+    record = {name: value for name, value in FIGURE.to_json().items() if not name.endswith("_inputs")}
+    assert Figure.from_json(record) == FIGURE
+    across = dataclasses.replace(FIGURE, support_inputs=("note",), query_inputs=("photo",))
+    assert Figure.from_json(json.loads(json.dumps(across.to_json()))) == across
+    assert "photo+note, support rows of note only, query rows of photo only" in str(across)
 
 
 def test_a_figure_tells_people_all_that_it_depends_on():

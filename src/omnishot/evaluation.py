@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,16 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
+from torch import Tensor
 
 from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.loader import Loader
+from omnishot.episodes.rows import Rows
 from omnishot.learners.base import Learner
 
 Z95 = 1.959963984540054
+#: Fields of a figure that are names of inputs.
+NAMES = ("modalities", "support_inputs", "query_inputs")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Figure:
     queries: int
     missing: dict[str, float] = field(default_factory=dict)
     noise: dict[str, float] = field(default_factory=dict)
+    support_inputs: tuple[str, ...] = ()
+    query_inputs: tuple[str, ...] = ()
     transductive: bool = False
     split: str = "test"
     seed: int = 0
@@ -44,16 +50,18 @@ class Figure:
 
     def to_json(self) -> dict[str, Any]:
         """The record."""
-        return dataclasses.asdict(self) | {"modalities": list(self.modalities)}
+        return dataclasses.asdict(self) | {name: list(getattr(self, name)) for name in NAMES}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Figure:
         """The inverse of `to_json`."""
-        return cls(**{**record, "modalities": tuple(record["modalities"])})
+        return cls(**{**record, **{name: tuple(record.get(name, ())) for name in NAMES}})
 
     def condition(self) -> str:
         """The inputs and what was done to them, for people."""
         parts = ["+".join(self.modalities)]
+        halves = (("support", self.support_inputs), ("query", self.query_inputs))
+        parts += [f"{half} rows of {'+'.join(inputs)} only" for half, inputs in halves if inputs]
         parts += [f"{'half' if s == 0.5 else f'{s:.0%}'} of {'all' if n == '*' else n} cells missing"
                   for n, s in self.missing.items()]  # fmt: skip
         parts += [f"noise {level:g} on {name}" for name, level in self.noise.items()]
@@ -88,12 +96,7 @@ class Evaluation:
     def metrics(self) -> dict[str, float]:
         """All metrics under the main figure's condition."""
         first = self.figures[0]
-        same = (
-            f
-            for f in self.figures
-            if (f.modalities, f.missing, f.noise) == (first.modalities, first.missing, first.noise)
-        )
-        return {f.metric: f.mean for f in same}
+        return {f.metric: f.mean for f in self.figures if f.condition() == first.condition()}
 
     def to_json(self) -> list[dict[str, Any]]:
         """The records."""
@@ -125,25 +128,44 @@ def run_episodes(
     """
     scores: list[dict[str, float]] = []
     outcomes: list[tuple[np.ndarray, np.ndarray]] = []
+    for prediction, query in answered(learner, loader, episodes, device, label, ranks):
+        scores.append(learner.objective.metrics(prediction, query))
+        outcomes.append(outcome(prediction, query))
+    shares = ranks.gather((scores, outcomes))
+    scores = [score for share, _ in shares for score in share]
+    outcomes = [each for _, share in shares for each in share]
+    names = list(scores[0])
+    if learner.objective.metric in names:  # the metric that counts comes first
+        names.sort(key=lambda name: name != learner.objective.metric)
+    return {name: interval([s[name] for s in scores]) for name in names} | learner.objective.pooled(outcomes)
+
+
+def answered(
+    learner: Learner,
+    loader: Loader,
+    episodes: int,
+    device: torch.device | str = "cpu",
+    label: str | None = None,
+    ranks: Ranks = ALONE,
+) -> Iterator[tuple[Tensor, Rows]]:
+    """Adapt to each of a rank's share of the episodes: the prediction of its query rows, and those rows."""
+    done = 0
     own = ranks.span(math.ceil(episodes / loader.shape.tasks))
     left = episodes - own.start * loader.shape.tasks
     stream = loader.stream(own.start, own.stop)
     shown = track(stream, label or "", len(own), console=Console(stderr=True), disable=label is None, transient=True)
     for batch in shown:
         batch = batch.to(device)
-        for t in range(min(batch.tasks, left - len(scores))):
+        for t in range(min(batch.tasks, left - done)):
             task = batch.task(t)
-            prediction = learner.answer(learner.adapt(task.support), task.query)
-            scores.append(learner.objective.metrics(prediction, task.query))
-            assert task.query.target is not None
-            outcomes.append((prediction.cpu().numpy(), task.query.target.cpu().numpy()))
-    shares = ranks.gather((scores, outcomes))
-    scores = [score for share, _ in shares for score in share]
-    outcomes = [outcome for _, share in shares for outcome in share]
-    names = list(scores[0])
-    if learner.objective.metric in names:  # the metric that counts comes first
-        names.sort(key=lambda name: name != learner.objective.metric)
-    return {name: interval([s[name] for s in scores]) for name in names} | learner.objective.pooled(outcomes)
+            yield learner.answer(learner.adapt(task.support), task.query), task.query
+        done += batch.tasks
+
+
+def outcome(prediction: Tensor, query: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """A prediction of labelled rows and their target, as `Objective.pooled` takes them."""
+    assert query.target is not None
+    return prediction.cpu().numpy(), query.target.cpu().numpy()
 
 
 def figures(
@@ -166,12 +188,14 @@ def figures(
             mean=mean,
             ci95=ci95,
             episodes=episodes,
-            modalities=tuple(loader.only or loader.store.modalities),
+            modalities=_inputs(loader),
             ways=shape.ways,  # type: ignore[arg-type]
             shots=shape.shots,  # type: ignore[arg-type]
             queries=shape.queries,
             missing=dict(loader.missing),
             noise=dict(loader.noise),
+            support_inputs=loader.support_inputs,
+            query_inputs=loader.query_inputs,
             transductive=learner.transductive,
             seed=loader.seed,
             seconds=seconds,
@@ -179,3 +203,10 @@ def figures(
         )
         for metric, (mean, ci95) in results.items()
     ]
+
+
+def _inputs(loader: Loader) -> tuple[str, ...]:
+    """The inputs that support or query rows have."""
+    every = loader.only or tuple(loader.store.modalities)
+    halves = (loader.support_inputs or every, loader.query_inputs or every)
+    return tuple(name for name in every if any(name in half for half in halves))

@@ -142,7 +142,8 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
     for part in parts:
         checked_ways(most_ways(ways), tasks[part], part)
     if config.cross and len(data.store.modalities) < 2:
-        raise UsageError(f"cross={config.cross}: {data.table.name} has one input only, {next(iter(data.store.modalities))}")
+        only = next(iter(data.store.modalities))
+        raise UsageError(f"cross={config.cross}: {data.table.name} has one input only, {only!r}: leave cross out")
     train = Loader(
         data.store,
         tasks["train"].source,

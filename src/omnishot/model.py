@@ -23,11 +23,13 @@ from omnishot.artifacts import FORMAT, flatten, unflatten, write_atomic
 from omnishot.assembly import restore_learner
 from omnishot.dataset import bad_cells
 from omnishot.episodes.rows import Rows
+from omnishot.episodes.shots import each_alone
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.learners.base import Learner, State
 from omnishot.modality import decode_inputs
 from omnishot.modality.features import Features, frozen_weights
+from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
 from omnishot.table.checking import BadCell
 from omnishot.table.frames import is_text
@@ -76,9 +78,10 @@ class Model:
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
         target_tensor, classes = _target(table, target, learner)
         support = store.gather(np.arange(len(table)))
-        ways = len(classes) if len(classes) else None
+        labelled = Rows(support.inputs, support.present, target_tensor, None, len(classes) or None)
         device = next(learner.parameters()).device
-        state = learner.adapt(Rows(support.inputs, support.present, target_tensor, None, ways).to(device))
+        extra = about["config"].get("extra_shots", False)
+        state = learner.adapt((each_alone(labelled) if extra else labelled).to(device))
         return cls(learner, state, schema, np.array(classes), about)
 
     @property
@@ -86,12 +89,21 @@ class Model:
         """How the task was learned, by name, where its learner has something to say; say, which architecture it has."""
         return self.learner.notes(self.state)
 
-    def predict(self, rows: Any) -> np.ndarray:
-        """One answer a row, in order: a class, or a number in the target's own unit."""
+    def predict(self, rows: Any, abstain: float | None = None) -> np.ndarray:
+        """One answer a row, in order: a class, or a number in the target's own unit.
+
+        Args:
+            abstain: a probability: rows whose likeliest class has less get None (an object array).
+
+        Raises:
+            UsageError: if `abstain` is no probability, or the model predicts a number.
+        """
+        self._check_abstain(abstain)
         scores, _ = self._predict(read_rows(rows, self.schema))
         if not len(self.classes_):
             return scores[:, 0].numpy()
-        return self.classes_[scores.argmax(-1).numpy()]
+        found = self.classes_[scores.argmax(-1).numpy()]
+        return found if abstain is None else abstained(found, self._probabilities(scores), abstain)
 
     def predict_proba(self, rows: Any) -> np.ndarray:
         """Probability of each class, `[rows, classes]` in the order of `classes_`.
@@ -102,37 +114,54 @@ class Model:
         if not len(self.classes_):
             raise UsageError("this model predicts a number: it has no class probabilities")
         scores, _ = self._predict(read_rows(rows, self.schema))
-        return scores.double().softmax(-1).numpy()
+        return self._probabilities(scores)
 
-    def answers(self, rows: Any) -> pd.DataFrame:
+    def answers(self, rows: Any, abstain: float | None = None) -> pd.DataFrame:
         """A table of answers, a row for each row: `prediction`, and for classes its `probability` and `p(class)` each;
-        `problem` says which cells could not be read and were taken as missing."""
-        return self._answers(*self._predict(read_rows(rows, self.schema)))
+        `problem` says which cells could not be read and were taken as missing.
 
-    def fill(self, rows: Any) -> tuple[pd.DataFrame, list[BadCell]]:
+        Args:
+            abstain: a probability: where the likeliest class has less, `prediction` is None.
+        """
+        self._check_abstain(abstain)
+        return self._answers(*self._predict(read_rows(rows, self.schema)), abstain)
+
+    def fill(self, rows: Any, abstain: float | None = None) -> tuple[pd.DataFrame, list[BadCell]]:
         """A row for each row: its plain values, then its `answers`; and the cells that were taken as missing.
 
         Raises:
             UsageError: if a column of the rows is named as one of the answers.
         """
+        self._check_abstain(abstain)
         table = read_rows(rows, self.schema)
         scores, bad = self._predict(table)
         plain = table.frame[[name for name in table.frame.columns if _is_plain(table.frame[name])]]
-        answers = self._answers(scores, bad)
+        answers = self._answers(scores, bad, abstain)
         for name in plain.columns.intersection(answers.columns):
             raise UsageError(f"{table.name} has a column {name!r} as the answers have: rename it to '_{name}'")
         return pd.concat([plain, answers], axis=1), bad
 
-    def _answers(self, scores: Tensor, bad: list[BadCell]) -> pd.DataFrame:
+    def _answers(self, scores: Tensor, bad: list[BadCell], abstain: float | None) -> pd.DataFrame:
         problems = [""] * len(scores)
         for cell in bad:
             problems[cell.row] += ("; " if problems[cell.row] else "") + f"{cell.column}: {cell.reason}"
         if not len(self.classes_):
             return pd.DataFrame({"prediction": scores[:, 0].numpy(), "problem": problems})
-        p = scores.double().softmax(-1).numpy()
-        frame = {"prediction": self.classes_[p.argmax(-1)], "probability": p.max(-1)}
+        p, found = self._probabilities(scores), self.classes_[scores.argmax(-1).numpy()]
+        frame = {"prediction": found if abstain is None else abstained(found, p, abstain), "probability": p.max(-1)}
         frame |= {f"p({name})": p[:, i] for i, name in enumerate(self.classes_)}
         return pd.DataFrame(frame | {"problem": problems})
+
+    def _probabilities(self, scores: Tensor) -> np.ndarray:
+        assert isinstance(self.learner.objective, Classify)
+        return self.learner.objective.probabilities(scores)
+
+    def _check_abstain(self, abstain: float | None) -> None:
+        if abstain is None:
+            return
+        if not len(self.classes_):
+            raise UsageError("this model predicts a number: it has no probability to abstain by")
+        check_probability("abstain", abstain)
 
     def save(self, path: str | Path) -> Path:
         """Write an `.omni` file: a zip of safetensors and JSON, nothing that runs code when it is opened."""
@@ -195,6 +224,17 @@ class Model:
         device = next(self.learner.parameters()).device
         query = Rows(rows.inputs, rows.present, ways=len(self.classes_) or None).to(device)
         return self.learner.answer(self.state, query).cpu()
+
+
+def abstained(answers: np.ndarray, probabilities: np.ndarray, least: float) -> np.ndarray:
+    """Answers `[rows]` as an object array, None where no class of `[rows, classes]` has the `least` probability."""
+    return np.where(probabilities.max(-1) >= least, answers.astype(object), None)
+
+
+def check_probability(name: str, value: float) -> None:
+    """Raises UsageError for an option that is no number from 0 to 1."""
+    if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
+        raise UsageError(f"{name} must be a probability from 0 to 1, not {value!r}")
 
 
 def check_name(path: str | Path) -> Path:

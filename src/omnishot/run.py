@@ -19,7 +19,7 @@ from omnishot.dataset import Dataset, Tasks
 from omnishot.distributed import ALONE, Ranks, join
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.missing import ALL
-from omnishot.episodes.store import matching_inputs
+from omnishot.episodes.store import matching_inputs, named_inputs
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation import Evaluation, Figure, figures
 from omnishot.learners.base import Learner
@@ -92,6 +92,8 @@ class Run:
         episodes: int = 600,
         missing: Mapping[str, float] | None = None,
         noise: Mapping[str, float] | None = None,
+        support_inputs: Sequence[str] = (),
+        query_inputs: Sequence[str] = (),
         split: str = "test",
         seed: int = 0,
         subsets: bool = True,
@@ -101,8 +103,8 @@ class Run:
     ) -> Evaluation:
         """Adapt to many tasks of a part that training never saw, and score.
 
-        With several inputs and neither `missing` nor `noise` said, also (`subsets`) each input alone and half of all
-        cells missing, on the same tasks.
+        With several inputs and nothing said that takes cells away or spoils them, also (`subsets`) each input alone and
+        half of all cells missing, on the same tasks.
 
         Args:
             table: another table with the same columns, all of it unless it has a split column; None: the run's own.
@@ -111,6 +113,9 @@ class Run:
             episodes: how many tasks.
             missing: share of cells taken away, by input, kind of input, or `*` for all.
             noise: noise level 0…1, likewise.
+            support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have, to see
+                what is recognised by some that was learned from others; none said: all. A row that has none of them
+                stays in its task, empty.
             split: train, val or test.
             seed: of the tasks.
             subsets: whether to score parts of the inputs too.
@@ -134,6 +139,8 @@ class Run:
         everywhere = {ALL: missing[ALL]} if missing and missing.keys() == {ALL} else {}
         missing, noise = matching_inputs(missing or {}, modalities), matching_inputs(noise or {}, modalities)
         missing = everywhere or missing
+        halves = {"support_inputs": support_inputs, "query_inputs": query_inputs}
+        only = {half: named_inputs(names, modalities) for half, names in halves.items()}
         ranks, device = (join() if ranks is None else ranks).on(next(self.learner.parameters()).device)
         progress = progress and ranks.rank == 0
         self.learner.to(device)
@@ -144,7 +151,10 @@ class Run:
             min(8, episodes), checked_ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries
         )
         # A part of the table is read once: it stays in memory, and only what is drawn goes to the device.
-        whole = Loader(data.store.to(device, 0), tasks.source, shape, seed=seed, missing=missing, noise=noise)
+        whole = Loader(
+            data.store.to(device, 0), tasks.source, shape, seed=seed, missing=missing, noise=noise,
+            extra_shots=self.config.extra_shots, **only,
+        )  # fmt: skip
         conditions = _conditions(whole) if subsets else [whole]
         about = {"learner": self.config.learner, "fusion": self.config.fusion, "split": split}
         found: list[Figure] = []
@@ -158,9 +168,10 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """What training came to, as plain values.
 
-        `best` is the best validation figure, None without validation; of its `seconds` training `waited` for data.
+        `best` is the best validation figure, None without validation; of its `seconds` training `waited` for data;
+        `tuned` are the values that were chosen on the validation tasks, by name.
         """
-        _, state = read_tensors(self.folder / "last" / CHECKPOINT)
+        (_, state), (_, best) = (read_tensors(self.folder / which / CHECKPOINT) for which in ("last", "best"))
         return {
             "run": str(self.folder),
             "learner": self.config.learner,
@@ -169,6 +180,7 @@ class Run:
             "rows": self.about["rows"],
             "metric": self.learner.objective.metric,
             **{name: state.get(name) for name in ("step", "best", "best_step", "seconds", "waited")},
+            "tuned": {record["tuned"]: record["value"] for record in best.get("tuned", ())},
         }
 
     def figures(self) -> list[Figure]:
@@ -220,7 +232,7 @@ class Run:
 def _conditions(whole: Loader) -> list[Loader]:
     """The tasks as they are, then each input alone and half of all cells missing, unless they are spoiled already."""
     names = list(whole.store.modalities)
-    if whole.missing or whole.noise or len(names) == 1:
+    if whole.missing or whole.noise or whole.support_inputs or whole.query_inputs or len(names) == 1:
         return [whole]
     alone = [dataclasses.replace(whole, only=(name,)) for name in names]
     return [whole, *alone, dataclasses.replace(whole, missing={ALL: 0.5})]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from omnishot.episodes.loader import Loader, Shape, pick
 from omnishot.episodes.rows import Episode
+from omnishot.episodes.shots import each_alone
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks
 from omnishot.modality.image import Image
@@ -65,6 +66,8 @@ EVERYTHING = {
     "missing": {"photo": 0.5, "*": 0.2},
     "noise": {"photo": 0.5, "other": 0.5},
     "augment": {"photo": 1.0},
+    "cross": 0.5,
+    "extra_shots": True,
 }
 
 
@@ -272,6 +275,8 @@ def test_rotations_turn_each_class_of_a_task_as_one():
         {"missing": {"*": 0.4}},
         {"noise": {"photo": 0.7}},
         {"augment": {"photo": 0.7}},
+        {"cross": 0.7},
+        {"support_inputs": ("facts",), "query_inputs": ("photo", "other")},
         {"rotations": True},
     ],
     ids=str,
@@ -296,6 +301,52 @@ def test_only_some_inputs():
     for half in (episode.support, episode.query):
         assert half.present.all((0, 1)).tolist() == [False, True, True]
         assert half.present.any((0, 1)).tolist() == [False, True, True]
+
+
+def test_some_inputs_to_learn_from_and_others_to_be_asked_by():
+    episode = loader(support_inputs=("facts",), query_inputs=("photo", "other")).batch(0)
+    assert episode.support.present.all((0, 1)).tolist() == [False, True, False]
+    assert episode.support.present.any((0, 1)).tolist() == [False, True, False]
+    assert episode.query.present.all((0, 1)).tolist() == [True, False, True]
+    assert episode.query.present.any((0, 1)).tolist() == [True, False, True]
+    both = loader(only=("facts", "other"), query_inputs=("photo", "other")).batch(0)
+    assert both.support.present.all((0, 1)).tolist() == [False, True, True]
+    assert both.query.present.any((0, 1)).tolist() == [False, False, True]
+
+
+def test_a_row_without_the_input_is_asked_empty():
+    plain = loader(query_inputs=("photo",))
+    plain.store.present[::2, 0] = False
+    for step in range(3):
+        episode = plain.batch(step)
+        even = torch.tensor(drawn(episode)[1]) % 2 == 0
+        assert even.any()
+        assert torch.equal(episode.query.present.any(-1), ~even)
+
+
+def test_crossed_tasks_learn_from_one_input_and_are_asked_by_another():
+    crossed = loader(shape=Shape(200, 3, 2, 3), cross=0.5).batch(0)
+    halves = [half.present.unique(dim=1) for half in (crossed.support, crossed.query)]
+    assert [half.shape[1] for half in halves] == [1, 1]  # all rows of a half alike
+    support, query = (half[:, 0] for half in halves)
+    single = support.sum(-1) == 1
+    assert 0.35 < single.float().mean() < 0.65
+    assert support[~single].all()
+    assert query[~single].all()
+    assert (query[single].sum(-1) == 1).all()
+    assert not (support & query)[single].any()
+    pairs = 3 * support[single].int().argmax(-1) + query[single].int().argmax(-1)
+    assert len(pairs.unique()) == 6  # every input with every other
+
+
+def test_extra_shots_are_of_the_support_rows_as_they_are_given():
+    options = {"labels": CODES, "noise": {"photo": 0.5}, "missing": {"*": 0.5}}
+    plain, extra = loader(**options).batch(3), loader(**options, extra_shots=True).batch(3)
+    assert all(torch.equal(x, y) for x, y in zip(flat(plain)[6:], flat(extra)[6:], strict=True))  # the query rows
+    assert len(extra.support) == 4 * len(plain.support)
+    for t in range(plain.tasks):
+        assert torch.equal(extra.support.task(t).present, each_alone(plain.support.task(t)).present)
+        assert torch.equal(extra.support.task(t).label, plain.support.task(t).label.repeat(4))
 
 
 def test_noise_is_for_the_inputs_said_and_each_has_its_own():

@@ -18,6 +18,12 @@ FIGURE = Figure("accuracy", 0.4712, 0.0304, 600, "maml", "sum", ("photo", "words
         ({"modalities": ("photo",)}, 2, "photo alone"),
         ({"modalities": ("photo",)}, 1, "photo"),
         ({"missing": {"*": 0.5}}, 2, "half of all cells missing"),
+        ({"support_inputs": ("words",)}, 2, "support rows of words only"),
+        (
+            {"support_inputs": ("words",), "query_inputs": ("photo",)},
+            3,
+            "support rows of words only, query rows of photo only",
+        ),
         ({"modalities": ("photo",), "noise": {"photo": 0.3}}, 2, "photo alone, noise 0.3 on photo"),
     ],
 )

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from omnishot.cli.output import on_terminal, print_json
-from omnishot.cli.parsing import Pairs
+from omnishot.cli.parsing import Pairs, names
 
 
 def add(commands: Any) -> None:
@@ -30,6 +30,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--noise", action=Pairs, convert=float, metavar="INPUT=LEVEL", help="noise 0…1; may be repeated"
     )
+    for half in ("support", "query"):
+        parser.add_argument(
+            f"--{half}-inputs", type=names, default=[], metavar="INPUT,INPUT",
+            help=f"the only inputs that {half} rows have, to learn from some and recognise by others (all)",
+        )  # fmt: skip
     parser.add_argument("--split", default="test", metavar="PART", help="train, val or test (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the tasks (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON records")
@@ -40,8 +45,9 @@ def _evaluate(args: argparse.Namespace) -> None:
     from omnishot.api import evaluate
     from omnishot.distributed import join
 
-    names = ("ways", "shots", "queries", "episodes", "missing", "noise", "split", "seed")
-    found = evaluate(args.run, args.table, progress=on_terminal(), **{name: getattr(args, name) for name in names})
+    own = ("run", "table", "json", "func", "command")
+    said = {name: value for name, value in vars(args).items() if name not in own}
+    found = evaluate(args.run, args.table, progress=on_terminal(), **said)
     if join().rank:
         return
     if args.json:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
+from omnishot.episodes.crossing import crossed, keep
 from omnishot.episodes.missing import drop, remove
 from omnishot.episodes.rows import Episode, Rows
+from omnishot.episodes.shots import each_alone
 from omnishot.episodes.store import Store, placed
 from omnishot.episodes.tasks import TaskSource
 
@@ -51,8 +53,15 @@ class Loader:
         dropout: rate of modality dropout.
         missing: share of cells taken away, by input name or `*`.
         noise: noise level by input name.
+        noise_varies: every cell has a noise level of its own, drawn evenly up to that one.
         augment: by how much cells vary, by input name.
+        failure: what fails (`Modality.fail`), by input name.
         only: the inputs that are left present; empty: all.
+        support_inputs, query_inputs: those that are left present in support and in query rows; empty: all of `only`. A
+            row that has none of them is empty, and can be answered by chance alone.
+        cross: share of the tasks whose support rows have one input only, drawn at random, and whose query rows have
+            another; a row that lacks it keeps what it has.
+        extra_shots: give every cell of a support row as a row of its own too (`omnishot.episodes.shots`).
         share: (rank, world): make only every `world`-th task of a meta-batch, from task `rank` on, each as it would
             be among all of them. Rank 3 of 4 has none of 2 tasks.
     """
@@ -66,8 +75,14 @@ class Loader:
     dropout: float = 0.0
     missing: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
+    noise_varies: bool = False
     augment: Mapping[str, float] = field(default_factory=dict)
+    failure: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    support_inputs: tuple[str, ...] = ()
+    query_inputs: tuple[str, ...] = ()
+    cross: float = 0.0
+    extra_shots: bool = False
     share: tuple[int, int] = (0, 1)
 
     def batch(self, step: int) -> Episode:
@@ -83,18 +98,20 @@ class Loader:
             turns = rng.integers(4, size=(shape.tasks, ways))
             turned = [np.take_along_axis(turns, classes, 1) for _, classes in halves if classes is not None]
         inputs = self._inputs([index for index, _ in halves], turned, int(spoil.integers(2**63)))
+        names = (self.support_inputs, self.query_inputs)
+        kept = crossed(shape.tasks, len(self.store.modalities), self.cross, spoil) if self.cross else [None, None]
         support, query = (
-            self._rows(*half, turns, cells, spoil, ways)
-            for half, turns, cells in zip(halves, turned, inputs, strict=True)
+            self._rows(*half, turns, cells, spoil, ways, *left)
+            for half, turns, cells, left in zip(halves, turned, inputs, zip(names, kept, strict=True), strict=True)
         )
-        return Episode(support, query)
+        return Episode(each_alone(support) if self.extra_shots else support, query)
 
     def _inputs(
         self, halves: Sequence[np.ndarray], turned: Sequence[np.ndarray | None], seed: int
     ) -> list[dict[str, Tensor]]:
         """The inputs of both halves, gathered and prepared as one: views of the same memory."""
         own = slice(self.share[0], None, self.share[1])
-        chance = any(self.noise.values()) or any(self.augment.values())
+        chance = any(self.noise.values()) or any(self.augment.values()) or bool(self.failure)
         if chance and self.share != (0, 1):  # which is drawn for all tasks at once
             whole = dataclasses.replace(self, share=(0, 1))._inputs(halves, turned, seed)
             return [{name: cells[own] for name, cells in half.items()} for half in whole]
@@ -102,7 +119,13 @@ class Loader:
         turns = [turn.ravel() for turn in turned if turn is not None]
         index = np.concatenate([half.ravel() for half in halves])
         inputs = self.store.inputs(
-            index, turns=np.concatenate(turns) if turns else None, noise=self.noise, augment=self.augment, seed=seed
+            index,
+            turns=np.concatenate(turns) if turns else None,
+            noise=self.noise,
+            augment=self.augment,
+            failure=self.failure,
+            noise_varies=self.noise_varies,
+            seed=seed,
         )
         parts = {name: cells.split([half.size for half in halves]) for name, cells in inputs.items()}
         return [
@@ -117,11 +140,16 @@ class Loader:
         inputs: dict[str, Tensor],
         spoil: np.random.Generator,
         ways: int | None,
+        names: tuple[str, ...],
+        kept: np.ndarray | None,
     ) -> Rows:
         # What is taken away is drawn for all tasks at once.
         present, device, own = self.store.present[index], self.store.device, slice(self.share[0], None, self.share[1])
-        if self.only:
-            present = present & np.isin(list(self.store.modalities), self.only)
+        for left in (self.only, names):
+            if left:
+                present = present & np.isin(list(self.store.modalities), left)
+        if kept is not None:
+            present = keep(present, kept)
         if self.missing:
             present = remove(present, list(self.store.modalities), self.missing, spoil)
         if self.dropout:

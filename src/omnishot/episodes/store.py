@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError, nearest
 from omnishot.modality.base import Modality
 
+Said = TypeVar("Said")
+
 
 def matching_inputs(said: Mapping[str, float], modalities: Mapping[str, Modality]) -> dict[str, float]:
     """Levels said by input name, by kind of modality, or for all inputs (`*`), as levels by input name.
@@ -21,17 +24,49 @@ def matching_inputs(said: Mapping[str, float], modalities: Mapping[str, Modality
     Raises:
         UsageError: if a name is neither an input nor a kind that the table has, or a level is outside 0…1.
     """
-    kinds = {m.cell_kind for m in modalities.values()}
+    found = by_input(said, modalities)
     for name, level in said.items():
-        if name != "*" and name not in modalities and name not in kinds:
-            raise UsageError(f"no input {name!r}: {nearest(name, {*modalities, *kinds, '*'})}")
         if not 0 <= level <= 1:
             raise UsageError(f"the level of {name!r} must lie between 0 and 1, not {level}")
-    return {
-        name: said.get(name, said.get(m.cell_kind, said.get("*", 0.0)))
-        for name, m in modalities.items()
-        if {name, m.cell_kind, "*"} & said.keys()
-    }
+    return found
+
+
+def by_input(said: Mapping[str, Said], modalities: Mapping[str, Modality]) -> dict[str, Said]:
+    """What is said by input name, by kind of modality, or for all inputs (`*`), by input name; the nearest counts.
+
+    Raises:
+        UsageError: if a name is neither an input nor a kind that the table has.
+    """
+    kinds = {m.cell_kind for m in modalities.values()}
+    for name in said:
+        if name != "*" and name not in modalities and name not in kinds:
+            raise UsageError(f"no input {name!r}: {nearest(name, {*modalities, *kinds, '*'})}")
+    keys = {name: [key for key in (name, m.cell_kind, "*") if key in said] for name, m in modalities.items()}
+    return {name: said[found[0]] for name, found in keys.items() if found}
+
+
+def failing_inputs(said: Mapping[str, str], modalities: Mapping[str, Modality]) -> dict[str, str]:
+    """Failures said as `by_input` takes them, by input name.
+
+    Raises:
+        UsageError: also if an input has no such failure.
+    """
+    found = by_input(said, modalities)
+    for name, failure in found.items():
+        own = modalities[name].failures
+        if failure not in own:
+            kind = modalities[name].cell_kind
+            raise UsageError(f"input {name!r} ({kind}) has no failure {failure!r}: {nearest(failure, own)}")
+    return found
+
+
+def named_inputs(said: Sequence[str], modalities: Mapping[str, Modality]) -> tuple[str, ...]:
+    """Inputs said by name or by kind of modality, in their own order.
+
+    Raises:
+        UsageError: if a name is neither an input nor a kind that the table has.
+    """
+    return tuple(matching_inputs(dict.fromkeys([said] if isinstance(said, str) else said, 1.0), modalities))
 
 
 CPU = torch.device("cpu")
@@ -108,6 +143,8 @@ class Store:
         turns: np.ndarray | None = None,
         noise: Mapping[str, float] | None = None,
         augment: Mapping[str, float] | None = None,
+        failure: Mapping[str, str] | None = None,
+        noise_varies: bool = False,
         seed: int = 0,
     ) -> dict[str, Tensor]:
         """Normalised inputs at row numbers `index` `[...]`, by name, on the store's device.
@@ -116,6 +153,8 @@ class Store:
             turns: quarter turns of each row's pictures, `[...]`.
             noise: noise level by input, each input's drawn from `seed` and its position alone.
             augment: likewise, how much cells vary.
+            failure: likewise, what fails (`Modality.fail`).
+            noise_varies: every cell has a noise level of its own, up to the one said.
         """
         inputs = {}
         for i, (name, modality) in enumerate(self.modalities.items()):
@@ -124,8 +163,11 @@ class Store:
                 cells = modality.turn(cells, torch.from_numpy(turns))
             if augment and augment.get(name):
                 cells = modality.vary(cells, augment[name], torch.Generator().manual_seed(seed + (1 << 40) + i))
+            if failure and name in failure:
+                cells = modality.fail(cells, failure[name], torch.Generator().manual_seed(seed + (1 << 41) + i))
             if noise and noise.get(name):
-                cells = modality.corrupt(cells, noise[name], torch.Generator().manual_seed(seed + i))
+                chance = torch.Generator().manual_seed(seed + i)
+                cells = modality.corrupt(cells, noise[name], chance, noise_varies)
             inputs[name] = modality.normalise(cells)
         return inputs
 

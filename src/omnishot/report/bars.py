@@ -66,8 +66,7 @@ def _by_learner(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
 
 def _leading(own: Sequence[Figure], first: Figure) -> list[Figure]:
     """Figures under the same condition as `first`, or all if there are none."""
-    same = [f for f in own if (f.modalities, f.missing, f.noise) == (first.modalities, first.missing, first.noise)]
-    return same or list(own)
+    return [f for f in own if f.condition() == first.condition()] or list(own)
 
 
 def _best(figures: Sequence[Figure], metric: Metric) -> float:

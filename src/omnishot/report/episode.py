@@ -11,6 +11,8 @@ import torch
 from omnishot.dataset import Dataset
 from omnishot.episodes.missing import remove
 from omnishot.episodes.rows import Rows
+from omnishot.episodes.shots import each_alone
+from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
 from omnishot.report.curves import least
 from omnishot.run import Run
@@ -78,15 +80,16 @@ def draw_sample(
             for index, classes in ((support, draw.support_target), (query, draw.query_target))]  # fmt: skip
     learner = run.learner
     device = next(learner.parameters()).device
-    scores = learner.answer(learner.adapt(rows[0].to(device)), rows[1].to(device)).cpu()
+    learned = each_alone(rows[0]) if run.config.extra_shots else rows[0]
+    scores = learner.answer(learner.adapt(learned.to(device)), rows[1].to(device)).cpu()
     probability: np.ndarray | None = None
     if isinstance(learner.objective, Regress):
         answer = learner.objective.decode(scores)[:, 0].numpy()
         targets = [learner.objective.decode(_target(r))[:, 0].numpy() for r in rows]
         names: tuple[str, ...] = ()
     else:
-        probabilities = scores.double().softmax(-1).numpy()
-        answer, probability = probabilities.argmax(-1), probabilities.max(-1)
+        assert isinstance(learner.objective, Classify)
+        answer, probability = scores.argmax(-1).numpy(), learner.objective.probabilities(scores).max(-1)
         targets = [_target(r).numpy() for r in rows]
         codes, known = data.table.labels
         names = tuple(known[codes[support[targets[0] == c][0]]] for c in range(draw.ways or 0))

@@ -116,4 +116,4 @@ def _inputs(run: Run) -> str:
 
 
 def _same_condition(a: Figure, b: Figure) -> bool:
-    return (a.modalities, a.missing, a.noise) == (b.modalities, b.missing, b.noise)
+    return a.condition() == b.condition()

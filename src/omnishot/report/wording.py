@@ -83,6 +83,8 @@ def protocols(figures: Iterable[Figure]) -> list[str]:
 def condition(figure: Figure, inputs: int) -> str:
     """What a figure was measured on, said short: all of the run's `inputs`, some of them, what was missing or noisy."""
     names, spoiled = figure.modalities, figure.condition().partition(", ")[2]
+    if figure.support_inputs and figure.query_inputs:
+        return spoiled
     if len(names) < inputs:
         shown = f"{names[0]} alone" if len(names) == 1 else " + ".join(names)
         return f"{shown}, {spoiled}" if spoiled else shown

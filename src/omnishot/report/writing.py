@@ -68,7 +68,8 @@ def by_protocol(run: Run) -> list[list[Figure]]:
     inputs, metric = len(run.learner.network.modalities), run.learner.objective.metric
 
     def spoiled(f: Figure) -> tuple[bool, bool, bool]:
-        return (f.metric != metric, bool(f.missing or f.noise), len(f.modalities) != inputs)
+        changed = bool(f.missing or f.noise or f.support_inputs or f.query_inputs)
+        return (f.metric != metric, changed, len(f.modalities) != inputs)
 
     ordered = [sorted(group, key=spoiled) for group in groups.values()]
     return sorted(ordered, key=lambda g: (g[0].split != "test", (g[0].ways, g[0].shots) != shape, -g[0].episodes))
