@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from omnishot.attacks import Attack
 from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.rows import Rows
@@ -41,6 +42,8 @@ class Figure:
     queries: int
     missing: dict[str, float] = field(default_factory=dict)
     noise: dict[str, float] = field(default_factory=dict)
+    failure: dict[str, str] = field(default_factory=dict)
+    attack: dict[str, Any] = field(default_factory=dict)
     support_inputs: tuple[str, ...] = ()
     query_inputs: tuple[str, ...] = ()
     transductive: bool = False
@@ -65,6 +68,10 @@ class Figure:
         parts += [f"{'half' if s == 0.5 else f'{s:.0%}'} of {'all' if n == '*' else n} cells missing"
                   for n, s in self.missing.items()]  # fmt: skip
         parts += [f"noise {level:g} on {name}" for name, level in self.noise.items()]
+        parts += [f"{name} {failure}" for name, failure in self.failure.items()]
+        for name, radius in self.attack.get("budget", {}).items():
+            steps = f"-{self.attack['steps']}" if self.attack["steps"] > 1 else ""
+            parts.append(f"{self.attack['name']}{steps} within {radius:g} on {name}")
         return ", ".join(parts)
 
     def __str__(self) -> str:
@@ -120,6 +127,7 @@ def run_episodes(
     device: torch.device | str = "cpu",
     label: str | None = None,
     ranks: Ranks = ALONE,
+    attack: Attack | None = None,
 ) -> dict[str, tuple[float, float]]:
     """Adapt to each episode's support rows and score its query rows: metric -> (mean, half-width of its interval).
 
@@ -128,7 +136,7 @@ def run_episodes(
     """
     scores: list[dict[str, float]] = []
     outcomes: list[tuple[np.ndarray, np.ndarray]] = []
-    for prediction, query in answered(learner, loader, episodes, device, label, ranks):
+    for prediction, query in answered(learner, loader, episodes, device, label, ranks, attack):
         scores.append(learner.objective.metrics(prediction, query))
         outcomes.append(outcome(prediction, query))
     shares = ranks.gather((scores, outcomes))
@@ -147,18 +155,25 @@ def answered(
     device: torch.device | str = "cpu",
     label: str | None = None,
     ranks: Ranks = ALONE,
+    attack: Attack | None = None,
 ) -> Iterator[tuple[Tensor, Rows]]:
-    """Adapt to each of a rank's share of the episodes: the prediction of its query rows, and those rows."""
+    """Adapt to each of a rank's share of the episodes: the prediction of its query rows, and those rows.
+
+    The query rows are as an `attack` leaves them, if there is one, of each task by a seed of its own.
+    """
     done = 0
     own = ranks.span(math.ceil(episodes / loader.shape.tasks))
     left = episodes - own.start * loader.shape.tasks
     stream = loader.stream(own.start, own.stop)
     shown = track(stream, label or "", len(own), console=Console(stderr=True), disable=label is None, transient=True)
-    for batch in shown:
+    for step, batch in zip(own, shown, strict=True):
         batch = batch.to(device)
         for t in range(min(batch.tasks, left - done)):
             task = batch.task(t)
-            yield learner.answer(learner.adapt(task.support), task.query), task.query
+            state, query = learner.adapt(task.support), task.query
+            if attack is not None:
+                query = attack.on(learner, state, query, (loader.seed, step, t))
+            yield learner.answer(state, query), query
         done += batch.tasks
 
 
@@ -176,10 +191,11 @@ def figures(
     device: torch.device | str = "cpu",
     label: str | None = None,
     ranks: Ranks = ALONE,
+    attack: Attack | None = None,
 ) -> list[Figure]:
     """`run_episodes` as records; `about` holds what the loader does not know (learner, fusion, split)."""
     began = time.perf_counter()
-    results = run_episodes(learner, loader, episodes, device, label, ranks)
+    results = run_episodes(learner, loader, episodes, device, label, ranks, attack)
     seconds = round(time.perf_counter() - began, 3)
     shape = loader.shape
     return [
@@ -194,6 +210,8 @@ def figures(
             queries=shape.queries,
             missing=dict(loader.missing),
             noise=dict(loader.noise),
+            failure=dict(loader.failure),
+            attack=attack.to_json() if attack else {},
             support_inputs=loader.support_inputs,
             query_inputs=loader.query_inputs,
             transductive=learner.transductive,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,7 +18,8 @@ from scipy.signal import resample_poly  # type: ignore[import-untyped]
 from torch import Tensor
 
 from omnishot.errors import UsageError
-from omnishot.modality.base import CellError, Media, dense, random_like, usable
+from omnishot.modality.base import CellError, Media, Reach, dense, random_like, usable
+from omnishot.modality.failing import LATEST
 from omnishot.modality.looks import unreadable
 from omnishot.modality.riff import missing_bytes
 
@@ -93,11 +94,31 @@ class Audio(Media):
         """int16 `[..., samples]` -> the waveform, float32 from -1 to 1."""
         return stored.to(torch.float32, copy=True).div_(_FULL)
 
-    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Mix with white noise as loud as the training sounds, over the padding too: that tells the length."""
         noise = random_like(torch.randn, stored.shape, generator, stored) * (self.loudness * _FULL)
         mixed = (1 - level) * stored.float() + level * noise
         return mixed.round().clamp(-_FULL, _FULL - 1).to(stored.dtype)
+
+    @property
+    def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
+        """Of the microphone: `dead`: silence from a moment on, drawn by chance; `delayed`: the sound begins late, by up
+        to half of its length, and its end is cut off."""
+        return {"dead": self._dead, "delayed": self._delayed}
+
+    def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        moment = random_like(torch.rand, (*stored.shape[:-1], 1), generator, stored) * self.samples
+        return torch.where(torch.arange(self.samples, device=stored.device) < moment, stored, 0)
+
+    def _delayed(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        late = LATEST * random_like(torch.rand, (*stored.shape[:-1], 1), generator, stored) * self.samples
+        source = torch.arange(self.samples, device=stored.device) - late.round().long()
+        return torch.where(source < 0, 0, stored.gather(-1, source.clamp(min=0)))
+
+    def reach(self, cells: Tensor) -> Reach:
+        """A budget of 1 is full scale; a sound stays within what 16 bits can hold."""
+        unit = torch.ones((), dtype=torch.float64, device=cells.device)
+        return Reach(unit, cells.new_tensor(-1.0), cells.new_tensor((_FULL - 1) / _FULL))
 
     def picture(self, stored: np.ndarray) -> PIL.Image.Image:
         """The spectrogram: time to the right, pitch (mel) upwards, 60 dB from dark to bright."""

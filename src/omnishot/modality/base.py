@@ -10,13 +10,13 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from omnishot.errors import UsageError
+from omnishot.errors import UsageError, nearest
 
 Cell = TypeVar("Cell")
 Seen = TypeVar("Seen")
@@ -71,6 +71,19 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
+class Reach(NamedTuple):
+    """How far an attack may move the numbers of normalised cells; each is broadcast to `[..., *cell]`.
+
+    Args:
+        unit: float64, by how much a budget of 1 lets a number move; 0: it has to stay.
+        low, high: within which a moved number stays.
+    """
+
+    unit: Tensor
+    low: Tensor
+    high: Tensor
+
+
 @dataclasses.dataclass(frozen=True)
 class Modality(ABC):
     """One input of a row: an image column, a text column, or all number and category columns together.
@@ -106,19 +119,46 @@ class Modality(ABC):
     def normalise(self, stored: Tensor) -> Tensor:
         """Stored cells `[..., *cell]` -> what the encoder reads: floats, or int64 tokens."""
 
-    def corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    def corrupt(self, stored: Tensor, level: float, generator: torch.Generator, each: bool = False) -> Tensor:
         """Stored cells `[..., *cell]` with noise of `level`, 0 (unchanged) to 1 (noise alone).
+
+        Args:
+            each: every cell at a level of its own, drawn evenly from 0 to `level`.
 
         Raises:
             UsageError: if the level is not within 0..1.
         """
         if not 0 <= level <= 1:
             raise UsageError(f"noise level {level} for {self.kind}: give a number from 0 (none) to 1 (noise only)")
-        return stored if level == 0 else self._corrupt(stored, level, generator)
+        if level == 0:
+            return stored
+        if not each:
+            return self._corrupt(stored, level, generator)
+        cells = stored.shape[: stored.ndim - len(self.shape)] + (1,) * len(self.shape)
+        return self._corrupt(stored, level * random_like(torch.rand, cells, generator, stored), generator)
 
     @abstractmethod
-    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
-        """`corrupt` for a level above 0; at 1 the result is independent of `stored`."""
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
+        """`corrupt` for a level above 0, or one a cell `[..., 1, …]`; at 1 the result is independent of `stored`."""
+
+    def fail(self, stored: Tensor, failure: str, generator: torch.Generator) -> Tensor:
+        """Stored cells `[..., *cell]` as a broken device gives them, each by chance: what, see `failures`.
+
+        Raises:
+            UsageError: if cells like these have no such failure.
+        """
+        if failure not in self.failures:
+            raise UsageError(f"{self.cell_kind} cells have no failure {failure!r}: {nearest(failure, self.failures)}")
+        return self.failures[failure](stored, generator)
+
+    @property
+    def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
+        """How such cells fail, by name: functions of stored cells and a generator."""
+        return {}
+
+    def reach(self, cells: Tensor) -> Reach | None:
+        """How far an attack may move normalised cells `[..., *cell]`; None: such cells have no in-between."""
+        return None
 
     def vary(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
         """Stored cells `[..., *cell]` as they might have been as well, each by chance; `level` 0 (unchanged) to 1.

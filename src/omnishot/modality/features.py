@@ -63,7 +63,7 @@ class Features(Modality):
         """float32 `[..., width]`, as it is."""
         return stored
 
-    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Mix with Gaussian noise: `(1 - level) * feature + level * noise`."""
         return (1 - level) * stored + level * random_like(torch.randn, stored.shape, generator, stored)
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from omnishot.errors import UsageError
-from omnishot.modality.base import CellError, Media, dense, usable
+from omnishot.modality.base import CellError, Media, Reach, dense, usable
 from omnishot.modality.looks import unreadable
 
 LARGEST = 84  # pixels a side that images are brought to unless something else is asked for (mini-ImageNet's size)
@@ -102,10 +102,16 @@ class Image(Media):
         mean, std = (by_channel(moment, stored.device) for moment in (self.mean, self.std))
         return stored.to(torch.float32, copy=True).div_(255).sub_(mean).div_(std)  # one allocation, which is what costs
 
-    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Mix with uniform noise: `(1 - level) * pixel + level * noise`."""
         noise = torch.randint(0, 256, stored.shape, generator=generator, dtype=torch.uint8, device=generator.device)
         return ((1 - level) * stored.float() + level * noise.to(stored.device)).round().to(stored.dtype)
+
+    def reach(self, cells: Tensor) -> Reach:
+        """A budget of 1 is from black to white; a picture stays one: no pixel leaves that range."""
+        black, white = (self.normalise(torch.full((self.channels, 1, 1), end, device=cells.device)) for end in (0, 255))
+        unit = 1 / torch.tensor(self.std, dtype=torch.float64, device=cells.device).view(-1, 1, 1)
+        return Reach(unit, black.to(cells.dtype), white.to(cells.dtype))
 
     def vary(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
         """Each picture turned, stretched, sheared and shifted by chance; the border's pixels go on outside.

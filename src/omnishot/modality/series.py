@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from omnishot.errors import UsageError
-from omnishot.modality.base import CellError, Media, dense, random_like, usable
+from omnishot.modality.base import CellError, Media, Reach, dense, random_like, usable
+from omnishot.modality.failing import LATEST, one_of, rewired, two_exchanged
 from omnishot.modality.numberfiles import read_numbers
-from omnishot.modality.standard import moments, standardised
+from omnishot.modality.standard import FURTHEST, moments, standardised
 
 LONGEST = 256  # steps
 _LARGEST = float(np.finfo(np.float32).max)
@@ -88,7 +89,7 @@ class Series(Media):
         """Same layout, as it is stored."""
         return stored.float()
 
-    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Mix with Gaussian noise; what is not valid turns into noise with probability `level`.
 
         Validity has to fade as well, for it tells the length.
@@ -98,6 +99,50 @@ class Series(Media):
         filled = random_like(torch.rand, values.shape, generator, stored) < level
         valid = torch.where(filled, torch.ones_like(valid), valid)
         return torch.cat([((1 - level) * values + level * noise) * valid, valid], -1)
+
+    @property
+    def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
+        """Of a series' channels, by chance: `dead`: from some step on one holds its last value; `swapped`: two are
+        exchanged; `delayed`: one is late by up to half of the series' length, and nothing stands before it."""
+        several = {"swapped": self._swapped} if self.channels > 1 else {}
+        return {"dead": self._dead, **several, "delayed": self._delayed}
+
+    def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        values, valid, step, length = self._timed(stored)
+        moment = (random_like(torch.rand, length.shape, generator, stored) * length).long()
+        # The last valid step until then; where there is none, the channel's mean stands for its value.
+        last = torch.where(valid > 0, step, -1).cummax(-2).values.gather(-2, moment.expand_as(values[..., :1, :]))
+        held = values.gather(-2, last.clamp(min=0)) * (last >= 0)
+        hit = one_of(self.channels, length.shape[:-1], generator, stored) & (step > moment) & (step < length)
+        return torch.cat([torch.where(hit, held, values), torch.where(hit, 1.0, valid)], -1)
+
+    def _swapped(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        values, valid = stored.split(self.channels, -1)
+        order = two_exchanged(self.channels, (*stored.shape[:-2], 1), generator, stored)
+        return torch.cat(rewired(values, valid, order, self.mean, self.std), -1)
+
+    def _delayed(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        values, valid, step, length = self._timed(stored)
+        late = (LATEST * random_like(torch.rand, length.shape, generator, stored) * length).round().long()
+        source = (step - late).expand_as(values)
+        come = (source >= 0) & (step < length)
+        shifted = [torch.where(come, x.gather(-2, source.clamp(min=0)), 0.0) for x in (values, valid)]
+        hit = one_of(self.channels, length.shape[:-1], generator, stored)
+        return torch.cat([torch.where(hit, x, y) for x, y in zip(shifted, (values, valid), strict=True)], -1)
+
+    def _timed(self, stored: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Values and validity `[..., steps, channels]`, steps' numbers `[steps, 1]`, and how long each series is
+        `[..., 1, 1]`: up to its last valid value."""
+        values, valid = stored.split(self.channels, -1)
+        step = torch.arange(self.steps, device=stored.device)[:, None]
+        length = (torch.where(valid > 0, step, -1).amax((-2, -1), keepdim=True)) + 1
+        return values, valid, step, length
+
+    def reach(self, cells: Tensor) -> Reach:
+        """A budget of 1 is a standard deviation of the channel; valid values move, validity stays."""
+        valid = cells[..., self.channels :].double()
+        furthest = cells.new_tensor(FURTHEST)
+        return Reach(torch.cat([valid, torch.zeros_like(valid)], -1), -furthest, furthest)
 
     def picture(self, stored: np.ndarray) -> PIL.Image.Image:
         """A small line plot, one line a channel, broken where values are missing."""

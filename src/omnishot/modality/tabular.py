@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from omnishot.errors import choose
-from omnishot.modality.base import CellError, Values, random_like
-from omnishot.modality.standard import moments, standardised
+from omnishot.modality.base import CellError, Reach, Values, random_like
+from omnishot.modality.failing import one_of, rewired, two_exchanged
+from omnishot.modality.standard import FURTHEST, moments, standardised
 from omnishot.table.table import cell_name
 
 KINDS = ("number", "category")
@@ -121,12 +122,13 @@ class Tabular(Values):
         cells[..., 0] *= cells[..., 1]
         return cells
 
-    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Numbers mix with Gaussian noise; a category is replaced by a random level with probability `level`.
 
         A missing value is replaced by a random one with that probability, for its absence is information too.
         """
         value, there = stored.unbind(-1)
+        level = level.squeeze(-1) if isinstance(level, Tensor) else level
         hit = random_like(torch.rand, value.shape, generator, stored) < level
         noise = random_like(torch.randn, value.shape, generator, stored)
         uniform = random_like(torch.rand, value.shape, generator, stored)
@@ -136,6 +138,33 @@ class Tabular(Values):
         there = torch.where(hit, (is_number | (levels > 0)).to(there), there)
         value = torch.where(is_number, (1 - level) * value + level * noise, torch.where(hit, drawn.to(value), value))
         return torch.stack([value * there, there], -1)
+
+    @property
+    def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
+        """Of a row's number columns, by chance: `dead`: one reads 0, in its own unit; `swapped`: two are exchanged."""
+        return {name: f for name, f, least in (("dead", self._dead, 1), ("swapped", self._swapped, 2))
+                if self.numbers >= least}  # fmt: skip
+
+    def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        n = self.numbers
+        dead = one_of(n, stored.shape[:-2], generator, stored)
+        zero = standardised(np.zeros(n), np.array(self.mean[:n]), np.array(self.std[:n]))
+        reading = torch.stack([torch.from_numpy(zero), torch.ones(n)], -1).to(stored)
+        return torch.cat([torch.where(dead[..., None], reading, stored[..., :n, :]), stored[..., n:, :]], -2)
+
+    def _swapped(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        value, there = (part.clone() for part in stored.unbind(-1))
+        n = self.numbers
+        order = two_exchanged(n, value.shape[:-1], generator, stored)
+        value[..., :n], there[..., :n] = rewired(value[..., :n], there[..., :n], order, self.mean, self.std)
+        return torch.stack([value, there], -1)
+
+    def reach(self, cells: Tensor) -> Reach:
+        """A budget of 1 is a standard deviation; numbers that are there move, categories and flags stay."""
+        unit = torch.zeros_like(cells, dtype=torch.float64)
+        unit[..., : self.numbers, 0] = cells[..., : self.numbers, 1].double()
+        furthest = cells.new_tensor(FURTHEST)
+        return Reach(unit, -furthest, furthest)
 
     def picture(self, stored: np.ndarray) -> str:
         """A line `name: value` for every value that is there."""

@@ -96,7 +96,7 @@ class Text(Values):
         """int32 `[..., max_tokens]` -> the same ids as int64."""
         return stored.long()
 
-    def _corrupt(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Replace each token by a random one with probability `level`.
 
         The length would still tell texts apart, so it moves by `level` towards a random one, too.
