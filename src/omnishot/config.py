@@ -46,7 +46,11 @@ class Config:
         cross: share of the training and validation tasks whose support rows have one input only, drawn at random, and
             whose query rows have another.
         extra_shots: whether every cell of a support row counts as a row of its own too (`omnishot.episodes.shots`).
-        noise: noise level 0…1 in training, by input or kind.
+        noise: noise in training, by input or kind: every cell at a level of its own, drawn evenly from 0 to this one
+            (at most 1), so that clean cells are seen too, and no level up to it is foreign.
+        adversarial: adversarial training, by input or kind: in every step the query rows are first moved by so much to
+            where the task's loss is greater, by FGSM from a random start (`omnishot.attacks`; radius as for `budget`
+            of `Run.evaluate`). Models are selected on validation tasks as they are.
         augment: by how much pictures vary in training, 0…1, by input or kind: turned, stretched, sheared, shifted.
         rotations: pictures of a class turned by quarter turns count as another class (training only).
         skip_bad: go on without bad cells, rows and classes, listed in the run folder.
@@ -81,6 +85,7 @@ class Config:
     cross: float = 0.0
     extra_shots: bool = False
     noise: dict[str, float] = field(default_factory=dict)
+    adversarial: dict[str, float] = field(default_factory=dict)
     augment: dict[str, float] = field(default_factory=dict)
     rotations: bool = False
     skip_bad: bool = False

@@ -12,6 +12,7 @@ import numpy as np
 from omnishot import dataset
 from omnishot.artifacts import FORMAT, pack, read_json, write_atomic, write_json
 from omnishot.assembly import build_learner, most_ways, pick_device
+from omnishot.attacks import radii_of
 from omnishot.config import Config, from_options, read_toml
 from omnishot.dataset import TRAINING_QUERIES, WAYS, Dataset
 from omnishot.distributed import Ranks, join
@@ -87,6 +88,7 @@ def train(
     data = dataset.build(read, asked, progress=progress and ranks.rank == 0, host=ranks.host(), frozen=frozen)
     data = dataclasses.replace(data, store=data.store.to(device))
     loaders, about = _plan(data, asked)
+    radii_of(asked.adversarial, data.store.modalities)
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
     learner.to(device)
     if learner.remembers:  # a checkpoint to resume from holds the same rows
@@ -155,6 +157,7 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
         cross=config.cross,
         extra_shots=config.extra_shots,
         noise=matching_inputs(config.noise, data.store.modalities),
+        noise_varies=True,
         augment=matching_inputs(config.augment, data.store.modalities),
     )
     val = None

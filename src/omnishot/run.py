@@ -14,12 +14,13 @@ from torch import Tensor
 from omnishot import dataset
 from omnishot.artifacts import FORMAT, read_json, read_tensors, write_json
 from omnishot.assembly import describe_learner, pick_device, restore_learner, restore_modality
+from omnishot.attacks import attack_of
 from omnishot.config import Config, read_toml
 from omnishot.dataset import Dataset, Tasks
 from omnishot.distributed import ALONE, Ranks, join
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.missing import ALL
-from omnishot.episodes.store import matching_inputs, named_inputs
+from omnishot.episodes.store import failing_inputs, matching_inputs, named_inputs
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation import Evaluation, Figure, figures
 from omnishot.learners.base import Learner
@@ -92,6 +93,10 @@ class Run:
         episodes: int = 600,
         missing: Mapping[str, float] | None = None,
         noise: Mapping[str, float] | None = None,
+        failure: Mapping[str, str] | None = None,
+        attack: str | None = None,
+        budget: Mapping[str, float] | None = None,
+        attack_steps: int | None = None,
         support_inputs: Sequence[str] = (),
         query_inputs: Sequence[str] = (),
         split: str = "test",
@@ -107,12 +112,18 @@ class Run:
         half of all cells missing, on the same tasks.
 
         Args:
-            table: another table with the same columns, all of it unless it has a split column; None: the run's own.
+            table: another table with the same columns, all of it unless it has a split column; None: the run's own,
+                which may also be given as `dataset()` has read it.
             ways, shots: as in training unless said.
             queries: query rows a class; None: 15, or as many as the smallest class has.
             episodes: how many tasks.
             missing: share of cells taken away, by input, kind of input, or `*` for all.
             noise: noise level 0…1, likewise.
+            failure: what fails, likewise: `dead`, `swapped` or `delayed` (`Modality.fail`).
+            attack: `fgsm` or `pgd` on the query rows, once their task is learned (`omnishot.attacks`).
+            budget: how far an attack may move each number, by input or kind of input: pictures from black (0) to white
+                (1), sounds in full scales, series and numbers in standard deviations of the training rows.
+            attack_steps: of pgd; None: 10.
             support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have, to see
                 what is recognised by some that was learned from others; none said: all. A row that has none of them
                 stays in its task, empty.
@@ -139,8 +150,12 @@ class Run:
         everywhere = {ALL: missing[ALL]} if missing and missing.keys() == {ALL} else {}
         missing, noise = matching_inputs(missing or {}, modalities), matching_inputs(noise or {}, modalities)
         missing = everywhere or missing
-        halves = {"support_inputs": support_inputs, "query_inputs": query_inputs}
-        only = {half: named_inputs(names, modalities) for half, names in halves.items()}
+        failure = failing_inputs(failure or {}, modalities)
+        if budget and attack is None:
+            raise UsageError(f"a budget ({', '.join(budget)}) is an attack's: say which (attack, --attack fgsm or pgd)")
+        if attack_steps is not None and attack is None:
+            raise UsageError(f"attack_steps = {attack_steps} without an attack: say attack='pgd' (--attack pgd)")
+        attacking = None if attack is None else attack_of(attack, budget, modalities, attack_steps)
         ranks, device = (join() if ranks is None else ranks).on(next(self.learner.parameters()).device)
         progress = progress and ranks.rank == 0
         self.learner.to(device)
@@ -152,15 +167,23 @@ class Run:
         )
         # A part of the table is read once: it stays in memory, and only what is drawn goes to the device.
         whole = Loader(
-            data.store.to(device, 0), tasks.source, shape, seed=seed, missing=missing, noise=noise,
-            extra_shots=self.config.extra_shots, **only,
-        )  # fmt: skip
-        conditions = _conditions(whole) if subsets else [whole]
+            data.store.to(device, 0),
+            tasks.source,
+            shape,
+            seed=seed,
+            missing=missing,
+            noise=noise,
+            failure=failure,
+            support_inputs=named_inputs(support_inputs, modalities),
+            query_inputs=named_inputs(query_inputs, modalities),
+            extra_shots=self.config.extra_shots,
+        )
+        conditions = _conditions(whole) if subsets and attacking is None else [whole]
         about = {"learner": self.config.learner, "fusion": self.config.fusion, "split": split}
         found: list[Figure] = []
         for i, loader in enumerate(conditions, 1):
             label = f"evaluating {i}/{len(conditions)}" if progress else None
-            found += figures(self.learner, loader, episodes, about, device, label, ranks)
+            found += figures(self.learner, loader, episodes, about, device, label, ranks, attacking)
         if save and ranks.rank == 0:
             self._keep(found)
         return Evaluation(tuple(found))
@@ -208,6 +231,8 @@ class Run:
 
     def _dataset(self, table: Any, split: str, host: Ranks = ALONE) -> Dataset:
         learner = self.learner
+        if isinstance(table, Dataset):
+            return table
         if table is None:
             return dataset.build(self.table(), self.config, learner.network.modalities, learner.objective, host=host)
         rows = read_rows(table, self.schema)
@@ -232,7 +257,7 @@ class Run:
 def _conditions(whole: Loader) -> list[Loader]:
     """The tasks as they are, then each input alone and half of all cells missing, unless they are spoiled already."""
     names = list(whole.store.modalities)
-    if whole.missing or whole.noise or whole.support_inputs or whole.query_inputs or len(names) == 1:
+    if whole.missing or whole.noise or whole.failure or whole.support_inputs or whole.query_inputs or len(names) == 1:
         return [whole]
     alone = [dataclasses.replace(whole, only=(name,)) for name in names]
     return [whole, *alone, dataclasses.replace(whole, missing={ALL: 0.5})]

@@ -30,6 +30,17 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--noise", action=Pairs, convert=float, metavar="INPUT=LEVEL", help="noise 0…1; may be repeated"
     )
+    parser.add_argument(
+        "--failure", action=Pairs, metavar="INPUT=KIND",
+        help="what fails: dead, swapped (of a series, numbers) or delayed (of a series, sound); may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--attack", metavar="NAME", help="fgsm or pgd, on query rows of a learned task")
+    parser.add_argument(
+        "--budget", action=Pairs, convert=float, metavar="INPUT=RADIUS",
+        help="how far an attack may move each number: pictures from black 0 to white 1, sounds in full scales, series "
+        "and numbers in standard deviations; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--attack-steps", type=int, metavar="N", help="of pgd (10)")
     for half in ("support", "query"):
         parser.add_argument(
             f"--{half}-inputs", type=names, default=[], metavar="INPUT,INPUT",

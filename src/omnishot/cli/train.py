@@ -44,6 +44,10 @@ def add(commands: Any) -> None:
     group.add_argument("--shots", metavar="N", help="support rows a class, a number or a range 1-5 (1)")
     group.add_argument("--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise 0…1 in training; may be repeated")
     group.add_argument(
+        "--adversarial", action=Pairs, metavar="INPUT=RADIUS",
+        help="adversarial training within this radius (as the --budget of `omnishot evaluate`); may be repeated",
+    )  # fmt: skip
+    group.add_argument(
         "--augment", action=Pairs, metavar="INPUT=LEVEL", help="by how much pictures vary in training, 0…1"
     )
     group.add_argument("--seed", metavar="N", help="of everything random (0)")
@@ -59,7 +63,10 @@ def _train(args: argparse.Namespace) -> None:
     from omnishot.distributed import join
     from omnishot.launch import train
 
-    named = {n: getattr(args, n) for n in ("learner", "fusion", "ways", "shots", "noise", "augment", "seed", "device")}
+    named = {
+        n: getattr(args, n)
+        for n in ("learner", "fusion", "ways", "shots", "noise", "adversarial", "augment", "seed", "device")
+    }
     options = {name: value for name, value in named.items() if value is not None} | args.options
     run = train(
         args.table,

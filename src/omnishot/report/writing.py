@@ -68,7 +68,7 @@ def by_protocol(run: Run) -> list[list[Figure]]:
     inputs, metric = len(run.learner.network.modalities), run.learner.objective.metric
 
     def spoiled(f: Figure) -> tuple[bool, bool, bool]:
-        changed = bool(f.missing or f.noise or f.support_inputs or f.query_inputs)
+        changed = bool(f.missing or f.noise or f.failure or f.attack or f.support_inputs or f.query_inputs)
         return (f.metric != metric, changed, len(f.modalities) != inputs)
 
     ordered = [sorted(group, key=spoiled) for group in groups.values()]
