@@ -12,7 +12,7 @@ from omnishot.learners.base import Learner
 from omnishot.nn.encoders import ENCODERS
 from omnishot.nn.fusion import FUSIONS
 
-RAW = ("centroid", "logreg")
+RAW = ("centroid", "logreg", "cca")
 
 
 def alone_and_together(method: Learner, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -36,6 +36,7 @@ LEARNERS = Registry(
         "scratch": "omnishot.learners.scratch:Scratch",
         "centroid": "omnishot.learners.centroid:Centroid",
         "logreg": "omnishot.learners.logreg:LogReg",
+        "cca": "omnishot.learners.cca:CCA",
     },
     hidden=TOLD_BY_TABLE,
 )

@@ -24,10 +24,10 @@ class Memory(nn.Module):
         super().__init__()
         self.names, self.classes = tuple(modalities), classes
         cells = (m.normalise(torch.zeros(rows, *m.shape, dtype=_dtype(m))) for m in modalities.values())
-        self.inputs = nn.ParameterList(_constant(x) for x in cells)  # by position: a column may have any name
-        self.present = _constant(torch.zeros(rows, len(self.names), dtype=torch.bool))
-        self.target = _constant(torch.zeros(rows, dtype=torch.int64) if classes else torch.zeros(rows, 1))
-        self.filled = _constant(torch.zeros(()))
+        self.inputs = nn.ParameterList(constant(x) for x in cells)  # by position: a column may have any name
+        self.present = constant(torch.zeros(rows, len(self.names), dtype=torch.bool))
+        self.target = constant(torch.zeros(rows, dtype=torch.int64) if classes else torch.zeros(rows, 1))
+        self.filled = constant(torch.zeros(()))
 
     @torch.no_grad()
     def fill(self, rows: Rows) -> None:
@@ -48,7 +48,8 @@ class Memory(nn.Module):
         return rows.with_tensors({"label" if self.classes else "target": own["target"]})
 
 
-def _constant(x: Tensor) -> nn.Parameter:
+def constant(x: Tensor) -> nn.Parameter:
+    """A parameter that nothing trains."""
     return nn.Parameter(x, requires_grad=False)
 
 
