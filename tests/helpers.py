@@ -46,6 +46,7 @@ MODALITIES: dict[str, Modality] = {
 READS = {
     "conv4": "photo",
     "resnet": "photo",
+    "lenet": "photo",
     "transformer": "words",
     "gru": "words",
     "logmel": "sound",
@@ -54,7 +55,7 @@ READS = {
     "scale": "traits",
 }
 #: Small enough for a test.
-SMALL = {"conv4": 8, "resnet": 2, "transformer": 8, "gru": 6, "logmel": 4, "conv1d": 4, "mlp": 8}
+SMALL = {"conv4": 8, "resnet": 2, "lenet": 2, "transformer": 8, "gru": 6, "logmel": 4, "conv1d": 4, "mlp": 8}
 #: Options of learners that have them: few steps, small enough that the loss is smooth along them.
 QUICK = {"inner_steps": 2, "inner_rate": 0.05, "fit_steps": 3, "fit_rate": 0.01, "labels": LABELS, "memory": 4}
 #: Learners that are tested in every combination of encoders and fusions by default; the others are where it is slow.
@@ -91,7 +92,7 @@ def network(
     chosen = {n: e for n, e in (chosen | {READS[e]: e for e in encoders}).items() if n in names}
     options: dict[str, dict[str, Any]] = {n: {"width": SMALL[e]} for n, e in chosen.items() if e in SMALL}
     for n, e in chosen.items():
-        if e in ("conv4", "resnet", "logmel", "conv1d"):
+        if e in ("conv4", "resnet", "lenet", "logmel", "conv1d"):
             options[n]["norm"] = norm
         if e == "transformer":
             options[n]["heads"] = 2

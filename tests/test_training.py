@@ -46,6 +46,16 @@ def read(folder: Path, which: str) -> tuple[dict[str, torch.Tensor], dict[str, A
     return read_tensors(folder / which / training.CHECKPOINT)
 
 
+def test_what_acts_in_training_alone_acts_in_steps_alone(quick, monkeypatch):
+    seen = {"loss": set(), "fit": set()}
+    for name, called in seen.items():
+        plain = getattr(MAML, name)
+        monkeypatch.setattr(MAML, name, lambda self, *a, p=plain, c=called: (c.add(self.training), p(self, *a))[1])
+    run = quick(learner="maml", steps=2, inner_steps=1)
+    assert seen == {"loss": {True}, "fit": {True, False}}  # steps, and validation too
+    assert not run.learner.training
+
+
 # -- the outer step size -----------------------------------------------------------------------------------
 
 

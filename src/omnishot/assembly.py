@@ -46,7 +46,7 @@ def build_learner(
         )
         learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
     # Convolutions, and pooling above all, are faster on a CPU with channels last; the numbers are the same.
-    return learner.to(memory_format=torch.channels_last)
+    return learner.to(memory_format=torch.channels_last).eval()
 
 
 def describe_learner(learner: Learner, config: Config, ways: Any, labels: int) -> dict[str, Any]:

@@ -285,8 +285,10 @@ def _step(
     tasks = config.tasks
     summed = torch.zeros(tasks + 1, device=next(learner.parameters()).device)
     if batch.tasks:
+        learner.train()  # what acts in training alone, as dropout does
         with _precision(config, summed.device):
             summed[ranks.rank : tasks : ranks.world] = run(batch)
+        learner.eval()
     summed[tasks] = stopped.is_set()
     summed = ranks.reduce_gradients(learner.parameters(), batch.tasks / tasks, summed)
     losses, stop = summed[:tasks], bool(summed[tasks])

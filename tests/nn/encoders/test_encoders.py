@@ -139,6 +139,56 @@ def test_conv4_refuses_pictures_too_small_for_it():
     assert build(small, "conv4", blocks=3).out > 0
 
 
+@pytest.mark.parametrize(("activation", "pool"), [("tanh", "mean"), ("relu", "max")])
+def test_lenet_has_the_layers_of_the_paper(activation, pool):
+    encoder = build(Image((28, 28), 1, (0.5,), (0.5,)), "lenet", activation=activation, pool=pool)
+    squash = nn.Tanh if activation == "tanh" else nn.ReLU
+    half = nn.AvgPool2d if pool == "mean" else nn.MaxPool2d
+    plain = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), squash(), half(2),
+        nn.Conv2d(6, 16, 5), squash(), half(2), nn.Flatten(),
+        nn.Linear(400, 120), squash(), nn.Linear(120, 84), squash(),
+    )  # fmt: skip
+    plain.load_state_dict(dict(zip(plain.state_dict(), encoder.state_dict().values(), strict=True)))
+    x = torch.randn(3, 1, 28, 28)
+    assert torch.allclose(encoder(x), plain(x), atol=1e-5)
+    assert encoder.out == 84
+
+
+def test_lenet_keeps_its_proportions_at_another_width():
+    encoder = build(Image((28, 28), 1, (0.5,), (0.5,)), "lenet", width=12)
+    assert [conv.out_channels for conv in encoder.convs] == [12, 32]
+    assert [layer.out_features for layer in encoder.layers] == [240, 168]
+
+
+@pytest.mark.parametrize("size", [(12, 12), (13, 28), (32, 32)])
+def test_lenet_takes_any_size_of_twelve_pixels_or_more(size):
+    encoder = build(Image(size, 3, (0.5,) * 3, (0.5,) * 3), "lenet")
+    assert encoder(torch.randn(2, 3, *size)).shape == (2, 84)
+    with pytest.raises(UsageError, match="lenet needs 12 pixels a side, 11x28 are too few: set the image size"):
+        build(Image((11, 28), 1, (0.5,), (0.5,)), "lenet")
+
+
+def test_lenet_takes_a_norm():
+    encoder = build(Image((28, 28), 1, (0.5,), (0.5,)), "lenet", norm="layer")
+    x = torch.randn(2, 1, 28, 28)
+    for conv in encoder.convs:
+        nn.init.zeros_(conv.bias)
+    assert torch.allclose(encoder(x), encoder(3 * x), atol=1e-3)  # how bright it is does not matter
+    with pytest.raises(UsageError, match="norm"):
+        build(Image((28, 28), 1, (0.5,), (0.5,)), "lenet", norm="lauer")
+
+
+def test_lenet_drops_out_in_training_alone():
+    x = torch.randn(2, 1, 28, 28)
+    encoder = build(Image((28, 28), 1, (0.5,), (0.5,)), "lenet", dropout=0.5)
+    assert not torch.equal(encoder.train()(x), encoder(x))
+    encoder.eval()
+    assert torch.equal(encoder(x), encoder(x))
+    with pytest.raises(UsageError, match=r"dropout .* below 1, not 1"):
+        build(Image((28, 28), 1, (0.5,), (0.5,)), "lenet", dropout=1)
+
+
 @pytest.mark.parametrize("norm", ["layer", "group", "instance", "batch", "none"])
 def test_pictures_down_to_one_pixel_are_read_in_any_norm(norm):
     tiny = Image((2, 2), 1, (0.5,), (0.5,))

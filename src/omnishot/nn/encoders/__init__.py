@@ -16,6 +16,7 @@ ENCODERS = Registry(
     {
         "conv4": "omnishot.nn.encoders.conv4:Conv4",
         "resnet": "omnishot.nn.encoders.resnet:ResNet",
+        "lenet": "omnishot.nn.encoders.lenet:LeNet",
         "transformer": "omnishot.nn.encoders.transformer:TextTransformer",
         "gru": "omnishot.nn.encoders.gru:TextGRU",
         "logmel": "omnishot.nn.encoders.logmel:LogMelConv",
