@@ -15,21 +15,24 @@ import torch
 from torch import Tensor, nn
 
 from omnishot.nn.layers import LayerNorm, Norm
-from omnishot.nn.network import Network
+from omnishot.nn.network import FEATURE, Network
 
 #: What a learner must call its modulation and its network.
 PREFIX, NETWORK = "modulation.", "network."
 
 
 def per_channel(network: Network) -> list[str]:
-    """Names of the parameters that have one value a channel, part by part (encoders, then projections).
+    """Names of the parameters that have one value a channel, part by part (encoders, then projections; at level
+    `feature` the one encoder of all inputs).
 
     Scales and shifts where a part has norms that do something; else its vectors (biases, the weights of ready-made
     features).
     """
-    parts = [(f"encoders.{i}", encoder) for i, encoder in enumerate(network.encoders)]
-    if len(network.encoders) > 1:
-        parts += [(f"projections.{i}", projection) for i, projection in enumerate(network.projections)]
+    if network.level == FEATURE:
+        parts = [("fusion", network.fusion)]
+    else:
+        parts = [(f"encoders.{i}", encoder) for i, encoder in enumerate(network.encoders)]
+        parts += [(f"projections.{i}", own) for i, own in enumerate(getattr(network, "projections", ()))]
     return [f"{part}.{name}" for part, module in parts for name in _of_part(module)]
 
 

@@ -83,7 +83,7 @@ class Network(nn.Module):
             widths = [e.out for e in self.encoders]  # type: ignore[misc]
             if level == MODEL:
                 with torch.no_grad():
-                    seen = [e.tokens(_cell(m))[0].shape for e, m in zip(self.encoders, modalities.values(), strict=True)]
+                    seen = [e.parts(_cell(m))[0].shape for e, m in zip(self.encoders, modalities.values(), strict=True)]
                 self.slots, widths = [s[-2] for s in seen], [s[-1] for s in seen]
             self.projections = nn.ModuleList(nn.Sequential(Linear(w, dim), LayerNorm(dim)) for w in widths)
             self.fusion, self.out = build(sum(self.slots), dim, **(fusion_options or {})), dim
@@ -147,7 +147,7 @@ class Network(nn.Module):
         here = rows.present[..., i, None]
         x, real = mask(rows.inputs[self.names[i]], here[..., 0]), None
         if self.level == MODEL:
-            x, real = self.encoders[i].tokens(x)  # type: ignore[operator]
+            x, real = self.encoders[i].parts(x)  # type: ignore[operator]
         else:
             x = self.encoders[i](x).unsqueeze(-2)
         if self._projected:

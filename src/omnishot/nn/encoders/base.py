@@ -15,6 +15,18 @@ class Encoder(nn.Module):
     #: Width of the vector it gives.
     out: int
 
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The parts of each cell, `[rows, parts, width]`, in order, and which of them are real, bool `[rows, parts]`
+        (None: all are). An encoder that knows no parts gives its vector as the only one."""
+        return self(x).unsqueeze(-2), None
+
     def raw(self, x: Tensor) -> Tensor:
         """The cells as plain features `[rows, features]`, nothing learned: what raw-feature baselines see."""
         return x.flatten(1)
+
+    def bare(self) -> Encoder:
+        """This encoder without anything learned: good for `raw` alone."""
+        for module in self.modules():
+            module._parameters.clear()
+        self._modules.clear()
+        return self

@@ -28,7 +28,16 @@ class SeriesConv(Encoder):
         self.out = 2 * width
 
     def forward(self, x: Tensor) -> Tensor:
+        h = self._maps(x)
+        return torch.cat([h.mean(-1), h.amax(-1)], -1)
+
+    def parts(self, x: Tensor) -> tuple[Tensor, None]:
+        """The times of the series."""
+        return self._maps(x).transpose(-1, -2), None
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """`[rows, width, times]`."""
         h = x.transpose(-1, -2)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             h = F.relu(norm(convolve(conv, h)))
-        return torch.cat([h.mean(-1), h.amax(-1)], -1)
+        return h

@@ -50,7 +50,14 @@ class Conv4(Encoder):
             self.out = self(torch.zeros(1, *modality.shape)).shape[-1]
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._maps(x).flatten(1)
+
+    def parts(self, x: Tensor) -> tuple[Tensor, None]:
+        """The places of the picture, row by row."""
+        return self._maps(x).flatten(2).transpose(-1, -2), None
+
+    def _maps(self, x: Tensor) -> Tensor:
         x = channels_last(x)
         for conv, norm, strided in zip(self.convs, self.norms, self.strided, strict=True):
             x = block(conv, norm, x, pool=not strided)  # type: ignore[arg-type]
-        return x.flatten(1)
+        return x

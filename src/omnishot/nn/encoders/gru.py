@@ -32,6 +32,10 @@ class TextGRU(Encoder):
         self.out = width
 
     def forward(self, x: Tensor) -> Tensor:
+        return masked_mean(*self.parts(x))
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The states after each token."""
         real = x != PAD
         reads = self.read(self.tokens(x)).unbind(-2)
         h = torch.zeros_like(reads[0][..., : self.out])
@@ -43,7 +47,7 @@ class TextGRU(Encoder):
             new = (1 - z) * torch.tanh(n + torch.sigmoid(r + hr) * hn) + z * h
             h = torch.where(here[..., None], new, h)
             states.append(h)
-        return masked_mean(torch.stack(states, -2), real)
+        return torch.stack(states, -2), real
 
     def raw(self, x: Tensor) -> Tensor:
         return F.normalize(bag_of_tokens(x, self.vocabulary), dim=-1)

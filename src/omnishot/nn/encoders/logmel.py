@@ -55,10 +55,18 @@ class LogMelConv(Encoder):
         return (torch.log(power @ self.filters + 1e-4) + 4) / 4
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._maps(x).mean(-2).flatten(-2)
+
+    def parts(self, x: Tensor) -> tuple[Tensor, None]:
+        """The times of the sound, each with all of its bands."""
+        return self._maps(x).transpose(-2, -3).flatten(-2), None
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """`[rows, width, times, bands]`."""
         h = self.spectrogram(x).unsqueeze(-3)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             h = F.relu(norm(convolve(conv, h)))
-        return h.mean(-2).flatten(-2)
+        return h
 
     def raw(self, x: Tensor) -> Tensor:
         return self.spectrogram(x).flatten(1)

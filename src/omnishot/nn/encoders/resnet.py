@@ -44,3 +44,7 @@ class ResNet(Encoder):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(x).mean((-1, -2))
+
+    def parts(self, x: Tensor) -> tuple[Tensor, None]:
+        """The places of the picture, row by row."""
+        return self.blocks(x).flatten(2).transpose(-1, -2), None

@@ -38,11 +38,15 @@ class TextTransformer(Encoder):
         self.out = width
 
     def forward(self, x: Tensor) -> Tensor:
+        return masked_mean(*self.parts(x))
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the blocks make of each token."""
         real = x != PAD
         h = self.tokens(x) + self.positions
         for block in self.blocks:
             h = block(h, real)
-        return masked_mean(self.norm(h), real)
+        return self.norm(h), real
 
     def raw(self, x: Tensor) -> Tensor:
         return F.normalize(bag_of_tokens(x, self.vocabulary), dim=-1)
