@@ -181,7 +181,7 @@ class LayerNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention `[rows, tokens, dim]` from matrix products (Vaswani et al. 2017, §3.2)."""
+    """Multi-head self-attention `[..., tokens, dim]` from matrix products (Vaswani et al. 2017, §3.2)."""
 
     def __init__(self, dim: int, heads: int = 4):
         super().__init__()
@@ -190,14 +190,15 @@ class Attention(nn.Module):
         self.qkv = Linear(dim, 3 * dim)
         self.out = Linear(dim, dim)
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:
-        """`real` bool `[rows, tokens]` marks the tokens that may be attended to."""
+    def forward(self, x: Tensor, real: Tensor, first: int | None = None) -> Tensor:
+        """`real` bool `[..., tokens]` marks the tokens that may be attended to; if only the `first` few shall attend,
+        `[..., first, dim]`."""
         q, k, v = self.qkv(x).chunk(3, -1)
-        return self.out(attend(q, k, v, self.heads, keep=real[:, None, None, :]))
+        return self.out(attend(q[..., :first, :], k, v, self.heads, keep=real[..., None, None, :]))
 
 
 class TransformerBlock(nn.Module):
-    """Pre-norm transformer block `[rows, tokens, dim] -> [rows, tokens, dim]`."""
+    """Pre-norm transformer block `[..., tokens, dim] -> [..., tokens, dim]`, or the `first` few tokens of that."""
 
     def __init__(self, dim: int, heads: int = 4, expand: int = 2):
         super().__init__()
@@ -205,8 +206,8 @@ class TransformerBlock(nn.Module):
         self.attention = Attention(dim, heads)
         self.mlp = nn.Sequential(Linear(dim, expand * dim), nn.GELU(), Linear(expand * dim, dim))
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x), real)
+    def forward(self, x: Tensor, real: Tensor, first: int | None = None) -> Tensor:
+        x = x[..., :first, :] + self.attention(self.norm1(x), real, first)
         return x + self.mlp(self.norm2(x))
 
 

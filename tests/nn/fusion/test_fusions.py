@@ -1,89 +1,130 @@
-"""Fusions: formulas, what missing inputs do to them, and what they promise."""
+"""What holds for every fusion."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from fused import DIM, FORMS, INPUTS, build, rows
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
 
-from omnishot.nn.fusion import FUSIONS
-from omnishot.nn.fusion.attention import Attention
-from omnishot.nn.fusion.concat import Concat
-from omnishot.nn.fusion.sum import Sum
-
-ROWS, INPUTS, DIM = 6, 4, 5
+every_form = pytest.mark.parametrize(("name", "options"), FORMS, ids=str)
 
 
-def shaken(fusion: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    g = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in fusion.double().parameters():
-            p.add_(torch.randn(p.shape, generator=g, dtype=torch.float64))
-    return fusion
+@every_form
+def test_rows_may_have_any_leading_dimensions(name, options):
+    fusion = build(name, options)
+    x, present = rows(0)
+    wanted = fusion(x, present)
+    assert wanted.shape == (len(x), DIM)
+    tasks = fusion(x.unflatten(0, (2, 3)), present.unflatten(0, (2, 3)))
+    assert torch.allclose(tasks.flatten(0, 1), wanted, atol=1e-12)
+    assert torch.allclose(fusion(x[3], present[3]), wanted[3], atol=1e-12)
 
 
-def masked(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    g = torch.Generator().manual_seed(seed)
-    present = torch.rand(ROWS, INPUTS, generator=g) < 0.6
-    present[0] = False
-    x = torch.randn(ROWS, INPUTS, DIM, generator=g, dtype=torch.float64)
-    return x * present[..., None], present
+@every_form
+def test_every_input_counts_and_no_other_row_does(name, options):
+    fusion = build(name, options)
+    x, present = rows(1)
+    before = fusion(x, present)
+    for i in range(INPUTS):
+        changed = x.clone()
+        changed[1, i] += torch.linspace(-1, 1, DIM)
+        after = fusion(changed, present)
+        assert (after[1] - before[1]).abs().max() > 1e-6, i
+        assert torch.equal(after[2:], before[2:])
 
 
-@given(st.integers(0, 999))
-def test_attention_weighs_the_present_inputs_and_only_those(seed):
-    x, present = masked(seed)
-    fusion = shaken(Attention(INPUTS, DIM))
-    weights = fusion.weights(x, present)
-    assert (weights[~present] == 0).all()
-    assert torch.allclose(weights.sum(-1), present.any(-1).double())
-    for row in range(ROWS):  # eq. 9 of Ilse et al., with a scorer an input, one at a time
-        here = present[row].nonzero().flatten().tolist()
-        scores = []
-        for i in here:
-            content = torch.tanh(x[row, i] @ fusion.content[i])
-            gate = torch.sigmoid(x[row, i] @ fusion.gate[i])
-            scores.append((content * gate) @ fusion.score[i] + fusion.bias[i])
-        wanted = torch.stack(scores).softmax(0) if here else torch.zeros(0)
-        assert torch.allclose(weights[row, here], wanted.double())
-        fused = sum((w * x[row, i] for w, i in zip(wanted, here, strict=True)), torch.zeros(DIM).double())
-        assert torch.allclose(fusion(x, present)[row], fused)
+@every_form
+def test_an_input_that_goes_missing_is_noticed(name, options):
+    fusion = build(name, options)
+    x, present = rows(2)
+    for i in range(INPUTS):
+        without, left = x.clone(), present.clone()
+        without[1, i], left[1, i] = 0.0, False
+        assert (fusion(without, left)[1] - fusion(x, present)[1]).abs().max() > 1e-6, i
 
 
-@given(st.integers(0, 999))
-def test_sum_equals_its_formula(seed):
-    x, present = masked(seed)
-    fusion = shaken(Sum(INPUTS, DIM), seed).requires_grad_(False)
-    got = fusion(x, present)
-    for row in range(ROWS):
-        here = present[row].nonzero().flatten().tolist()
-        share = sum(float(fusion.alpha[i]) ** 2 for i in here) / float(fusion.alpha.square().sum())
-        total = sum((fusion.alpha[i] * x[row, i] for i in here), torch.zeros(DIM).double())
-        assert torch.allclose(got[row], total / max(share, 1e-6) ** 0.5)
-
-
-def test_sum_keeps_its_spread_whichever_inputs_are_missing():
-    x = torch.randn(20_000, INPUTS, DIM, generator=torch.Generator().manual_seed(0))
-    for here in range(1, INPUTS + 1):
-        present = (torch.arange(INPUTS) < here).expand(len(x), INPUTS)
-        spread = Sum(INPUTS, DIM)(x * present[..., None], present).std().item()
-        assert spread == pytest.approx(1.0, abs=0.02)
-
-
-def test_concat_tells_absent_from_zero():
-    fusion = shaken(Concat(INPUTS, DIM))
-    x, present = torch.zeros(2, INPUTS, DIM).double(), torch.ones(2, INPUTS, dtype=torch.bool)
-    present[1, 2] = False
-    out = fusion(x, present)
-    assert torch.allclose(out[0] - out[1], fusion.mix.weight[:, INPUTS * DIM + 2])
-
-
-@pytest.mark.parametrize("name", FUSIONS.names())
-def test_nothing_present_is_finite_with_finite_gradients(name):
-    fusion = FUSIONS.load(name)(INPUTS, DIM).double()
+@every_form
+def test_nothing_present_is_finite_with_finite_gradients(name, options):
+    fusion = build(name, options)
     x = torch.zeros(3, INPUTS, DIM, dtype=torch.float64, requires_grad=True)
     out = fusion(x, torch.zeros(3, INPUTS, dtype=torch.bool))
     out.square().sum().backward()
     assert out.isfinite().all()
     assert all(p.grad is None or p.grad.isfinite().all() for p in [x, *fusion.parameters()])
+
+
+@every_form
+@given(seed=st.integers(0, 999))
+@settings(max_examples=10)
+def test_the_order_of_inputs_changes_nothing_where_that_is_promised(name, options, seed):
+    fusion = build(name, options)
+    x, present = rows(seed)
+    order = torch.randperm(INPUTS, generator=torch.Generator().manual_seed(seed))
+    own = {n: p[order] if p.shape[:1] == (INPUTS,) else p for n, p in fusion.named_parameters()}
+    moved = functional_call(fusion, own, (x[:, order], present[:, order]))
+    same = torch.allclose(moved, fusion(x, present), rtol=0, atol=1e-10)
+    assert same == (type(fusion).symmetric or order.tolist() == list(range(INPUTS)))
+
+
+@every_form
+def test_weights_are_zero_where_absent_and_say_what_is_read(name, options):
+    fusion = build(name, options)
+    if not hasattr(fusion, "weights"):
+        assert name in ("concat", "transformer", "lowrank", "mixture")
+        return
+    x, present = rows(3)
+    weights = fusion.weights(x, present)
+    assert weights.shape == present.shape
+    assert (weights[~present] == 0).all()
+    assert (weights[present] != 0).all()
+
+
+@every_form
+def test_derivatives_are_those_of_finite_differences(name, options):
+    fusion = build(name, options, inputs=3, dim=4)
+    x, present = rows(4, count=3, inputs=3, dim=4)
+    named = dict(fusion.named_parameters())
+
+    def fused(embeddings: Tensor, *parameters: Tensor) -> Tensor:
+        own = dict(zip(named, parameters, strict=True))
+        return functional_call(fusion, own, (embeddings * present[..., None], present))
+
+    arguments = (x.requires_grad_(), *named.values())
+    assert torch.autograd.gradcheck(fused, arguments, fast_mode=True)
+    assert torch.autograd.gradgradcheck(fused, arguments, fast_mode=True)
+
+
+@every_form
+def test_tasks_with_parameters_of_their_own_at_once_equal_one_after_the_other(name, options):
+    """A step of gradient descent a task, and the gradient through it."""
+    fusion = build(name, options)
+    named = {n: p.detach() for n, p in fusion.named_parameters()} | {"shift": torch.zeros(INPUTS, DIM).double()}
+    x, present = (t.unflatten(0, (2, 3)) for t in rows(5))
+    wanted = torch.randn(2, 3, DIM, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def loss(own: dict[str, Tensor], x: Tensor, present: Tensor, wanted: Tensor) -> Tensor:
+        own = dict(own)
+        embeddings = (x + own.pop("shift")) * present[..., None]  # what a projection before the fusion learns
+        return (functional_call(fusion, own, (embeddings, present)) - wanted).square().mean()
+
+    def after_a_step(own: dict[str, Tensor], *task: Tensor) -> Tensor:
+        slope = grad(loss)(own, *task)
+        return loss({n: p - 0.1 * slope[n] for n, p in own.items()}, *task)
+
+    def total(own: dict[str, Tensor]) -> Tensor:
+        return vmap(after_a_step, in_dims=(None, 0, 0, 0))(own, x, present, wanted).sum()
+
+    together, one_by_one = grad(total)(named), {n: torch.zeros_like(p) for n, p in named.items()}
+    for task in zip(x, present, wanted, strict=True):
+        leaves = {n: p.clone().requires_grad_() for n, p in named.items()}
+        slope = torch.autograd.grad(loss(leaves, *task), leaves.values(), create_graph=True, materialize_grads=True)
+        moved = {n: p - 0.1 * g for (n, p), g in zip(leaves.items(), slope, strict=True)}
+        outer = torch.autograd.grad(loss(moved, *task), leaves.values(), materialize_grads=True)
+        for n, g in zip(leaves, outer, strict=True):
+            one_by_one[n] += g
+    for n, g in together.items():
+        assert torch.allclose(g, one_by_one[n], rtol=1e-10, atol=1e-12), n

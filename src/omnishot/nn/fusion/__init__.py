@@ -8,5 +8,11 @@ FUSIONS = Registry(
         "concat": "omnishot.nn.fusion.concat:Concat",
         "sum": "omnishot.nn.fusion.sum:Sum",
         "attention": "omnishot.nn.fusion.attention:Attention",
+        "transformer": "omnishot.nn.fusion.transformer:Transformer",
+        "graph": "omnishot.nn.fusion.graph:Graph",
+        "lowrank": "omnishot.nn.fusion.lowrank:TensorProduct",
+        "poe": "omnishot.nn.fusion.poe:ProductOfExperts",
+        "mixture": "omnishot.nn.fusion.mixture:Mixture",
+        "consensus": "omnishot.nn.fusion.consensus:Consensus",
     },
 )

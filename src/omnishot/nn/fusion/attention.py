@@ -19,9 +19,8 @@ class Attention(Fusion):
 
     Args:
         weighing: `softmax` of the scores over the inputs present, as published; or `exponential`: eˢ of scores moved
-            so that they sum to zero over the inputs present, which for two is the gate f₁ eˢ + f₂ e⁻ˢ. Its weights
-            multiply to one rather than sum to one; a row with inputs missing is scaled up by √(inputs / present),
-            which keeps its spread.
+            so that they sum to zero over the inputs present, times √(2 / present), which keeps the spread for any
+            number of inputs. For two that is the gate f₁ eˢ + f₂ e⁻ˢ.
 
     Paper: Ilse et al., Attention-based Deep Multiple Instance Learning, ICML 2018, §2.4 (gated form)
     """
@@ -42,7 +41,7 @@ class Attention(Fusion):
             return shares(scores, present)
         here = present.sum(-1, keepdim=True).clamp(min=1).to(scores.dtype)
         centred = mask(scores - mask(scores, present).sum(-1, keepdim=True) / here, present)
-        return mask(centred.exp() * (present.shape[-1] / here).sqrt(), present)
+        return mask(centred.exp() * (2 / here).sqrt(), present)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
         return (self.weights(embeddings, present).unsqueeze(-1) * embeddings).sum(-2)

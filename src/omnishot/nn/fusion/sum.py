@@ -15,13 +15,14 @@ ALPHAS = ("free", "softmax", "gate")
 class Sum(Fusion):
     """Σ αᵢ gᵢ over the inputs present, rescaled by how much of Σ αᵢ² is present.
 
-    The scale keeps the spread of the sum the same whichever inputs are missing. A gate as in Arevalo et al. (Gated
-    Multimodal Units for Information Fusion, 2017) is a sigmoid of all of the row; ours sees an input's embedding and
-    the mean of those present, so that its size grows with the number of inputs and not with its square.
+    The scale keeps the spread of the sum the same whichever inputs are missing. At the start all α are 1/√inputs. A
+    gate as in Arevalo et al. (Gated Multimodal Units for Information Fusion, 2017) is a sigmoid of all of the row;
+    ours sees an input's embedding and the mean of those present, so that its size grows with the number of inputs and
+    not with its square.
 
     Args:
-        alpha: where α comes from: a number an input, `free` or the `softmax` of free ones; or a `gate`, which sets it
-            for every row by what the row holds.
+        alpha: where α comes from: a number an input, `free` or √inputs times the `softmax` of free ones; or a `gate`,
+            which sets it for every row by what the row holds.
 
     Paper: Baltrušaitis et al., Multimodal Machine Learning: A Survey and Taxonomy, TPAMI 2019, §3.1
     """
@@ -41,9 +42,10 @@ class Sum(Fusion):
         if self.kind == "free":
             return self.alpha
         if self.kind == "softmax":
-            return self.alpha.softmax(-1)
+            return self.alpha.softmax(-1) * present.shape[-1] ** 0.5
         row = masked_mean(embeddings, present).unsqueeze(-2)
-        return torch.sigmoid((embeddings * self.own + row * self.row).sum(-1) + self.bias)
+        gates = torch.sigmoid((embeddings * self.own + row * self.row).sum(-1) + self.bias)
+        return gates * 2 * present.shape[-1] ** -0.5
 
     def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
         """What each embedding is multiplied by, `[..., inputs]`, zero where absent; α may be negative if free."""
