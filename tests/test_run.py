@@ -23,7 +23,8 @@ from omnishot.launch import train
 from omnishot.run import Run
 
 FIELDS = ["metric", "mean", "ci95", "episodes", "learner", "fusion", "modalities", "ways", "shots", "queries"]
-FIELDS += ["missing", "noise", "failure", "attack", "support_inputs", "query_inputs", "transductive", "split", "seed", "seconds"]
+FIELDS += ["missing", "noise", "failure", "attack", "support_inputs", "query_inputs", "transductive", "split", "seed"]
+FIELDS += ["seconds"]
 
 
 def checkpoints(folder: Path) -> dict[str, Any]:
