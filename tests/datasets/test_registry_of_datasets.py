@@ -58,6 +58,7 @@ def test_a_folder_without_the_files_says_what_was_looked_for(tmp_path, name, exi
         "omniglot": "images_background.zip, images_evaluation/ or images_evaluation.zip",
         "omniglot-strokes": "images_background_small1/ or images_background_small1.zip",
         "fsdd": "recordings/ or recordings.zip",
+        "avmnist": "four idx files",
         "mnist": "train-images-idx3-ubyte.gz" if exists else "four idx files",
     }[name]
     with pytest.raises(DataError) as caught:

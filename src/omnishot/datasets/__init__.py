@@ -14,6 +14,7 @@ from omnishot.registry import Registry
 DATASETS = Registry(
     "data set",
     {
+        "avmnist": "omnishot.datasets.avmnist:read",
         "fsdd": "omnishot.datasets.fsdd:read",
         "mnist": "omnishot.datasets.mnist:read",
         "omniglot": "omnishot.datasets.omniglot:read",

@@ -59,7 +59,7 @@ def read(
     if split != "speaker" and (test_speakers is not None or val_speaker is not None):
         raise UsageError(f"test_speakers and val_speaker go with split=speaker only, not with split={split}")
     table = TableWriter(out)
-    found = _recordings(locate(directory, (RECORDINGS,))[RECORDINGS])
+    found = recordings(locate(directory, (RECORDINGS,))[RECORDINGS])
     speakers = {}
     if split == "speaker":
         speakers = _roles({recording.speaker for recording in found}, test_speakers, val_speaker)
@@ -78,7 +78,7 @@ def _cells(recording: Recording) -> dict[str, str | int]:
     return {"digit": recording.digit, "speaker": recording.speaker, "_index": recording.index}
 
 
-def _recordings(path: Path) -> dict[Recording, bytes]:
+def recordings(path: Path) -> dict[Recording, bytes]:
     found: dict[Recording, bytes] = {}
     for name, data in contents(path, ".wav"):
         fields = re.fullmatch(r"([0-9])_(.+)_([0-9]+)", name.stem)

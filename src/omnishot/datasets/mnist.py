@@ -43,7 +43,7 @@ def read(directory: Path, out: Path, *, split: str = "published", val: int = 500
     if limit is not None and limit < 1:
         raise UsageError(f"limit must be at least 1, not {limit}")
     table = TableWriter(out)
-    parts = {part: _part(directory, prefix) for part, prefix in PARTS.items()}
+    parts = {part: published(directory, prefix) for part, prefix in PARTS.items()}
     rows = len(parts["train"][1])
     if not 0 <= val < rows:
         raise UsageError(f"val must be at least 0 and less than the {rows} training rows, got {val}")
@@ -54,7 +54,7 @@ def read(directory: Path, out: Path, *, split: str = "published", val: int = 500
             taken[name, int(digit)] += 1
             if limit is not None and taken[name, int(digit)] > limit:
                 continue
-            cell = table.media(f"{part}/{digit}/{number:05d}.png", _png(image))
+            cell = table.media(f"{part}/{digit}/{number:05d}.png", png(image))
             table.row(image=cell, digit=str(digit), **({"split": name} if split == "published" else {}))
     return table.close()
 
@@ -88,7 +88,7 @@ def idx(path: Path, dimensions: int) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def _part(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
+def published(directory: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
     """Images `[rows, height, width]` and labels `[rows]`."""
     pictures, classes = _file(directory, f"{prefix}-images", 3), _file(directory, f"{prefix}-labels", 1)
     images, labels = idx(pictures, 3), idx(classes, 1)
@@ -110,7 +110,7 @@ def _file(directory: Path, stem: str, dimensions: int) -> Path:
     raise DataError(f"{directory} lacks one of MNIST's four idx files; looked for {', '.join(names)}")
 
 
-def _png(image: np.ndarray) -> bytes:
+def png(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
