@@ -62,10 +62,19 @@ QUICK = {"inner_steps": 2, "inner_rate": 0.05, "fit_steps": 3, "fit_rate": 0.01,
 EVERYWHERE = ("maml", "protonet")
 
 
+#: Networks that bring inputs together in another way than by masked embeddings.
+OTHER_NETWORKS: dict[str, dict[str, Any]] = {
+    "feature": {"level": "feature"},
+    "model": {"level": "model", "fusion": "transformer"},
+    "placeholder": {"absent": "placeholder"},
+    "impute": {"absent": "impute", "fusion": "attention"},
+}
+
+
 def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
     """All pairs; those of a learner that is not one of EVERYWHERE are slow, but for the encoder `mlp` or a fusion."""
     others = list(others)
-    quick = "mlp" if "mlp" in others else others[0]
+    quick = next((name for name in ("mlp", "impute") if name in others), others[0])
     return [
         pytest.param(name, other, marks=() if name in EVERYWHERE or other == quick else pytest.mark.slow)
         for name in names
@@ -85,7 +94,12 @@ def tabular(numbers: int) -> Modality:
 
 
 def network(
-    *names: str, fusion: str = "concat", encoders: tuple[str, ...] = (), norm: str = "group", dim: int = 8
+    *names: str,
+    fusion: str = "concat",
+    encoders: tuple[str, ...] = (),
+    norm: str = "group",
+    dim: int = 8,
+    **settings: str,
 ) -> Network:
     """A small network over some of MODALITIES; `encoders` replaces the default ones of the inputs they read."""
     chosen = {"photo": "conv4", "words": "transformer", "sound": "logmel", "sensor": "conv1d", "facts": "mlp"}
@@ -98,7 +112,12 @@ def network(
             options[n]["heads"] = 2
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Network({n: MODALITIES[n] for n in names}, fusion, dim, chosen, options)
+        return Network({n: MODALITIES[n] for n in names}, fusion, dim, chosen, options, **settings)
+
+
+def refused(name: str, how: str) -> bool:
+    """Whether a learner is refused one of OTHER_NETWORKS, as its docstring says."""
+    return LEARNERS.load(name).reads_embeddings and "level" in OTHER_NETWORKS[how]
 
 
 def learner(name: str, net: Network, objective: str = "classify", seed: int = 0, **options: Any) -> Learner:

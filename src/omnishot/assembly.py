@@ -16,6 +16,7 @@ from omnishot.modality import from_json
 from omnishot.modality.base import Modality
 from omnishot.modality.features import Features, digest_of, freeze, weights_of
 from omnishot.nn import encoders
+from omnishot.nn.auxiliary.base import Auxiliaries
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
@@ -43,8 +44,12 @@ def build_learner(
             encoder={name: encoder for name, (encoder, _, _) in said.items()},
             encoder_options={name: options for name, (_, _, options) in said.items()},
             fusion_options=config.fuse,
+            level=config.level,
+            absent=config.absent,
         )
         learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
+        if config.auxiliary:
+            learner.auxiliary = Auxiliaries(network, config.auxiliary)
     # Convolutions, and pooling above all, are faster on a CPU with channels last; the numbers are the same.
     return learner.to(memory_format=torch.channels_last).eval()
 

@@ -16,8 +16,11 @@ from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.learners import LEARNERS, TOLD_BY_TABLE
 from omnishot.learners.engine import Plan
 from omnishot.modality import modality_class
+from omnishot.nn.auxiliary import AUXILIARIES
 from omnishot.nn.encoders import DEFAULTS, ENCODERS
+from omnishot.nn.filling import FILLINGS, MASK
 from omnishot.nn.fusion import FUSIONS
+from omnishot.nn.network import EMBEDDING, FEATURE, LEVELS, MODEL
 from omnishot.options import keywords, parse, typed
 
 SCHEDULES = ("cosine", "linear", "constant")
@@ -29,6 +32,13 @@ class Config:
 
     Args:
         learner, fusion: by name; see `omnishot list`. To predict numbers `maml` unless said.
+        level: where the inputs of a row come together: `embedding`, an embedding each; `model`, all of their parts
+            (patches, words, moments), by the fusion `transformer` unless said; `feature`, their plain features side by
+            side, by one encoder and no fusion.
+        absent: what stands for an absent input's embedding: `mask` nothing, `placeholder` a learned vector, `impute`
+            what the row's other inputs tell of it (trained by the auxiliary objective `reconstruct`).
+        auxiliary: auxiliary objectives of the training, by name with their weight: `infonce`, `sigmoid` and `consensus`
+            align the inputs' embeddings, `reconstruct` trains `impute`, `distil` keeps features as inputs go.
         dim: width of fused embeddings.
         ways: classes a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
         shots: support rows a class (or a group, for numbers), a number or a range.
@@ -42,7 +52,7 @@ class Config:
         clip: largest norm of the meta-gradient.
         val_every, val_episodes: how often and on how many validation tasks models are selected; None: ten times.
         patience: validations without a better one before training stops; 0: never stop early.
-        dropout: rate of modality dropout in training, for rows with several inputs.
+        dropout: rate of modality dropout in training, for rows with several inputs; or a rate by input or kind.
         cross: share of the training and validation tasks whose support rows have one input only, drawn at random, and
             whose query rows have another.
         extra_shots: whether every cell of a support row counts as a row of its own too (`omnishot.episodes.shots`).
@@ -67,6 +77,9 @@ class Config:
 
     learner: str = "protonet"
     fusion: str = "attention"
+    level: str = EMBEDDING
+    absent: str = MASK
+    auxiliary: dict[str, float] = field(default_factory=dict)
     dim: int = 64
     ways: int | tuple[int, int] | None = None
     shots: int | tuple[int, int] = 1
@@ -81,7 +94,7 @@ class Config:
     val_every: int | None = None
     val_episodes: int = 50
     patience: int = 0
-    dropout: float = 0.0
+    dropout: float | dict[str, float] = 0.0
     cross: float = 0.0
     extra_shots: bool = False
     noise: dict[str, float] = field(default_factory=dict)
@@ -109,14 +122,26 @@ class Config:
                 raise UsageError(f"{name} must be above 0 and finite, not {getattr(self, name)!r}")
         if not 0 <= self.weight_decay < math.inf:
             raise UsageError(f"weight_decay must be at least 0 and finite, not {self.weight_decay!r}")
-        if not 0 <= self.dropout < 1:
+        rates = self.dropout.values() if isinstance(self.dropout, dict) else [self.dropout]
+        if not all(0 <= rate < 1 for rate in rates):
             raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
+        choose("level", self.level, LEVELS)
+        choose("absent", self.absent, (MASK, *FILLINGS.names()))
+        for name, weight in self.auxiliary.items():
+            if not 0 < weight < math.inf:
+                raise UsageError(f"the weight of auxiliary {name} must be above 0 and finite, not {weight!r}")
+            choose("auxiliary", name, AUXILIARIES.names())
         if not 0 <= self.cross <= 1:
             raise UsageError(f"cross must lie between 0 and 1, not {self.cross!r}")
         choose("schedule", self.schedule, SCHEDULES)
         choose("precision", self.precision, ("float32", "bfloat16"))
         if self.plan != "auto":
             Plan.parse(self.plan)
+
+    @property
+    def fused_by(self) -> str:
+        """How inputs come together, in a word: the fusion, unless they do so at another level than embeddings."""
+        return {EMBEDDING: self.fusion, MODEL: f"{self.fusion} of parts", FEATURE: "plain features"}[self.level]
 
     def to_options(self) -> dict[str, Any]:
         """The options, flat, as `from_options` takes them; what is None is left out."""
@@ -144,6 +169,8 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
         UsageError: for an unknown option, with the nearest right name, or a value of the wrong type.
     """
     said = _nest(given)
+    if said.get("level") == MODEL:
+        said.setdefault("fusion", "transformer")
     fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "fuse", "inputs")}
     learner = said.get("learner", Config.learner)
     fuse = _of_fusion(said.get("fusion", Config.fusion), said.pop("fuse", {}))

@@ -41,6 +41,7 @@ class Figure:
     shots: int
     queries: int
     missing: dict[str, float] = field(default_factory=dict)
+    missing_in: str = "all"
     noise: dict[str, float] = field(default_factory=dict)
     failure: dict[str, str] = field(default_factory=dict)
     attack: dict[str, Any] = field(default_factory=dict)
@@ -65,7 +66,8 @@ class Figure:
         parts = ["+".join(self.modalities)]
         halves = (("support", self.support_inputs), ("query", self.query_inputs))
         parts += [f"{half} rows of {'+'.join(inputs)} only" for half, inputs in halves if inputs]
-        parts += [f"{'half' if s == 0.5 else f'{s:.0%}'} of {'all' if n == '*' else n} cells missing"
+        where = "" if self.missing_in == "all" else f" in {self.missing_in} rows"
+        parts += [f"{'half' if s == 0.5 else f'{s:.0%}'} of {'all' if n == '*' else n} cells missing{where}"
                   for n, s in self.missing.items()]  # fmt: skip
         parts += [f"noise {level:g} on {name}" for name, level in self.noise.items()]
         parts += [f"{name} {failure}" for name, failure in self.failure.items()]
@@ -209,6 +211,7 @@ def figures(
             shots=shape.shots,  # type: ignore[arg-type]
             queries=shape.queries,
             missing=dict(loader.missing),
+            missing_in=loader.missing_in,
             noise=dict(loader.noise),
             failure=dict(loader.failure),
             attack=attack.to_json() if attack else {},

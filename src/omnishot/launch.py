@@ -22,6 +22,7 @@ from omnishot.episodes.store import matching_inputs, placed
 from omnishot.errors import DataError, UsageError
 from omnishot.freezing import freeze_inputs
 from omnishot.learners.base import Learner
+from omnishot.modality.base import Modality
 from omnishot.modality.features import frozen_weights
 from omnishot.model import FROZEN
 from omnishot.run import VALIDATION_SEED, Run, checked_ways, frozen_inputs, read_about
@@ -153,7 +154,7 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
         seed=config.seed,
         labels=data.labels(),
         rotations=config.rotations,
-        dropout=config.dropout if len(data.store.modalities) > 1 else 0.0,
+        dropout=_dropout(config, data.store.modalities),
         cross=config.cross,
         extra_shots=config.extra_shots,
         noise=matching_inputs(config.noise, data.store.modalities),
@@ -169,6 +170,13 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
         )  # fmt: skip
     labels = int(train.labels.max()) + 1 if train.labels is not None else 0
     return (train, val), {"ways": ways, "shots": config.shots, "labels": labels * (4 if config.rotations else 1)}
+
+
+def _dropout(config: Config, modalities: Mapping[str, Modality]) -> float | dict[str, float]:
+    """The rate of modality dropout, which a table of one input has none of."""
+    if len(modalities) == 1:
+        return 0.0
+    return matching_inputs(config.dropout, modalities) if isinstance(config.dropout, dict) else config.dropout
 
 
 def _drawn(train: Loader, count: int) -> Rows:

@@ -18,10 +18,10 @@ from omnishot.attacks import attack_of
 from omnishot.config import Config, read_toml
 from omnishot.dataset import Dataset, Tasks
 from omnishot.distributed import ALONE, Ranks, join
-from omnishot.episodes.loader import Loader, Shape
+from omnishot.episodes.loader import MISSING_IN, Loader, Shape
 from omnishot.episodes.missing import ALL
 from omnishot.episodes.store import failing_inputs, matching_inputs, named_inputs
-from omnishot.errors import DataError, UsageError
+from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation import Evaluation, Figure, figures
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
@@ -92,6 +92,7 @@ class Run:
         queries: int | None = None,
         episodes: int = 600,
         missing: Mapping[str, float] | None = None,
+        missing_in: str = "all",
         noise: Mapping[str, float] | None = None,
         failure: Mapping[str, str] | None = None,
         attack: str | None = None,
@@ -118,6 +119,7 @@ class Run:
             queries: query rows a class; None: 15, or as many as the smallest class has.
             episodes: how many tasks.
             missing: share of cells taken away, by input, kind of input, or `*` for all.
+            missing_in: the rows that they are taken from: `support`, `query` or `all`.
             noise: noise level 0…1, likewise.
             failure: what fails, likewise: `dead`, `swapped` or `delayed` (`Modality.fail`).
             attack: `fgsm` or `pgd` on the query rows, once their task is learned (`omnishot.attacks`).
@@ -172,6 +174,7 @@ class Run:
             shape,
             seed=seed,
             missing=missing,
+            missing_in=choose("missing_in", missing_in, MISSING_IN),
             noise=noise,
             failure=failure,
             support_inputs=named_inputs(support_inputs, modalities),
@@ -179,7 +182,7 @@ class Run:
             extra_shots=self.config.extra_shots,
         )
         conditions = _conditions(whole) if subsets and attacking is None else [whole]
-        about = {"learner": self.config.learner, "fusion": self.config.fusion, "split": split}
+        about = {"learner": self.config.learner, "fusion": self.config.fused_by, "split": split}
         found: list[Figure] = []
         for i, loader in enumerate(conditions, 1):
             label = f"evaluating {i}/{len(conditions)}" if progress else None
@@ -198,7 +201,7 @@ class Run:
         return {
             "run": str(self.folder),
             "learner": self.config.learner,
-            "fusion": self.config.fusion,
+            "fusion": self.config.fused_by,
             "modalities": list(self.learner.network.modalities),
             "rows": self.about["rows"],
             "metric": self.learner.objective.metric,

@@ -18,12 +18,14 @@ from torch import Tensor
 
 from omnishot.allocator import keep_freed_memory
 from omnishot.artifacts import flatten, pack, read_json, read_tensors, unflatten, write_atomic, write_json
+from omnishot.assembly import restore_objective
+from omnishot.attacks import hardened, radii_of
 from omnishot.config import Config
 from omnishot.distributed import ALONE, RankLost, Ranks
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError, OmnishotError
-from omnishot.evaluation import run_episodes
+from omnishot.evaluation import answered, outcome, run_episodes
 from omnishot.learners.base import Learner
 from omnishot.learners.engine import Plan
 from omnishot.learners.graph import runner
@@ -80,8 +82,8 @@ def meta_train(
     does. Without validation the last parameters are the best. Of several `ranks` each takes its share of the tasks of
     every step; all go through the same parameters, those of one rank alone up to rounding. Rank 0 keeps the folder.
 
-    A step whose loss or gradient is not finite changes nothing and is recorded. What a learner wants `tuned` is chosen
-    on the validation tasks at the end, for the best parameters.
+    A step whose loss or gradient is not finite changes nothing and is recorded. What a learner wants `tuned`, and then
+    what its objective wants `calibrated`, is chosen on the validation tasks at the end, for the best parameters.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM to any rank, after saving; says how to go on.
@@ -175,18 +177,20 @@ def _finish(
     log: Log | None,
     ranks: Ranks,
 ) -> None:
-    """The learner as the best checkpoint has it, with its tuned values, chosen now unless they have been."""
+    """The learner as the best checkpoint has it, tuned and calibrated, which is done now unless it has been."""
     path = folder / "best" / CHECKPOINT
     if state.best is None and ranks.rank == 0:
         write_atomic(path, pack(learner.params(), asdict(state)))
     tensors, about = ranks.lead(lambda: read_tensors(path))
-    _fill(learner, tensors, path)
-    if learner.tuned and val is not None:
+    _fill(learner, tensors, about, path)
+    if val is not None:
         tuned = about.get("tuned")
         if tuned is None:
             tuned = [_tune(learner, val, config, name, ranks) for name in learner.tuned]
+            tuned += _calibrate(learner, val, config, ranks)
             if ranks.rank == 0:
-                write_atomic(path, pack(learner.params(), about | {"tuned": tuned}))
+                chosen = {"tuned": tuned, "objective": learner.objective.to_json()}
+                write_atomic(path, pack(learner.params(), about | chosen))
         if log:
             for record in tuned:
                 log.write(state.step, record)
@@ -207,6 +211,18 @@ def _tune(learner: Learner, val: Loader, config: Config, name: str, ranks: Ranks
     return {"tuned": name, "value": chosen, f"val_{objective.metric}": {str(v): mean for v, mean in tried.items()}}
 
 
+def _calibrate(learner: Learner, val: Loader, config: Config, ranks: Ranks) -> list[dict[str, Any]]:
+    """Leave the learner's objective with the settings that fit the validation tasks best; a record of each."""
+    if not learner.objective.fitted:
+        return []
+    device = next(learner.parameters()).device
+    own = [outcome(*each) for each in answered(learner, val, config.val_episodes, device, ranks=ranks)]
+    outcomes = [each for share in ranks.gather(own) for each in share]
+    learner.objective = ranks.lead(lambda: learner.objective.calibrated(outcomes))
+    figures = {f"val_{name}": value for name, (value, _) in learner.objective.pooled(outcomes).items()}
+    return [{"tuned": n, "value": getattr(learner.objective, n), **figures} for n in learner.objective.fitted]
+
+
 def load_parameters(learner: Learner, path: Path) -> dict:
     """Fill a learner from a checkpoint; returns the facts stored with it.
 
@@ -214,16 +230,18 @@ def load_parameters(learner: Learner, path: Path) -> dict:
         DataError: if the file is damaged or belongs to another learner.
     """
     tensors, about = read_tensors(path)
-    _fill(learner, tensors, path)
+    _fill(learner, tensors, about, path)
     return about
 
 
-def _fill(learner: Learner, tensors: Mapping[str, Tensor], path: Path) -> None:
+def _fill(learner: Learner, tensors: Mapping[str, Tensor], about: Mapping[str, Any], path: Path) -> None:
     own = {n.removeprefix("learner/"): t for n, t in tensors.items() if not n.startswith("optimizer/")}
     try:
         learner.load_state_dict(own)
     except RuntimeError as error:
         raise DataError(f"{path} does not fit this run's learner: {error}") from None
+    if "objective" in about:  # with what was fitted to the validation tasks
+        learner.objective = restore_objective(about["objective"])
 
 
 def _plan(
@@ -287,7 +305,11 @@ def _step(
     if batch.tasks:
         learner.train()  # what acts in training alone, as dropout does
         with _precision(config, summed.device):
-            summed[ranks.rank : tasks : ranks.world] = run(batch)
+            batch = _attacked(learner, batch, config, step, ranks)
+            losses = run(batch)
+            if learner.auxiliary is not None:
+                losses = losses + learner.auxiliary.backward(learner.network, batch)
+            summed[ranks.rank : tasks : ranks.world] = losses
         learner.eval()
     summed[tasks] = stopped.is_set()
     summed = ranks.reduce_gradients(learner.parameters(), batch.tasks / tasks, summed)
@@ -301,6 +323,15 @@ def _step(
         bad = int(losses.isfinite().logical_not().sum())
         problem = f"the loss of {bad} of {tasks} tasks was not finite" if bad else "the meta-gradient was not finite"
     return losses.mean().item(), stop, problem
+
+
+def _attacked(learner: Learner, batch: Episode, config: Config, step: int, ranks: Ranks) -> Episode:
+    """A meta-batch as adversarial training sees it: each task's attack depends on seed, step and its place alone."""
+    radii = {name: r for name, r in radii_of(config.adversarial, learner.network.modalities).items() if r > 0}
+    if not radii:
+        return batch
+    own = range(ranks.rank, config.tasks, ranks.world)
+    return hardened(learner, batch, radii, [(config.seed, step, task) for task in own])
 
 
 def _validate(
@@ -354,7 +385,7 @@ def _begin(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, res
         ranks.share(learner.parameters())
         return Progressed()
     tensors, about = saved
-    _fill(learner, tensors, path)
+    _fill(learner, tensors, about, path)
     moments = unflatten(tensors).get("optimizer", {})
     state = optimizer.state_dict()
     state["state"] = {i: moments[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in moments}

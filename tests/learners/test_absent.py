@@ -85,6 +85,15 @@ def test_absent_cells_change_nothing_when_predicting_numbers(name, fusion, what,
     check(helpers.learner(name, helpers.network("photo", "words", "facts", fusion=fusion), "regress"), what, seed)
 
 
+@pytest.mark.parametrize(("name", "how"), helpers.crossed(LEARNERS.names(), helpers.OTHER_NETWORKS))
+@given(what=garbage, seed=st.integers(0, 99))
+@settings(max_examples=2)
+def test_absent_cells_change_nothing_at_any_level_and_with_any_filling(name, how, what, seed):
+    if helpers.refused(name, how):
+        pytest.skip("refused")
+    check(helpers.learner(name, helpers.mixed(name, **helpers.OTHER_NETWORKS[how])), what, seed)
+
+
 @pytest.mark.parametrize("norm", ["layer", "group", "instance", "batch", "none"])
 @given(what=garbage, seed=st.integers(0, 99))
 @settings(max_examples=2)

@@ -39,6 +39,13 @@ def test_every_learner_in_every_fusion(name, fusion):
     check(helpers.learner(name, helpers.mixed(name, fusion=fusion)))
 
 
+@pytest.mark.parametrize(("name", "how"), helpers.crossed(TRAINED, helpers.OTHER_NETWORKS))
+def test_every_learner_at_any_level_and_with_any_filling(name, how):
+    if helpers.refused(name, how):
+        pytest.skip("refused")
+    check(helpers.learner(name, helpers.mixed(name, **helpers.OTHER_NETWORKS[how])))
+
+
 @pytest.mark.parametrize(("name", "encoder"), helpers.crossed(TRAINED, ENCODERS.names()))
 def test_every_learner_with_every_encoder(name, encoder):
     check(helpers.learner(name, helpers.network(helpers.READS[encoder], encoders=(encoder,))))

@@ -34,6 +34,12 @@ def check(method: Learner) -> None:
     assert together.std(0).max() > 1e-4  # rows do differ
 
 
+@pytest.mark.parametrize("how", helpers.OTHER_NETWORKS)
+@pytest.mark.parametrize("name", helpers.EVERYWHERE)
+def test_a_row_alone_is_predicted_as_in_a_batch_at_any_level_and_with_any_filling(name, how):
+    check(helpers.learner(name, helpers.mixed(name, **helpers.OTHER_NETWORKS[how])))
+
+
 @pytest.mark.parametrize(("name", "fusion"), helpers.crossed(LEARNERS.names(), FUSIONS.names()))
 def test_a_row_alone_is_predicted_as_in_a_batch(name, fusion):
     check(helpers.learner(name, helpers.mixed(name, fusion=fusion)))

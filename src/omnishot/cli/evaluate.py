@@ -28,6 +28,9 @@ def add(commands: Any) -> None:
         help="share 0…1 of an input's cells taken away; * for all inputs; may be repeated",
     )  # fmt: skip
     parser.add_argument(
+        "--missing-in", default="all", metavar="ROWS", help="whose cells: support, query or all rows' (%(default)s)"
+    )
+    parser.add_argument(
         "--noise", action=Pairs, convert=float, metavar="INPUT=LEVEL", help="noise 0…1; may be repeated"
     )
     parser.add_argument(

@@ -23,6 +23,10 @@ from omnishot.episodes.tasks import TaskSource
 Range = int | tuple[int, int]
 
 
+HALVES = ("support", "query")
+MISSING_IN = ("all", *HALVES)
+
+
 def pick(rng: np.random.Generator, value: Range) -> int:
     """The number, or one drawn from the range."""
     return value if isinstance(value, int) else int(rng.integers(value[0], value[1] + 1))
@@ -50,8 +54,9 @@ class Loader:
         labels: int64 `[n]`, each row's class among all training classes, for joint training.
         rotations: turn the pictures of each class of a task by its own number of quarter turns, so that every
             class counts as four (Vinyals et al. 2016, §4.1.1).
-        dropout: rate of modality dropout.
+        dropout: rate of modality dropout, for all inputs or by input name.
         missing: share of cells taken away, by input name or `*`.
+        missing_in: the rows that they are taken from: `support`, `query` or `all`.
         noise: noise level by input name.
         noise_varies: every cell has a noise level of its own, drawn evenly up to that one.
         augment: by how much cells vary, by input name.
@@ -72,8 +77,9 @@ class Loader:
     seed: int = 0
     labels: np.ndarray | None = None
     rotations: bool = False
-    dropout: float = 0.0
+    dropout: float | Mapping[str, float] = 0.0
     missing: Mapping[str, float] = field(default_factory=dict)
+    missing_in: str = "all"
     noise: Mapping[str, float] = field(default_factory=dict)
     noise_varies: bool = False
     augment: Mapping[str, float] = field(default_factory=dict)
@@ -101,8 +107,10 @@ class Loader:
         names = (self.support_inputs, self.query_inputs)
         kept = crossed(shape.tasks, len(self.store.modalities), self.cross, spoil) if self.cross else [None, None]
         support, query = (
-            self._rows(*half, turns, cells, spoil, ways, *left)
-            for half, turns, cells, left in zip(halves, turned, inputs, zip(names, kept, strict=True), strict=True)
+            self._rows(half, *rows, turns, cells, spoil, ways, *left)
+            for half, rows, turns, cells, left in zip(
+                HALVES, halves, turned, inputs, zip(names, kept, strict=True), strict=True
+            )
         )
         return Episode(each_alone(support) if self.extra_shots else support, query)
 
@@ -134,6 +142,7 @@ class Loader:
 
     def _rows(
         self,
+        half: str,
         index: np.ndarray,
         classes: np.ndarray | None,
         turned: np.ndarray | None,
@@ -150,10 +159,10 @@ class Loader:
                 present = present & np.isin(list(self.store.modalities), left)
         if kept is not None:
             present = keep(present, kept)
-        if self.missing:
+        if self.missing and self.missing_in in ("all", half):
             present = remove(present, list(self.store.modalities), self.missing, spoil)
         if self.dropout:
-            present = drop(present, self.dropout, spoil)
+            present = drop(present, self._rates, spoil)
         if classes is None:
             assert self.store.target is not None
             target = placed(self.store.target[index[own]], device)
@@ -164,6 +173,13 @@ class Loader:
             of_class = self.labels[index]
             label = placed((of_class if turned is None else 4 * of_class + turned)[own], device)
         return Rows(inputs, placed(present[own], device), target, label, ways)
+
+    @property
+    def _rates(self) -> float | np.ndarray:
+        """The rate of modality dropout, of all inputs or of each."""
+        if not isinstance(self.dropout, Mapping):
+            return self.dropout
+        return np.array([self.dropout.get(name, 0.0) for name in self.store.modalities])
 
     def stream(
         self, start: int, stop: int, ahead: int = 2, waited: Callable[[float], object] | None = None

@@ -49,11 +49,12 @@ def _spare(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
     return allowed
 
 
-def drop(present: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Modality dropout: each cell goes with probability `rate`, but a row keeps one of its cells.
+def drop(present: np.ndarray, rate: float | np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Modality dropout: each cell goes with probability `rate` (one for all, or `[inputs]`), but a row keeps one cell.
 
     Paper: Neverova et al., ModDrop, TPAMI 2016.
     """
     luck = np.where(present, rng.random(present.shape), -1.0)
+    kept = present & (luck >= rate)
     best = luck == luck.max(-1, keepdims=True)
-    return present & ((luck >= rate) | best)
+    return np.where(kept.any(-1, keepdims=True), kept, present & best)

@@ -37,7 +37,9 @@ class AM3(ProtoNet):
     Paper: Xing et al., Adaptive Cross-Modal Few-shot Learning, NeurIPS 2019
     """
 
+    reads_embeddings = True
     inputs_needed = 2
+    fuses = False
 
     def __init__(
         self,
@@ -73,8 +75,10 @@ class AM3(ProtoNet):
         return {"prototypes": (mixture.unsqueeze(-1) * prototypes).sum(-2), "mixture": mixture}
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        row = masked_mean(self.embeddings(params, query), query.present)
-        return self.scores(params, row, state["prototypes"])
+        return self.scores(params, self.represent(params, state, query), state["prototypes"])
+
+    def represent(self, params: Params, state: State, rows: Rows) -> Tensor:
+        return masked_mean(self.embeddings(params, rows), rows.present)
 
     def notes(self, state: State) -> dict[str, str]:
         """How much each input counts, the mean over the classes."""

@@ -53,7 +53,9 @@ class ArchGen(Learner):
     Paper: Elsken et al., Meta-Learning of Neural Architectures for Few-Shot Learning, CVPR 2020
     """
 
+    reads_embeddings = True
     serves = ("classify", "regress")
+    fuses = False  # but through several, mixed
 
     def __init__(
         self,
@@ -111,10 +113,13 @@ class ArchGen(Learner):
         return written_out(self._learned(params, support, picked=True))
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        x = self._built(params, self._embedded(params, query), query, state)
+        x = self.represent(params, state, query)
         if self.objective.name == "classify":
             return -params["log_scale"].exp() * squared_distances(x, state["prototypes"])
         return _with_one(x) @ state["weight"]
+
+    def represent(self, params: Params, state: State, rows: Rows) -> Tensor:
+        return self._built(params, self._embedded(params, rows), rows, state)
 
     def notes(self, state: State) -> dict[str, str]:
         return {choice: names[int(state[choice].argmax())] for choice, names in self.options.items()}

@@ -13,9 +13,10 @@ from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
 from omnishot.learners import engine
 from omnishot.learners.engine import LOOP, Plan, written_out
+from omnishot.nn.auxiliary.base import Auxiliaries
 from omnishot.nn.calling import call_with
 from omnishot.nn.linear import Linear
-from omnishot.nn.network import Network
+from omnishot.nn.network import EMBEDDING, Network
 from omnishot.objectives.base import Objective
 
 Params = dict[str, Tensor]
@@ -36,6 +37,10 @@ class Learner(nn.Module):
     meta_trained: ClassVar[bool] = True
     #: How many inputs the network must have at least.
     inputs_needed: ClassVar[int] = 1
+    #: Whether rows are read through the network's fusion; if not, how it weighs the inputs says nothing.
+    fuses: ClassVar[bool] = True
+    #: Whether it reads the inputs' embeddings before they are fused.
+    reads_embeddings: ClassVar[bool] = False
     #: How far meta-training has come, 0…1, told before every step: what schedules of a method go by.
     progress: float = 1.0
     #: How many rows of the training part the learner keeps (`remember`).
@@ -53,8 +58,15 @@ class Learner(nn.Module):
                 f"learner {self.called()!r} needs {self.inputs_needed} inputs or more, the network reads "
                 f"{len(network.names)} ({', '.join(network.names)}): add input columns, or choose another learner"
             )
+        if self.reads_embeddings and network.level != EMBEDDING:
+            raise UsageError(
+                f"learner {self.called()!r} fuses embeddings in its own way: it needs level='embedding', not "
+                f"{network.level!r}"
+            )
         self.network = network
         self.objective = objective
+        #: What meta-training asks of the network beside this learner's loss.
+        self.auxiliary: Auxiliaries | None = None
 
     @classmethod
     def called(cls) -> str:
@@ -81,6 +93,20 @@ class Learner(nn.Module):
     def notes(self, state: State) -> dict[str, str]:
         """What people may want to know of how a task was learned, by name."""
         return {}
+
+    # -- for whoever wants to see what happened to a task -----------------------------------------------
+
+    def start(self, params: Params, support: Rows) -> Params:
+        """Where what `fit` moves begins, by parameter name, as far as it is not where `params` are."""
+        return {}
+
+    def adapted(self, params: Params, state: State) -> Params:
+        """The parameters as a task has left them: what its state holds under a parameter's name takes its place."""
+        return {**params, **{name: value for name, value in state.items() if name in params}}
+
+    def represent(self, params: Params, state: State, rows: Rows) -> Tensor:
+        """The features `[rows, dim]` that rows are told apart by once a task is learned."""
+        return self.features(self.adapted(params, state), rows)
 
     # -- what follows from the two functions ------------------------------------------------------------
 

@@ -83,7 +83,11 @@ class CAVIA(Learner):
 
     def read(self, params: Params, task: State, rows: Rows) -> Tensor:
         """The features `[rows, dim]` under a context."""
-        return self.features(self.modulation.modulated(params, task["context"]), rows)
+        return self.features(self.adapted(params, task), rows)
+
+    def adapted(self, params: Params, state: State) -> Params:
+        """The parameters as a context modulates them."""
+        return self.modulation.modulated(params, state["context"])
 
     def fit(self, params: Params, support: Rows) -> State:
         task = self.path(params, support)[-1]

@@ -96,11 +96,19 @@ class InnerLoop(Learner):
         """The features `[rows, dim]` with what the inner loop has moved."""
         if self.still and "features" in known:
             return known["features"]
-        params: dict[str, Any] = {**known, **task}
-        if self.has_lora:
-            network, lora = _of("network.", params), _of("lora.", params)
-            params |= {f"network.{name}": weight for name, weight in self.lora.changed(lora, network).items()}
-        return self.features(params, rows)
+        return self.features(self.adapted(known, task), rows)
+
+    def adapted(self, params: Params, state: State) -> Params:
+        """The parameters with what the inner loop has moved in their place; low-rank changes are in the weights."""
+        moved: dict[str, Any] = {**params, **state}
+        if not self.has_lora:
+            return moved
+        changed = self.lora.changed(_of("lora.", moved), _of("network.", moved))
+        kept = {name: weight for name, weight in moved.items() if not name.startswith("lora.")}
+        return kept | {f"network.{name}": weight for name, weight in changed.items()}
+
+    def start(self, params: Params, support: Rows) -> Params:
+        return whole(*self.begin(params, support))
 
     def begin(self, params: Params, support: Rows) -> tuple[Params, Params]:
         """Where what the steps move begins, and what else the task's loss depends on."""

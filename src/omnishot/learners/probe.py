@@ -39,7 +39,10 @@ class Probe(FineTune):
         return solve(self._frozen(params, support), support, self.strength)
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return linear(state, self._frozen(params, query))
+        return linear(state, self.represent(params, state, query))
+
+    def represent(self, params: Params, state: State, rows: Rows) -> Tensor:
+        return self._frozen(params, rows)
 
     def _frozen(self, params: Params, rows: Rows) -> Tensor:
         features = self.features(params, rows)

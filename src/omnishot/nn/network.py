@@ -17,7 +17,7 @@ from omnishot.nn.early import Early
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.filling import FILLINGS, MASK
 from omnishot.nn.fusion import FUSIONS
-from omnishot.nn.layers import LayerNorm, mask, masked_mean
+from omnishot.nn.layers import LayerNorm, mask, masked_mean, transformed
 from omnishot.nn.linear import Linear
 
 #: Where the inputs of a row come together.
@@ -127,11 +127,25 @@ class Network(nn.Module):
         Raises:
             UsageError: at level `feature`, which has none.
         """
-        parts, present = self.parts(rows)
+        return self.pooled(*self.parts(rows))
+
+    def pooled(self, parts: Tensor, present: Tensor) -> Tensor:
+        """The embedding of every input of every row, `[rows, inputs, dim]`, of what `parts` gives."""
         if self.level == EMBEDDING:
             return parts
         of_input = zip(parts.split(self.slots, -2), present.split(self.slots, -1), strict=True)
         return torch.stack([masked_mean(own, here) for own, here in of_input], -2)
+
+    def weights(self, rows: Rows) -> Tensor | None:
+        """How much the fusion counts each input of every row, `[rows, inputs]`, the sum over its slots; None if it
+        does not weigh them."""
+        weigh = getattr(self.fusion, "weights", None) if self._projected and self.level != FEATURE else None
+        if weigh is None:
+            return None
+        parts, present = self.parts(rows)
+        if self.filling is not None:
+            parts, present = self.filling(parts, present), torch.ones_like(present)
+        return torch.stack([own.sum(-1) for own in weigh(parts, present).split(self.slots, -1)], -1)
 
     def raw(self, rows: Rows) -> Tensor:
         """Plain features `[rows, features]`, nothing learned, each input scaled to count the same, absent as zero."""
@@ -149,7 +163,7 @@ class Network(nn.Module):
         if self.level == MODEL:
             x, real = self.encoders[i].parts(x)  # type: ignore[operator]
         else:
-            x = self.encoders[i](x).unsqueeze(-2)
+            x = _of_present(self.encoders[i], x, here[..., 0]).unsqueeze(-2)
         if self._projected:
             x = self.projections[i](x)
         here = here.expand(x.shape[:-1]) if real is None else here & real
@@ -175,6 +189,20 @@ def _encoders(
         encoders.ENCODERS.check_options(chosen, own)
         built.append(encoders.build(modality, chosen, **own))
     return built
+
+
+def _of_present(encoder: nn.Module, x: Tensor, here: Tensor) -> Tensor:
+    """What an encoder gives for rows `x` `[rows, *cell]`, bool `here` `[rows]`; where most are absent, zero for those.
+
+    Spares the work where that is known without waiting (on a CPU, outside of vmap) and no row depends on another.
+    """
+    if transformed() or here.device.type != "cpu" or any(getattr(m, "transductive", False) for m in encoder.modules()):
+        return encoder(x)
+    index = here.nonzero()[:, 0]
+    if not 0 < 2 * len(index) < len(here):
+        return encoder(x)
+    some = encoder(x.index_select(0, index))
+    return some.new_zeros(len(here), some.shape[-1]).index_copy(0, index, some)
 
 
 def _cell(modality: Modality) -> Tensor:

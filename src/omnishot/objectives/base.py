@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
@@ -18,6 +19,8 @@ class Objective(ABC):
     #: The metric that selects models, and whether more of it is better.
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    #: Settings that `calibrated` fits to validation episodes.
+    fitted: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def outputs(self, ways: int | None) -> int:
@@ -37,6 +40,10 @@ class Objective(ABC):
         `episodes` holds a (prediction `[rows, out]`, target) pair for each episode.
         """
         return {}
+
+    def calibrated(self, episodes: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """This objective with the `fitted` settings that suit validation episodes best, given as for `pooled`."""
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """The settings, with the name."""

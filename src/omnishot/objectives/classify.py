@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,50 +12,66 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.objectives.base import Objective
-
-BINS = 15
-
-
-def calibration_counts(probabilities: np.ndarray, target: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Per confidence bin: rows, summed confidence, rows right. `[rows, ways]`, `[rows]` -> `[3, bins]`."""
-    confidence = np.nan_to_num(probabilities.max(-1))  # a learner that diverged has none
-    right = probabilities.argmax(-1) == target
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    weights = (np.ones_like(confidence), confidence, right.astype(float))
-    return np.stack([np.bincount(bin_of, weights=w, minlength=bins) for w in weights])
-
-
-def calibration_error(counts: np.ndarray) -> np.ndarray:
-    """Expected calibration error from counts `[..., 3, bins]` (Guo et al. 2017, On Calibration, §2)."""
-    rows, confidence, right = counts[..., 0, :], counts[..., 1, :], counts[..., 2, :]
-    return np.abs(right - confidence).sum(-1) / np.maximum(rows.sum(-1), 1)
+from omnishot.objectives.calibration import (
+    accuracy_at_coverage,
+    calibration_counts,
+    fit_temperature,
+    resampled_calibration_error,
+)
 
 
 class Classify(Objective):
-    """One class a row, out of the classes of the task's support set."""
+    """One class a row, out of the classes of the task's support set.
+
+    Args:
+        temperature: what scores are divided by before they become probabilities; which class is the likeliest does
+            not depend on it, and training knows nothing of it. Meta-training ends by fitting it to the validation
+            tasks (`calibrated`). For tasks of another number of classes or support rows it is right by approximation
+            only: how sure a learner is changes with both.
+    """
 
     name = "classify"
     metric = "accuracy"
     higher_is_better = True
+    fitted = ("temperature",)
+
+    def __init__(self, temperature: float = 1.0):
+        self.temperature = temperature
 
     def outputs(self, ways: int | None) -> int:
         assert ways is not None
         return ways
 
     def loss(self, prediction: Tensor, rows: Rows) -> Tensor:
+        """What training minimises: cross-entropy, at a temperature of 1."""
         assert rows.target is not None
         return F.cross_entropy(prediction, rows.target)
 
     def metrics(self, prediction: Tensor, rows: Rows) -> dict[str, float]:
         assert rows.target is not None
-        right = (prediction.argmax(-1) == rows.target).to(torch.float64).mean()
-        return {"accuracy": right.item(), "loss": self.loss(prediction, rows).item()}
+        right = prediction.argmax(-1) == rows.target
+        sure = self.probabilities(prediction).max(-1)
+        return {
+            "accuracy": right.to(torch.float64).mean().item(),
+            "loss": self.loss(prediction / self.temperature, rows).item(),
+            "accuracy_at_coverage_80": accuracy_at_coverage(sure, right.cpu().numpy(), 0.8),
+        }
 
     def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
-        """Calibration error over all rows; its interval by resampling episodes (1,000 bootstrap samples)."""
-        probabilities = (torch.from_numpy(p).double().softmax(-1).numpy() for p, _ in episodes)
-        counts = np.stack([calibration_counts(p, t) for p, (_, t) in zip(probabilities, episodes, strict=True)])
-        draws = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=1000)
-        resampled = calibration_error(np.tensordot(draws.astype(float), counts, axes=1))
-        low, high = np.quantile(resampled, [0.025, 0.975])
-        return {"calibration_error": (float(calibration_error(counts.sum(0))), float(high - low) / 2)}
+        """Calibration error over all rows, and what it would be at a temperature of 1."""
+        found = {}
+        for name, objective in (("calibration_error", self), ("calibration_error_raw", Classify())):
+            counts = [calibration_counts(objective.probabilities(torch.from_numpy(p)), t) for p, t in episodes]
+            found[name] = resampled_calibration_error(np.stack(counts))
+        return found
+
+    def probabilities(self, prediction: Tensor) -> np.ndarray:
+        """Probability of each class, float64 `[rows, ways]`."""
+        return (prediction.detach().cpu().double() / self.temperature).softmax(-1).numpy()
+
+    def calibrated(self, episodes: Sequence[tuple[np.ndarray, np.ndarray]]) -> Classify:
+        """The same with the temperature that fits these validation episodes best."""
+        return Classify(fit_temperature(episodes))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name} | ({} if self.temperature == 1 else {"temperature": self.temperature})

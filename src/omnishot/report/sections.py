@@ -30,7 +30,7 @@ from omnishot.table.splits import PARTS
 def headline(run: Run, groups: Sequence[Sequence[Figure]]) -> str:
     """One line about the run, and its main figure with interval and protocol."""
     config, about = run.config, run.about
-    fused = f"{config.fusion} fusion of " if len(run.learner.network.modalities) > 1 else "on "
+    fused = f"{config.fused_by} fusion of " if len(run.learner.network.modalities) > 1 else "on "
     said = f"{config.learner}, {fused}{_inputs(run)}; {shape(about['ways'], about['shots'])}"
     html = f'<p class="lead">{markup.text(said)}</p>'
     if not groups:
@@ -56,7 +56,7 @@ def about_run(run: Run, data: Dataset | None) -> Section:
     what = {
         "Learner": config.learner + "".join(f", {n} {v}" for n, v in config.options.items()),
         "Inputs": _inputs(run),
-        "Fusion": f"{config.fusion}, {config.dim} wide",
+        "Fusion": f"{config.fused_by}, {config.dim} wide",
         "Training tasks": shape(run.about["ways"], run.about["shots"]),
         "Predicts": f"{run.schema.target} ({'a class' if learner.objective.name == 'classify' else 'a number'})",
         "Parameters": f"{sum(p.numel() for p in learner.parameters() if p.requires_grad):,}",

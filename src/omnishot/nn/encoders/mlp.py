@@ -50,7 +50,8 @@ class TabularMLP(Encoder):
 
     def raw(self, x: Tensor) -> Tensor:
         parts = [x[..., : self.numbers, :].flatten(-2)]
-        parts += [F.one_hot(i, c).to(x.dtype) for i, c in zip(self._indices(x), self.cardinalities, strict=True)]
+        for i, c in zip(self._indices(x), self.cardinalities, strict=True):
+            parts.append((i[..., None] == torch.arange(c, device=x.device)).to(x.dtype))  # F.one_hot has no vmap rule
         return torch.cat(parts, -1)
 
     def _indices(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -1,0 +1,17 @@
+"""Auxiliary objectives of meta-training, one a file: what embeddings shall be like, beside what the learner minimises.
+
+Adding one is a file and a line here.
+"""
+
+from omnishot.registry import Registry
+
+AUXILIARIES = Registry(
+    "auxiliary",
+    {
+        "infonce": "omnishot.nn.auxiliary.infonce:InfoNCE",
+        "sigmoid": "omnishot.nn.auxiliary.sigmoid:Sigmoid",
+        "consensus": "omnishot.nn.auxiliary.consensus:Agreement",
+        "reconstruct": "omnishot.nn.auxiliary.reconstruct:Reconstruct",
+        "distil": "omnishot.nn.auxiliary.distil:Distil",
+    },
+)
