@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does the same when it is first used
     from omnishot.api import evaluate as evaluate
+    from omnishot.api import explain as explain
     from omnishot.api import load as load
     from omnishot.comparison import compare as compare
     from omnishot.errors import DataError as DataError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does th
     from omnishot.launch import train as train
     from omnishot.model import Model as Model
     from omnishot.run import Run as Run
+    from omnishot.stress import robustness as robustness
     from omnishot.table.reading import read_table as read_table
 
 _PLACES = {
@@ -31,8 +33,10 @@ _PLACES = {
     "UsageError": "errors",
     "compare": "comparison",
     "evaluate": "api",
+    "explain": "api",
     "load": "api",
     "read_table": "table.reading",
+    "robustness": "stress",
     "train": "launch",
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class Attack:
         steps: how many.
         size: of a step, in radii.
         start: whether it begins at random within the radius.
+        units: what radii are measured in, by input name: for people.
     """
 
     name: str
@@ -50,11 +51,13 @@ class Attack:
     steps: int = 1
     size: float = 1.0
     start: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What a figure says of it."""
         step_size = {name: radius * self.size for name, radius in self.budget.items()}
-        return {"name": self.name, "budget": dict(self.budget), "steps": self.steps, "step_size": step_size}
+        plain = {"name": self.name, "budget": dict(self.budget), "unit": dict(self.units)}
+        return plain | {"steps": self.steps, "step_size": step_size}
 
     def on(self, learner: Learner, state: State, query: Rows, seed: Sequence[int]) -> Rows:
         """One task's query rows as this attack leaves them for a learner with this state."""
@@ -82,10 +85,11 @@ def attack_of(
         why = "fgsm takes one step, only pgd takes more" if name == "fgsm" else "take 1 or more"
         raise UsageError(f"attack_steps = {steps} for attack {name!r}: {why}")
     radii = radii_of(budget, modalities)
+    units = {each: modalities[each].unit for each in radii}
     if name == "fgsm":
-        return Attack(name, radii)
+        return Attack(name, radii, units=units)
     steps = steps or PGD_STEPS
-    return Attack(name, radii, steps, PGD_PATH / steps, start=True)
+    return Attack(name, radii, steps, PGD_PATH / steps, start=True, units=units)
 
 
 def radii_of(budget: Mapping[str, float], modalities: Mapping[str, Modality]) -> dict[str, float]:

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 
 import omnishot
-from omnishot.cli import adapt, check, compare, data, demo, evaluate, predict, report, train
+from omnishot.cli import adapt, check, compare, data, demo, evaluate, explain, predict, report, robustness, train
 from omnishot.cli import list as listing
 from omnishot.cli.parsing import Parser
 from omnishot.distributed import first_to_say
 from omnishot.errors import OmnishotError
 
-COMMANDS = (demo, check, train, compare, evaluate, adapt, predict, report, data, listing)
+COMMANDS = (demo, check, train, compare, evaluate, adapt, predict, explain, report, robustness, data, listing)
 
 
 def parser() -> Parser:

@@ -87,6 +87,11 @@ def names(text: str) -> list[str]:
     return [part for part in text.split(",") if part]
 
 
+def numbers(text: str) -> list[float]:
+    """`0,0.5` as a list."""
+    return [float(part) for part in names(text)]
+
+
 def table_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what a table's columns are."""
     group = parser.add_argument_group("the table's columns (all but the target are understood by looking)")

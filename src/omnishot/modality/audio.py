@@ -49,6 +49,7 @@ class Audio(Media):
     kind = "audio"
     later = ("loudness",)
     dtype = np.int16
+    unit = "of full scale"
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -96,6 +96,8 @@ class Modality(ABC):
     #: True if a cell is a file (path, bytes) or an array, which is decoded one by one and in parallel;
     #: False if cells are plain values, which are decoded a whole column at a time.
     media: ClassVar[bool]
+    #: What the budget of an attack is measured in (`reach`), for people.
+    unit: ClassVar[str] = ""
 
     @property
     def cell_kind(self) -> str:

@@ -48,6 +48,7 @@ class Image(Media):
     kind = "image"
     later = ("mean", "std")
     dtype = np.uint8
+    unit = "of the way from black to white"
 
     @property
     def shape(self) -> tuple[int, ...]:

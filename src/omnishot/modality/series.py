@@ -43,6 +43,7 @@ class Series(Media):
 
     kind = "series"
     dtype = np.float32
+    unit = "standard deviations"
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -54,6 +54,7 @@ class Tabular(Values):
 
     kind = "tabular"
     dtype = np.float32
+    unit = "standard deviations"
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -149,6 +149,22 @@ def chart(xlabel: str, ylabel: str, height: float = SIZE[1]) -> Iterator[tuple[C
         yield canvas, axes
 
 
+@contextmanager
+def panels(titles: Sequence[str], across: int = 3) -> Iterator[tuple[Canvas, list[Axes]]]:
+    """As many empty charts in one picture, `across` in a row."""
+    down = -(-len(titles) // across)
+    with _lock, matplotlib.rc_context(_STYLE):
+        canvas = Canvas(figsize=(SIZE[0] * min(across, len(titles)), (SIZE[1] + 0.3) * down), layout="constrained")
+        every = [axes for row in canvas.subplots(down, min(across, len(titles)), squeeze=False) for axes in row]
+        for axes, title in zip(every, titles, strict=False):
+            axes.set_title(title, color=INK, fontsize=11)
+            axes.spines["left"].set_visible(False)
+            axes.tick_params(axis="y", length=0)
+        for axes in every[len(titles) :]:
+            axes.set_axis_off()
+        yield canvas, every[: len(titles)]
+
+
 def svg(canvas: Canvas, alt: str) -> str:
     """The drawing as an inline SVG element without names that could clash with another's."""
     buffer = io.StringIO()
