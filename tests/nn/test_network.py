@@ -108,3 +108,23 @@ def test_raw_texts_are_bags_of_their_tokens():
     wanted[3], wanted[5] = 2.0, 1.0
     assert torch.allclose(raw[0], wanted / 5**0.5 / helpers.VOCABULARY**0.5)
     assert (raw[1] == 0).all()
+
+
+@pytest.mark.parametrize(("norm", "seen"), [("group", [2, 7, 7]), ("batch", [7, 7, 7])])
+def test_absent_cells_are_not_worked_on_where_they_are_most(norm, seen, monkeypatch):
+    """Nor are embeddings, or gradients, any different for it."""
+    net = helpers.network("photo", "facts", norm=norm).double()
+    rows = helpers.random_rows(net.modalities, (7,), here=1.0)
+    read = []
+    net.encoders[0].register_forward_pre_hook(lambda _, args: read.append(len(args[0])))
+
+    def outcome(here: list[int]) -> tuple[torch.Tensor, ...]:
+        rows.present[:, 0] = torch.tensor([i in here for i in range(7)])
+        found = net.embeddings(rows)
+        return found, *torch.autograd.grad(found.square().sum(), net.encoders[0].convs[0].weight)
+
+    few, none, many = outcome([1, 4]), outcome([]), outcome([0, 1, 2, 5])
+    assert read == seen
+    monkeypatch.setattr("omnishot.nn.network._of_present", lambda encoder, x, here: encoder(x))
+    for got, wanted in zip((few, none, many), (outcome([1, 4]), outcome([]), outcome([0, 1, 2, 5])), strict=True):
+        assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(got, wanted, strict=True))
