@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tables
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ import omnishot as om
 from omnishot.errors import DataError, UsageError
 from omnishot.learners import LEARNERS
 from omnishot.modality import decode_inputs
-from omnishot.model import Model
+from omnishot.model import Model, abstained
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,37 @@ def test_answers_tell_the_prediction_and_what_could_not_be_read(model):
     assert np.allclose(answers["probability"], answers[[f"p({n})" for n in model.classes_]].max(axis=1))
 
 
+@pytest.mark.parametrize("abstain", [0.0, 0.25, 0.6, 1.0])
+def test_rows_below_a_probability_are_left_unanswered(model, birds, abstain):
+    plain, p = model.predict(birds), model.predict_proba(birds).max(1)
+    found = model.predict(birds, abstain=abstain)
+    assert found.dtype == object
+    assert found.tolist() == [answer if sure >= abstain else None for answer, sure in zip(plain, p, strict=True)]
+    answers, whole = model.answers(birds, abstain), model.answers(birds)
+    assert [None if pd.isna(answer) else answer for answer in answers["prediction"]] == found.tolist()
+    rest = [name for name in answers if name != "prediction"]
+    assert answers[rest].equals(whole[rest])  # why it abstained is seen
+    assert model.fill(birds, abstain)[0]["prediction"].equals(answers["prediction"])
+
+
+def test_some_rows_are_answered_and_some_are_not(model, birds):
+    p = model.predict_proba(birds).max(1)
+    unanswered = [answer is None for answer in model.predict(birds, abstain=float(np.median(p)))]
+    assert 0 < sum(unanswered) <= len(p) / 2
+
+
+@pytest.mark.parametrize("abstain", [-0.1, 1.1, np.nan, 60, "0.6"])
+def test_what_is_no_probability_is_refused(model, birds, abstain):
+    for method in (model.predict, model.answers, model.fill):
+        with pytest.raises(UsageError, match=r"abstain must be a probability from 0 to 1, not"):
+            method(birds, abstain=abstain)
+
+
+def test_rows_whose_probability_is_no_number_are_not_answered():
+    found = abstained(np.array(["a", "b"]), np.array([[np.nan, np.nan], [1.0, 0.0]]), 0.0)
+    assert found.tolist() == [None, "b"]
+
+
 def test_filled_rows_keep_their_plain_values_and_their_order(model, birds):
     table, bad = model.fill([{"weight": 3, "_id": "a", "photo": np.zeros((9, 9), np.uint8)}, {"weight": 4, "_id": "b"}])
     assert list(table) == ["weight", "_id", *model.answers([{"weight": 3}])]
@@ -212,6 +244,43 @@ def test_every_learner_is_trained_saved_and_serves(birds, tmp_path, learner):
     assert np.array_equal(answers, model.predict_proba(birds))
     assert saved.notes == model.notes
     assert run.evaluate(episodes=2, subsets=False, save=False).figures[0].learner == learner
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"level": "feature"},
+        {"level": "model", "auxiliary": {"infonce": 0.1}},
+        {"absent": "placeholder", "auxiliary": {"distil": 0.5}, "dropout": {"image": 0.5, "note": 0.2}},
+        {"absent": "impute", "auxiliary": {"reconstruct": 0.1, "sigmoid": 0.1, "consensus": 0.1}},
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_a_network_of_every_kind_is_trained_resumed_saved_and_serves(birds, tmp_path, options):
+    options = tables.QUICK | options
+    run = om.train(birds, target="species", out=tmp_path / "run", **options)
+    again = om.train(birds, target="species", out=tmp_path / "run", resume=True)
+    assert all(torch.equal(p, again.learner.params()[name]) for name, p in run.learner.params().items())
+    model = run.adapt(om.read_table(birds, target="species").select([0, 1, 2, 3, *range(6, 12)]))
+    saved = om.load(model.save(tmp_path / "model.omni"))
+    assert np.array_equal(saved.predict_proba(birds), model.predict_proba(birds))
+    level = options.get("level", "embedding")
+    wanted = {"feature": "plain features", "model": "transformer of parts", "embedding": "attention"}[level]
+    assert run.evaluate(episodes=2, subsets=False, save=False).figures[0].fusion == wanted
+
+
+def test_what_an_auxiliary_objective_asks_is_learned(birds, tmp_path):
+    """The same training with and without: the inputs' embeddings agree more where agreement is asked for."""
+    options = tables.QUICK | {"steps": 40, "lr": 1e-2, "warmup": 0, "schedule": "constant", "val_every": 40}
+    off = {}
+    for weights in ({}, {"consensus": 10.0}):
+        run = om.train(birds, target="species", out=tmp_path / f"run{len(weights)}", auxiliary=weights, **options)
+        store = run.dataset().store
+        rows = store.gather(np.flatnonzero(store.present.all(1)))
+        with torch.no_grad():
+            embeddings = run.learner.network.embeddings(rows)
+        off[len(weights)] = (embeddings - embeddings.mean(-2, keepdim=True)).square().mean().item()
+    assert off[1] < off[0] / 2
 
 
 @pytest.mark.parametrize("rows", [[], pd.DataFrame({"note": [], "species": []})], ids=["list", "frame"])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
 from omnishot.nn.auxiliary import AUXILIARIES
-from omnishot.nn.network import Network
+from omnishot.nn.network import FEATURE, Network
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,13 @@ class Auxiliaries(nn.Module):
                 f"auxiliary {', '.join(weights)} compares the inputs of a row, of which this network has one "
                 f"({network.names[0]}): add input columns, or leave it out"
             )
+        if network.level == FEATURE:
+            raise UsageError(f"auxiliary {', '.join(weights)}: a network of level 'feature' has no embeddings to compare")
         self.weights = dict(weights)
         self.terms = nn.ModuleDict({name: AUXILIARIES.load(name)(network) for name in weights})
 
     def backward(self, network: Network, batch: Episode) -> Tensor:
-        """Add the gradient of the mean over the tasks of a meta-batch to the parameters' `.grad`; the losses `[tasks]`."""
+        """Add the gradient of the mean over a meta-batch's tasks to the parameters' `.grad`; the losses `[tasks]`."""
         found = seen(network, batch)
         losses = sum(w * self.terms[name](network, found) for name, w in self.weights.items())
         assert isinstance(losses, Tensor)

@@ -31,5 +31,6 @@ class Sigmoid(Auxiliary):
         losses = []
         for one, other, both, belongs in seen.pairs():
             score = F.normalize(one, dim=-1) @ F.normalize(other, dim=-1).mT * self.log_scale.exp() + self.bias
-            losses.append(mean_where(-F.logsigmoid(score), belongs) + mean_where(-F.logsigmoid(-score), both & ~belongs))
-        return torch.stack(losses).mean(0) / 2
+            right, wrong = -F.logsigmoid(score), -F.logsigmoid(-score)
+            losses.append(mean_where(right, belongs) / 2 + mean_where(wrong, both & ~belongs) / 2)
+        return torch.stack(losses).mean(0)
