@@ -80,6 +80,19 @@ def test_answers_are_those_of_the_model(run, frame):
     assert np.array_equal(fitted.predict_proba(frame[INPUTS]), model.predict_proba(frame))
 
 
+@pytest.mark.parametrize("labels", ["text", "whole"])
+def test_rows_below_a_probability_are_left_unanswered(run, frame, labels):
+    y = frame["species"].to_numpy() if labels == "text" else np.arange(15) // 3 * 7
+    fitted = om.FewShotClassifier(run).fit(frame[INPUTS], y)
+    p, plain = fitted.predict_proba(frame[INPUTS]).max(1), fitted.predict(frame[INPUTS])
+    abstain = float(np.median(p))
+    found = fitted.predict(frame[INPUTS], abstain=abstain)
+    assert found.tolist() == [label if sure >= abstain else None for label, sure in zip(plain.tolist(), p, strict=True)]
+    assert None in found
+    with pytest.raises(UsageError, match="abstain must be a probability"):
+        fitted.predict(frame[INPUTS], abstain=1.5)
+
+
 def test_rows_may_be_a_frame_dicts_or_rows_of_cells(run, frame):
     X, y = frame[INPUTS], frame["species"].tolist()
     wanted = om.FewShotClassifier(run).fit(X, y).predict_proba(X)
@@ -183,6 +196,9 @@ def test_numbers_are_predicted_in_their_own_unit(numbers):
     rows = pd.DataFrame({"a": X[:, 0], "b": X[:, 1]})
     assert np.array_equal(fitted.predict(X), numbers.adapt(rows.assign(y=y)).predict(rows))
     assert np.isfinite(fitted.score(X, y))
+    for method in (fitted.model_.predict, fitted.model_.answers, fitted.model_.fill):
+        with pytest.raises(UsageError, match="predicts a number: it has no probability to abstain by"):
+            method(rows, abstain=0.5)
     assert cross_val_score(om.FewShotRegressor(numbers), X, y, cv=2, error_score="raise").shape == (2,)
     with pytest.raises(DataError, match="the target is missing"):
         om.FewShotRegressor(numbers).fit(X, [np.nan, *y[1:]])

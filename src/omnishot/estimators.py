@@ -100,10 +100,21 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         self._adapt(X, np.char.zfill(codes.astype(str), len(str(len(self.classes_)))))
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The label of each row, `[rows]`."""
-        best = self.predict_proba(X).argmax(-1)
-        return self.classes_[best]
+    def predict(self, X: Any, abstain: float | None = None) -> np.ndarray:
+        """The label of each row, `[rows]`.
+
+        Args:
+            abstain: a probability: rows whose likeliest label has less get None (an object array).
+
+        Raises:
+            UsageError: if `abstain` is no probability.
+        """
+        check_is_fitted(self, "model_")
+        answers = self.model_.predict(self._rows(X), abstain)
+        if abstain is None:
+            return self.classes_[answers.astype(int)]
+        labels = np.array([*self.classes_.tolist(), None], dtype=object)
+        return labels[np.array([-1 if name is None else int(name) for name in answers], dtype=int)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities `[rows, classes]` in the order of `classes_`."""

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from omnishot.episodes.store import Store
 from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.learners.base import Learner, State
 from omnishot.modality import decode_inputs
+from omnishot.modality.base import Modality
 from omnishot.modality.features import Features, frozen_weights
+from omnishot.newcomer import New, Newcomer, look_at, meet, read_with_new, widened
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
 from omnishot.table.checking import BadCell
@@ -39,6 +41,8 @@ from omnishot.table.table import Table, encode
 
 #: Weights of frozen encoders, in a file of a model that has any.
 FROZEN = "frozen.safetensors"
+#: What a model has learned of inputs that its run was trained without.
+NEWCOMER = "newcomer.safetensors"
 #: Rows that the network reads at a time: more spill out of a processor's caches.
 CHUNK = 128
 #: Bytes of decoded cells that predicting holds at a time (a chunk at least), however large the table.
@@ -57,6 +61,7 @@ class Model:
         schema: which columns are the inputs.
         classes_: the classes, sorted; empty where a number is predicted.
         about: what it takes to rebuild the learner (`describe_learner`).
+        newcomer: what was learned of inputs that the run was trained without, if there are any.
     """
 
     learner: Learner
@@ -64,30 +69,38 @@ class Model:
     schema: Schema
     classes_: np.ndarray
     about: Mapping[str, Any]
+    newcomer: Newcomer | None = None
 
     @classmethod
-    def adapt(cls, learner: Learner, schema: Schema, rows: Any, about: Mapping[str, Any]) -> Model:
+    def adapt(cls, learner: Learner, schema: Schema, rows: Any, about: Mapping[str, Any], new: New = ()) -> Model:
         """Learn a task from labelled rows (see `Run.adapt`)."""
-        table, target = read_rows(rows, schema), schema.target
+        (table, kinds), target = read_with_new(rows, schema, new), schema.target
         store, bad = _decode(table, learner)
         if target is None or target not in table.frame.columns:
             raise UsageError(f"{table.name} has no column {target!r}: adapting needs labelled rows")
         unlabelled = np.flatnonzero(table.frame[target].isna())
         bad = [*bad, *(BadCell(int(i), target, "the target is missing", table.row_number(int(i))) for i in unlabelled)]
-        if bad:
+        modalities, arrived, wrong = meet(table, kinds)
+        if bad := sorted([*bad, *wrong], key=lambda cell: cell.row):
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
-        target_tensor, classes = _target(table, target, learner)
+        target_tensor, classes = targets(table, target, learner)
         support = store.gather(np.arange(len(table)))
         labelled = Rows(support.inputs, support.present, target_tensor, None, len(classes) or None)
+        newcomer = None
+        if modalities:
+            cells = arrived.gather(np.arange(len(table)))
+            newcomer = Newcomer.fit(learner, labelled, cells, modalities)
+            labelled = newcomer.tell(labelled, cells, learning=True)
         device = next(learner.parameters()).device
         extra = about["config"].get("extra_shots", False)
         state = learner.adapt((each_alone(labelled) if extra else labelled).to(device))
-        return cls(learner, state, schema, np.array(classes), about)
+        return cls(learner, state, widened(schema, kinds), np.array(classes), about, newcomer)
 
     @property
     def notes(self) -> dict[str, str]:
-        """How the task was learned, by name, where its learner has something to say; say, which architecture it has."""
-        return self.learner.notes(self.state)
+        """How the task was learned, by name, where its learner has something to say; say, which architecture it has.
+        And what new inputs came to."""
+        return self.learner.notes(self.state) | (self.newcomer.notes if self.newcomer else {})
 
     def predict(self, rows: Any, abstain: float | None = None) -> np.ndarray:
         """One answer a row, in order: a class, or a number in the target's own unit.
@@ -121,7 +134,7 @@ class Model:
         `problem` says which cells could not be read and were taken as missing.
 
         Args:
-            abstain: a probability: where the likeliest class has less, `prediction` is None.
+            abstain: a probability: where the likeliest class has less, `prediction` is missing.
         """
         self._check_abstain(abstain)
         return self._answers(*self._predict(read_rows(rows, self.schema)), abstain)
@@ -168,6 +181,8 @@ class Model:
         path = check_name(path)
         about = {"format": FORMAT, **self.about, "schema": self.schema.to_json(), "classes": self.classes_.tolist()}
         about["notes"] = self.notes  # for people: they follow from the state
+        if self.newcomer:
+            about["newcomer"] = self.newcomer.to_json()
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("model.json", json.dumps(about, indent=2, ensure_ascii=False))
@@ -175,6 +190,8 @@ class Model:
             archive.writestr("state.safetensors", _bytes(flatten(self.state)))
             if frozen := frozen_weights(self.learner.network.modalities):
                 archive.writestr(FROZEN, _bytes(frozen))
+            if self.newcomer:
+                archive.writestr(NEWCOMER, _bytes(self.newcomer.state))
         write_atomic(path, buffer.getvalue())
         return path
 
@@ -190,19 +207,21 @@ class Model:
                 about = json.loads(archive.read("model.json"))
                 params, state = (load_tensors(archive.read(f"{n}.safetensors")) for n in ("params", "state"))
                 frozen = load_tensors(archive.read(FROZEN)) if FROZEN in archive.namelist() else {}
+                met = load_tensors(archive.read(NEWCOMER)) if "newcomer" in about else {}
             if about["format"] > FORMAT:
                 raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
             about.pop("notes", None)
             _, learner = restore_learner(about, frozen)
             learner.load_state_dict(params)
             schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))
+            newcomer = Newcomer.from_json(about.pop("newcomer"), met) if "newcomer" in about else None
         except FileNotFoundError:
             raise DataError(f"{path} does not exist") from None
         except OmnishotError:
             raise
         except Exception as error:  # whatever a damaged file makes the readers say
             raise DataError(f"{path} is not a whole Omnishot model: {error}") from error
-        return cls(learner, unflatten(state), schema, classes, about)
+        return cls(learner, unflatten(state), schema, classes, about, newcomer)
 
     def _predict(self, table: Table) -> tuple[Tensor, list[BadCell]]:
         """What the objective makes of the scores of every row, `[rows, out]`, and the cells taken as missing.
@@ -210,25 +229,33 @@ class Model:
         A part of the table is decoded at a time and read in chunks, unless rows depend on one another.
         """
         learner, total = self.learner, len(table)
-        whole = learner.transductive
+        whole, new = learner.transductive, self.newcomer.modalities if self.newcomer else {}
+        size = _rows_at_a_time([*learner.network.modalities.values(), *new.values()])
         scores, bad = [], []
-        for part in _ranges(total, total if whole else _rows_at_a_time(learner)):
-            store, found = _decode(table.select(part) if len(part) < total else table, learner)
+        for part in _ranges(total, total if whole else size):
+            some = table.select(part) if len(part) < total else table
+            (store, found), (arrived, wrong) = _decode(some, learner), look_at(some, new)
+            found = sorted([*found, *wrong], key=lambda cell: cell.row)
             bad += [dataclasses.replace(cell, row=cell.row + part.start) for cell in found]
-            scores += [self._answer(store, chunk) for chunk in _ranges(len(part), len(part) if whole else CHUNK)]
+            chunks = _ranges(len(part), len(part) if whole else CHUNK)
+            scores += [self._answer(store, arrived, chunk) for chunk in chunks]
         answers, objective = torch.cat(scores), learner.objective
         return (objective.decode(answers) if isinstance(objective, Regress) else answers), bad
 
-    def _answer(self, store: Store, chunk: range) -> Tensor:
+    def _answer(self, store: Store, arrived: Store, chunk: range) -> Tensor:
         rows = store.gather(np.asarray(chunk))
         device = next(self.learner.parameters()).device
         query = Rows(rows.inputs, rows.present, ways=len(self.classes_) or None).to(device)
+        if self.newcomer:
+            query = self.newcomer.tell(query, arrived.gather(np.asarray(chunk)))
         return self.learner.answer(self.state, query).cpu()
 
 
 def abstained(answers: np.ndarray, probabilities: np.ndarray, least: float) -> np.ndarray:
     """Answers `[rows]` as an object array, None where no class of `[rows, classes]` has the `least` probability."""
-    return np.where(probabilities.max(-1) >= least, answers.astype(object), None)
+    found = answers.astype(object)
+    found[~(probabilities.max(-1) >= least)] = None  # also where there is no probability
+    return found
 
 
 def check_probability(name: str, value: float) -> None:
@@ -259,10 +286,10 @@ def _decode(table: Table, learner: Learner) -> tuple[Store, list[BadCell]]:
     return Store(modalities, decoded.stored, decoded.present), decoded.bad
 
 
-def _rows_at_a_time(learner: Learner) -> int:
-    """How many rows are decoded at a time."""
-    modalities = [m.of if isinstance(m, Features) else m for m in learner.network.modalities.values()]
-    row = sum(math.prod(m.shape) * np.dtype(m.dtype).itemsize for m in modalities)
+def _rows_at_a_time(modalities: Sequence[Modality]) -> int:
+    """How many rows of such inputs are decoded at a time."""
+    read = [m.of if isinstance(m, Features) else m for m in modalities]
+    row = sum(math.prod(m.shape) * np.dtype(m.dtype).itemsize for m in read)
     return max(CHUNK, MEMORY // row // CHUNK * CHUNK)
 
 
@@ -271,7 +298,7 @@ def _ranges(total: int, size: int) -> list[range]:
     return [range(start, min(start + size, total)) for start in range(0, total, size)]
 
 
-def _target(table: Table, target: str, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:
+def targets(table: Table, target: str, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:
     """The support rows' target as the learner reads it, and the classes.
 
     Raises:

@@ -9,10 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, log_loss
 
 from omnishot.episodes.rows import Rows
-from omnishot.objectives.classify import BINS, Classify, calibration_counts, calibration_error
+from omnishot.objectives.calibration import BINS, fit_temperature
+from omnishot.objectives.classify import Classify
 
 OBJECTIVE = Classify()
 
@@ -33,21 +35,6 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return e / e.sum(-1, keepdims=True)
 
 
-def plain_calibration_error(probabilities: np.ndarray, target: np.ndarray) -> float:
-    """Guo et al. 2017, eq. 3, one row and one bin at a time."""
-    bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
-    for p, t in zip(probabilities, target, strict=True):
-        confidence = max(p)
-        bins[min(math.floor(confidence * BINS), BINS - 1)].append((confidence, list(p).index(confidence) == t))
-    error = 0.0
-    for members in bins:
-        if members:
-            confidence = sum(c for c, _ in members) / len(members)
-            accuracy = sum(right for _, right in members) / len(members)
-            error += len(members) / len(target) * abs(accuracy - confidence)
-    return error
-
-
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(2, 7))
 def test_accuracy_and_loss_equal_scikit_learn(seed, rows, ways):
     logits, target = random_task(seed, rows, ways)
@@ -55,23 +42,6 @@ def test_accuracy_and_loss_equal_scikit_learn(seed, rows, ways):
     assert figures["accuracy"] == pytest.approx(accuracy_score(target, logits.argmax(1)), abs=1e-12)
     assert figures["loss"] == pytest.approx(log_loss(target, softmax(logits), labels=range(ways)), rel=1e-9)
     assert OBJECTIVE.loss(torch.from_numpy(logits), rows_of(target, ways)).item() == figures["loss"]
-
-
-@given(st.integers(0, 2**32), st.integers(1, 200), st.integers(2, 7), st.floats(0.1, 10))
-def test_calibration_error_equals_a_plain_computation(seed, rows, ways, spread):
-    logits, target = random_task(seed, rows, ways, spread)
-    probabilities = softmax(logits)
-    error = calibration_error(calibration_counts(probabilities, target))
-    assert float(error) == pytest.approx(plain_calibration_error(probabilities, target), abs=1e-12)
-
-
-def test_calibration_error_where_it_is_known():
-    sure = np.eye(4)[[0, 1, 2, 3]]  # confidence 1 belongs to the last bin
-    assert calibration_error(calibration_counts(sure, np.arange(4))) == 0
-    assert calibration_error(calibration_counts(sure, (np.arange(4) + 1) % 4)) == 1
-    assert calibration_counts(sure, np.arange(4))[:, -1].tolist() == [4, 4, 4]
-    half = np.full((10, 2), 0.5)
-    assert calibration_error(calibration_counts(half, np.arange(10) % 2)) == 0
 
 
 def test_pooled_error_is_over_all_rows_of_all_episodes_whatever_their_ways():
@@ -109,6 +79,46 @@ def test_confident_float32_predictions_do_not_fall_out_of_the_bins():
 def test_outputs_and_json():
     assert OBJECTIVE.outputs(7) == 7
     assert OBJECTIVE.to_json() == {"name": "classify"}
+    assert Classify(1.7).to_json() == {"name": "classify", "temperature": 1.7}
+
+
+@given(st.integers(0, 2**32), st.floats(0.05, 20))
+def test_temperature_changes_probabilities_alone(seed, temperature):
+    logits, target = random_task(seed, 40, 4)
+    prediction, rows, tempered = torch.from_numpy(logits), rows_of(target, 4), Classify(temperature)
+    assert np.allclose(tempered.probabilities(prediction), softmax(logits / temperature), atol=1e-12)
+    before, after = OBJECTIVE.metrics(prediction, rows), tempered.metrics(prediction, rows)
+    assert after["accuracy"] == before["accuracy"]
+    assert after["loss"] == pytest.approx(-log_softmax(logits / temperature, 1)[np.arange(40), target].mean(), rel=1e-9)
+    assert tempered.loss(prediction, rows) == OBJECTIVE.loss(prediction, rows)  # what training minimises
+    pooled = tempered.pooled([(logits, target)])
+    assert pooled["calibration_error_raw"] == OBJECTIVE.pooled([(logits, target)])["calibration_error"]
+    assert pooled["calibration_error"] == OBJECTIVE.pooled([(logits / temperature, target)])["calibration_error"]
+
+
+def test_scores_that_only_just_differ_are_not_made_equal_by_a_temperature():
+    """In float32, numbers next to each other are the same after division by 1.5."""
+    low = torch.arange(1.6, 1.7, 1e-4)
+    near = torch.stack([low, low.nextafter(torch.tensor(2.0))], 1)
+    near = near[(near / 1.5)[:, 0] == (near / 1.5)[:, 1]][:2].clone()
+    near[1] = near[1].flip(0)
+    assert Classify(1.5).metrics(near, rows_of(np.array([1, 0]), 2))["accuracy"] == 1
+    assert Classify(1.5).probabilities(near).argmax(1).tolist() == [1, 0]
+
+
+def test_the_surest_rows_are_those_of_the_highest_probability():
+    logits = np.array([[4.0, 0, 0], [0, 3, 0], [0, 0, 2], [1, 0, 0], [0, 0.5, 0]])
+    figures = OBJECTIVE.metrics(torch.from_numpy(logits), rows_of(np.array([0, 1, 2, 0, 0]), 3))
+    assert (figures["accuracy"], figures["accuracy_at_coverage_80"]) == (0.8, 1.0)
+
+
+def test_what_is_calibrated_takes_the_temperature_that_was_fitted():
+    episodes = [random_task(seed, 30, 5, spread=4.0) for seed in range(20)]
+    found = OBJECTIVE.calibrated(episodes)
+    assert found.temperature == fit_temperature(episodes) != 1
+    pooled = found.pooled(episodes)
+    assert pooled["calibration_error"][0] < pooled["calibration_error_raw"][0] / 2
+    assert OBJECTIVE.temperature == 1
 
 
 def test_predictions_that_are_no_numbers_are_not_confident():

@@ -18,6 +18,9 @@ def add(commands: Any) -> None:
     parser.add_argument("model", metavar="MODEL.omni", help="the model")
     parser.add_argument("table", metavar="TABLE", help=".csv, .tsv, .jsonl or .parquet")
     parser.add_argument("--out", required=True, metavar="FILE.csv", help="or .tsv, .jsonl, .parquet")
+    parser.add_argument(
+        "--abstain", type=float, metavar="P", help="leave `prediction` empty where no class has this probability, 0…1"
+    )
     parser.set_defaults(func=_predict)
 
 
@@ -26,8 +29,9 @@ def _predict(args: argparse.Namespace) -> None:
     from omnishot.table.writing import check_format, write_frame
 
     check_format(args.out)
-    table, bad = Model.load(args.model).fill(args.table)
+    table, bad = Model.load(args.model).fill(args.table, args.abstain)
     for cell in bad:
         say(f"omnishot: warning: {args.table}, {cell}; taken as missing")
     write_frame(table, args.out)
-    say(f"{args.out}: {len(table):,} rows")
+    without = "" if args.abstain is None else f", {table['prediction'].isna().sum():,} of them without a prediction"
+    say(f"{args.out}: {len(table):,} rows{without}")

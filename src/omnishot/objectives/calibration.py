@@ -49,7 +49,7 @@ def fit_temperature(episodes: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
         episodes: a (scores `[rows, ways]`, target `[rows]`) pair for each; ways may differ. A row with a score that
             is not finite counts for nothing.
     """
-    from scipy.optimize import brentq  # which is slow to import
+    from scipy.optimize import brentq  # type: ignore[import-untyped]  # slow to import
 
     by_ways: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     for scores, target in episodes:

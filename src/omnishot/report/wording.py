@@ -21,8 +21,14 @@ class Metric:
 
 METRICS = {
     "accuracy": Metric("Accuracy", fraction=True, higher_is_better=True),
+    "accuracy_at_coverage_80": Metric("Accuracy on the surest 80%", fraction=True, higher_is_better=True),
     "calibration_error": Metric("Calibration error", fraction=True),
+    "calibration_error_raw": Metric("Calibration error without temperature", fraction=True),
     "loss": Metric("Loss"),
+    "outside_auroc": Metric("Strangers told by the best score (AUROC)", fraction=True, higher_is_better=True),
+    "outside_auroc_confidence": Metric(
+        "Strangers told by the best probability (AUROC)", fraction=True, higher_is_better=True
+    ),
     "mae": Metric("Mean absolute error"),
     "rmse": Metric("Root mean squared error"),
     "r2": Metric("Explained variance (R²)", higher_is_better=True),
