@@ -26,6 +26,7 @@ from omnishot.evaluation import Evaluation, Figure, figures
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
 from omnishot.model import FROZEN, Model
+from omnishot.newcomer import New
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
@@ -70,18 +71,23 @@ class Run:
         """What each column of the training table was."""
         return Schema.from_json(self.about["schema"])
 
-    def adapt(self, rows: Any) -> Model:
+    def adapt(self, rows: Any, new: New = ()) -> Model:
         """A model for a new task from a few labelled rows: any number of classes, unequal shots, missing cells.
 
         Args:
             rows: a table path, DataFrame or list of dicts with the run's inputs and target.
+            new: columns that the run was trained without, and their kinds ({"sound": "audio"}; names alone if they are
+                to be found by looking), to be learned as further inputs from the rows that have both
+                (`omnishot.newcomer`).
 
         Raises:
-            DataError: for bad cells, rows without a target, or a single class.
-            UsageError: for an unknown column, or more classes than a fixed head has.
+            DataError: for bad cells, rows without a target, a single class, or fewer than two rows with a new and a
+                known input.
+            UsageError: for an unknown column, more classes than a fixed head has, a new column that is an input
+                already, or a learner that does not read the network's features.
         """
         about = describe_learner(self.learner, self.config, self.about["ways"], self.about["labels"])
-        return Model.adapt(self.learner, self.schema, rows, about)
+        return Model.adapt(self.learner, self.schema, rows, about, new)
 
     def evaluate(
         self,

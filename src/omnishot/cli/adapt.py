@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from omnishot.cli.output import say
+from omnishot.cli.parsing import Pairs
 
 
 def add(commands: Any) -> None:
@@ -15,6 +16,10 @@ def add(commands: Any) -> None:
     parser.add_argument("run", metavar="RUN", help="the run folder")
     parser.add_argument("support", metavar="SUPPORT", help="a table of a few labelled rows")
     parser.add_argument("--out", required=True, metavar="MODEL.omni", help="the model")
+    parser.add_argument(
+        "--new", action=Pairs, default={}, metavar="COL=KIND",
+        help="a column that the run was trained without, as a further input; may be repeated",
+    )  # fmt: skip
     parser.set_defaults(func=_adapt)
 
 
@@ -23,7 +28,7 @@ def _adapt(args: argparse.Namespace) -> None:
     from omnishot.run import Run
 
     check_name(args.out)
-    model = Run.load(args.run).adapt(args.support)
+    model = Run.load(args.run).adapt(args.support, new=args.new)
     model.save(args.out)
     what = f"tells {', '.join(model.classes_)} apart" if len(model.classes_) else "predicts a number"
     for name, value in model.notes.items():

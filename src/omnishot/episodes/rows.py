@@ -20,6 +20,9 @@ class Rows:
         target: classes 0..ways-1 as int64 `[..., rows]`, numbers as float `[..., rows, targets]`, or None if unknown.
         label: int64 `[..., rows]`, the class among all training classes (what joint training predicts), or None.
         ways: number of classes of the task; None when the target is no class.
+        hint: what is known of a row from beside its inputs, `[..., rows, dim]`, in the space of the network's features:
+            it is added to them, and stands for them where no cell is present. None: nothing of any row.
+        hinted: bool `[..., rows]`, of which rows there is a hint.
     """
 
     inputs: dict[str, Tensor]
@@ -27,6 +30,8 @@ class Rows:
     target: Tensor | None = None
     label: Tensor | None = None
     ways: int | None = None
+    hint: Tensor | None = None
+    hinted: Tensor | None = None
 
     def __len__(self) -> int:
         return self.present.shape[-2]
@@ -34,6 +39,7 @@ class Rows:
     def tensors(self) -> dict[str, Any]:
         """The tensors as a plain tree, without what is None: what `torch.vmap` maps over."""
         tree = {"inputs": self.inputs, "present": self.present, "target": self.target, "label": self.label}
+        tree |= {"hint": self.hint, "hinted": self.hinted}
         return {name: value for name, value in tree.items() if value is not None}
 
     def with_tensors(self, tree: dict[str, Any]) -> Rows:
@@ -45,6 +51,10 @@ class Rows:
         tree = self.tensors()
         mapped = {name: function(value) for name, value in tree.items() if name != "inputs"}
         return self.with_tensors(mapped | {"inputs": {k: function(v) for k, v in self.inputs.items()}})
+
+    def with_hint(self, hint: Tensor, hinted: Tensor) -> Rows:
+        """The same rows with hints, `[..., rows, dim]` and bool `[..., rows]`."""
+        return dataclasses.replace(self, hint=hint, hinted=hinted)
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Rows:
         """Move to a device; `dtype` applies to floating tensors only."""
@@ -89,8 +99,8 @@ class Episode:
 
 
 def concatenate(first: Rows, second: Rows) -> Rows:
-    """Rows of one task one after the other; targets are kept only if both have them."""
+    """Rows of one task one after the other; targets and hints are kept only if both have them."""
     a, b = first.tensors(), second.tensors()
     tree: dict[str, Any] = {name: torch.cat([a[name], b[name]]) for name in a if name in b and name != "inputs"}
     tree["inputs"] = {name: torch.cat([first.inputs[name], second.inputs[name]]) for name in first.inputs}
-    return dataclasses.replace(first, **{"target": None, "label": None} | tree)
+    return dataclasses.replace(first, **dict.fromkeys(("target", "label", "hint", "hinted")) | tree)

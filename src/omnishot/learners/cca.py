@@ -46,6 +46,7 @@ class CCA(Learner):
 
     meta_trained = False
     transductive = False  # raw features pass through no norm
+    fuses = False
     inputs_needed = 2
 
     def __init__(

@@ -18,6 +18,7 @@ class Centroid(Learner):
 
     meta_trained = False
     transductive = False  # raw features pass through no norm
+    fuses = False
 
     def fit(self, params: Params, support: Rows) -> State:
         assert support.target is not None

@@ -23,6 +23,7 @@ class LogReg(Learner):
 
     meta_trained = False
     transductive = False  # raw features pass through no norm
+    fuses = False
 
     def __init__(self, network: Network, objective: Objective, *, strength: float = 10.0):
         super().__init__(network, objective)

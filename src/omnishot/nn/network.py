@@ -94,9 +94,10 @@ class Network(nn.Module):
         return any(getattr(module, "transductive", False) for module in self.modules() if module is not self)
 
     def forward(self, rows: Rows, fused: bool = True) -> Tensor:
-        """Features `[rows, out]`; not `fused`, the embeddings of which they are made."""
-        if not fused:
-            return self.embeddings(rows)
+        """Features `[rows, out]`, moved by the rows' hints; not `fused`, the embeddings of which they are made."""
+        return told(self._features(rows), rows) if fused else self.embeddings(rows)
+
+    def _features(self, rows: Rows) -> Tensor:
         if self.level == FEATURE:
             return self.fusion(self.raw(rows), rows.present)
         if self.level == EMBEDDING and len(self.names) == 1:
@@ -172,6 +173,14 @@ class Network(nn.Module):
     @property
     def _projected(self) -> bool:
         return self.level == MODEL or len(self.names) > 1
+
+
+def told(features: Tensor, rows: Rows) -> Tensor:
+    """Features `[rows, out]` with the rows' hints added, which stand alone where no cell is present."""
+    if rows.hint is None or rows.hinted is None:
+        return features
+    moved = mask(features, rows.present.any(-1)) + mask(rows.hint, rows.hinted)
+    return torch.where(rows.hinted.unsqueeze(-1), moved, features)
 
 
 def _encoders(
