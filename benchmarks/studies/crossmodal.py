@@ -1,0 +1,190 @@
+"""Learn new classes from one input, recognise them by another: what trains for it, beside canonical correlations.
+
+Two inputs of a table at a time: descriptions and pictures, or spoken names and pictures, of the letters of `glyphs`;
+pen strokes and images of Omniglot. No class is in two splits. Of a method's settings the one that is best on validation
+tasks (one input in support, the other in query) is tested, once. Figures are kept in a JSON file for each pair of
+inputs, and trainings in their folder, so that the command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import studies
+import torch
+
+from omnishot.datasets import read
+from omnishot.launch import train
+from omnishot.run import Run
+from omnishot.worlds import make
+
+#: All that methods have in common. Twenty classes a task tell more apart in a step than five (Snell et al. 2017, §2.4).
+COMMON: dict[str, Any] = {
+    "ways": 20,
+    "shots": 1,
+    "queries": 2,
+    "tasks": 1,
+    "lr": 3e-3,
+    "image": {"size": 28, "width": 32},
+}
+#: Options of each method: of several settings validation chooses.
+METHODS: dict[str, list[dict[str, Any]]] = {
+    "plain": [{}],
+    "dropout": [{"dropout": 0.5}],
+    "extra shots": [{"dropout": 0.5, "extra_shots": True}],
+    "cross": [{"cross": 0.5}],
+    "cross + infonce": [{"cross": 0.5, "auxiliary": {"infonce": weight}} for weight in (0.3, 1.0)],
+    "cross + sigmoid": [{"cross": 0.5, "auxiliary": {"sigmoid": weight}} for weight in (0.3, 1.0)],
+    "cca": [{"learner": "cca", "principal": n, "cross": 1.0} for n in (16, 64)],
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two inputs of a table: classes are learned from the one, and recognised by the `other`."""
+
+    table: Path
+    target: str
+    one: str
+    other: str
+
+    def conditions(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Inputs of the support and of the query rows, by name of the column."""
+        return {
+            f"{self.one} → {self.other}": ((self.one,), (self.other,)),
+            f"both → {self.other}": ((), (self.other,)),
+            f"{self.other} → {self.other}": ((self.other,), (self.other,)),
+        }
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How methods are trained and judged."""
+
+    steps: int
+    episodes: int  # of validation and of test
+    ways: int = 5
+    shots: tuple[int, ...] = (1, 5)
+    queries: int = 5
+    common: Mapping[str, Any] = dataclasses.field(default_factory=lambda: COMMON)
+
+    def to_json(self) -> dict[str, Any]:
+        """All that figures depend on beside the method."""
+        return dataclasses.asdict(self)
+
+    def trained(self, pair: Pair, options: Mapping[str, Any], folder: Path) -> Run:
+        """The run of one setting, from where an interrupted one stands."""
+        if (folder / "config.toml").exists():
+            return train(pair.table, out=folder, resume=True)
+        said = {"val_every": max(1, self.steps // 5), **self.common, "steps": self.steps, **options}
+        return train(pair.table, out=folder, target=pair.target, inputs=[pair.one, pair.other], **said)
+
+    def judged(self, run: Run, split: str, shots: int, halves: tuple[Sequence[str], Sequence[str]]) -> dict[str, Any]:
+        """The accuracy on tasks of a part, as a record."""
+        found = run.evaluate(
+            split=split, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
+            support_inputs=halves[0], query_inputs=halves[1], subsets=False, save=False,
+        )  # fmt: skip
+        return found.figures[0].to_json()
+
+    def measure(self, pair: Pair, settings: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
+        """The best of some settings on validation tasks, and its figures on test tasks by condition and shots."""
+        across = next(iter(pair.conditions().values()))
+        runs, tried = [], []
+        for i, options in enumerate(settings):
+            runs.append(self.trained(pair, options, folder / str(i)))
+            tried.append(self.judged(runs[-1], "val", 1, across)["mean"])
+        best = tried.index(max(tried))
+        summary = runs[best].summary()
+        figures = [
+            self.judged(runs[best], "test", shots, halves) | {"condition": name}
+            for name, halves in pair.conditions().items()
+            for shots in self.shots
+        ]
+        return {
+            "options": dict(settings[best]),
+            "steps": summary["step"],
+            "seconds": round(summary["seconds"], 1),
+            "validation": {json.dumps(s): value for s, value in zip(settings, tried, strict=True)},
+            "figures": figures,
+        }
+
+
+def table(pair: Pair, study: Transfer, records: Mapping[str, dict[str, Any]]) -> list[str]:
+    """One line a method, in order."""
+    columns = [(name, shots) for name in pair.conditions() for shots in study.shots]
+    lines = [
+        f"| trained | {' | '.join(f'{name}, {shots}-shot' for name, shots in columns)} | chosen | validation |",
+        f"| --- | {'--: | ' * len(columns)}--- | --: |",
+    ]
+    for name in (n for n in METHODS if n in records):
+        record = records[name]
+        cells = [percent(record["figures"], condition=condition, shots=shots) for condition, shots in columns]
+        best = 100 * max(record["validation"].values())
+        lines.append(f"| {name} | {' | '.join(cells)} | {said(record['options'])} | {best:.1f} |")
+    return lines
+
+
+def percent(figures: Sequence[dict[str, Any]], **wanted: Any) -> str:
+    """The figure that has what is wanted, in percent."""
+    found = next(f for f in figures if all(f[name] == value for name, value in wanted.items()))
+    return f"{100 * found['mean']:.1f} ± {100 * found['ci95']:.1f}"
+
+
+def said(options: Mapping[str, Any]) -> str:
+    """Options for people, without the learner."""
+    flat = {
+        n: v
+        for name, value in options.items()
+        for n, v in (value if isinstance(value, dict) else {name: value}).items()
+    }
+    return ", ".join(f"{name} {value}" for name, value in flat.items() if name != "learner") or "–"
+
+
+def pairs(omniglot: Path, folder: Path) -> dict[str, Pair]:
+    """What is learned from and recognised by; tables are made in `folder` unless they are there."""
+    glyphs, drawn = folder / "glyphs.csv", folder / "strokes.csv"
+    if not glyphs.exists():
+        make("glyphs", glyphs, sound=True)
+    if not drawn.exists():
+        read("omniglot-strokes", omniglot, drawn)
+    return {
+        "text": Pair(glyphs, "letter", "text", "picture"),
+        "sound": Pair(glyphs, "letter", "sound", "picture"),
+        "strokes": Pair(drawn, "character", "strokes", "image"),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("omniglot", type=Path, help="the folder that holds Omniglot as published")
+    parser.add_argument("--pairs", default="text,sound,strokes", help="joined by commas")
+    parser.add_argument("--methods", default=",".join(METHODS), help="joined by commas")
+    parser.add_argument("--steps", type=int, default=1000, help="meta-training steps of each")
+    parser.add_argument("--episodes", type=int, default=400, help="validation and test tasks")
+    parser.add_argument("--runs", type=Path, default=Path("runs/crossmodal"), help="folder of tables and trainings")
+    parser.add_argument("--json", type=Path, default=Path("crossmodal"), help="folder of figures; those there are kept")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    study = Transfer(args.steps, args.episodes)
+    known, text = pairs(args.omniglot, args.runs / "data"), []
+    for name in args.pairs.split(","):
+        pair, records = known[name], studies.Records(args.json / f"{name}.json", study)  # type: ignore[arg-type]
+        for method in records.missing(args.methods.split(","), again=False):
+            records.add(method, study.measure(pair, METHODS[method], args.runs / name / method.replace(" ", "")))
+            print("\n".join(table(pair, study, records.by_name)), flush=True)
+        text += [*table(pair, study, records.by_name), ""]
+    print("\n".join(text))
+    if args.markdown:
+        args.markdown.write_text("\n".join(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
