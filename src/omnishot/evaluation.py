@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +18,14 @@ from torch import Tensor
 from omnishot.attacks import Attack
 from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.loader import Loader
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Episode, Rows
 from omnishot.learners.base import Learner
 
+#: A task and its number to that task with more in it.
+Met = Callable[[Episode, int], Episode]
 Z95 = 1.959963984540054
 #: Fields of a figure that are names of inputs.
-NAMES = ("modalities", "support_inputs", "query_inputs")
+NAMES = ("modalities", "support_inputs", "query_inputs", "new")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Figure:
     attack: dict[str, Any] = field(default_factory=dict)
     support_inputs: tuple[str, ...] = ()
     query_inputs: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    outside: int = 0
     transductive: bool = False
     split: str = "test"
     seed: int = 0
@@ -63,7 +67,7 @@ class Figure:
 
     def condition(self) -> str:
         """The inputs and what was done to them, for people."""
-        parts = ["+".join(self.modalities)]
+        parts = ["+".join(self.modalities), *(f"{name} met at adaptation" for name in self.new)]
         halves = (("support", self.support_inputs), ("query", self.query_inputs))
         parts += [f"{half} rows of {'+'.join(inputs)} only" for half, inputs in halves if inputs]
         where = "" if self.missing_in == "all" else f" in {self.missing_in} rows"
@@ -78,9 +82,10 @@ class Figure:
 
     def __str__(self) -> str:
         shape = f"{self.ways}-way " if self.ways else ""
+        strangers = f", query rows of {self.outside} further classes" if self.outside else ""
         return (
             f"{self.metric} {self.mean:.4f} ± {self.ci95:.4f}  ({self.learner}, {self.condition()}; "
-            f"{shape}{self.shots}-shot, {self.episodes} {self.split} episodes, seed {self.seed}"
+            f"{shape}{self.shots}-shot{strangers}, {self.episodes} {self.split} episodes, seed {self.seed}"
             f"{', transductive' if self.transductive else ''})"
         )
 
@@ -136,14 +141,35 @@ def run_episodes(
     `label` shows progress on stderr. Of several ranks each scores its share of the meta-batches; all get the result
     that one rank alone would.
     """
-    scores: list[dict[str, float]] = []
-    outcomes: list[tuple[np.ndarray, np.ndarray]] = []
-    for prediction, query in answered(learner, loader, episodes, device, label, ranks, attack):
+    return summed(learner, *scored(learner, loader, episodes, device, label, ranks, attack))
+
+
+Scores = list[dict[str, float]]
+Outcomes = list[tuple[np.ndarray, np.ndarray]]
+
+
+def scored(
+    learner: Learner,
+    loader: Loader,
+    episodes: int,
+    device: torch.device | str = "cpu",
+    label: str | None = None,
+    ranks: Ranks = ALONE,
+    attack: Attack | None = None,
+    met: Met | None = None,
+) -> tuple[Scores, Outcomes]:
+    """The metrics of every episode, and its predictions and targets; see `run_episodes` and `answered`."""
+    scores: Scores = []
+    outcomes: Outcomes = []
+    for prediction, query in answered(learner, loader, episodes, device, label, ranks, attack, met):
         scores.append(learner.objective.metrics(prediction, query))
         outcomes.append(outcome(prediction, query))
     shares = ranks.gather((scores, outcomes))
-    scores = [score for share, _ in shares for score in share]
-    outcomes = [each for _, share in shares for each in share]
+    return [score for share, _ in shares for score in share], [each for _, share in shares for each in share]
+
+
+def summed(learner: Learner, scores: Scores, outcomes: Outcomes) -> dict[str, tuple[float, float]]:
+    """The figures of all episodes: metric -> (mean, half-width of its interval)."""
     names = list(scores[0])
     if learner.objective.metric in names:  # the metric that counts comes first
         names.sort(key=lambda name: name != learner.objective.metric)
@@ -158,25 +184,39 @@ def answered(
     label: str | None = None,
     ranks: Ranks = ALONE,
     attack: Attack | None = None,
+    met: Met | None = None,
 ) -> Iterator[tuple[Tensor, Rows]]:
     """Adapt to each of a rank's share of the episodes: the prediction of its query rows, and those rows.
 
-    The query rows are as an `attack` leaves them, if there is one, of each task by a seed of its own.
+    Args:
+        attack: the query rows are as it leaves them, of each task by a seed of its own.
+        met: gives each task as it is learned and answered.
     """
-    done = 0
+    for number, task in drawn(loader, episodes, device, label, ranks):
+        if met is not None:
+            task = met(task, number)
+        state, query = learner.adapt(task.support), task.query
+        if attack is not None:
+            query = attack.on(learner, state, query, (loader.seed, *divmod(number, loader.shape.tasks)))
+        yield learner.answer(state, query), query
+
+
+def drawn(
+    loader: Loader,
+    episodes: int,
+    device: torch.device | str = "cpu",
+    label: str | None = None,
+    ranks: Ranks = ALONE,
+) -> Iterator[tuple[int, Episode]]:
+    """A rank's share of the episodes, each with its number among all of them."""
     own = ranks.span(math.ceil(episodes / loader.shape.tasks))
-    left = episodes - own.start * loader.shape.tasks
     stream = loader.stream(own.start, own.stop)
     shown = track(stream, label or "", len(own), console=Console(stderr=True), disable=label is None, transient=True)
     for step, batch in zip(own, shown, strict=True):
         batch = batch.to(device)
-        for t in range(min(batch.tasks, left - done)):
-            task = batch.task(t)
-            state, query = learner.adapt(task.support), task.query
-            if attack is not None:
-                query = attack.on(learner, state, query, (loader.seed, step, t))
-            yield learner.answer(state, query), query
-        done += batch.tasks
+        first = step * loader.shape.tasks
+        for t in range(min(batch.tasks, episodes - first)):
+            yield first + t, batch.task(t)
 
 
 def outcome(prediction: Tensor, query: Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +238,20 @@ def figures(
     """`run_episodes` as records; `about` holds what the loader does not know (learner, fusion, split)."""
     began = time.perf_counter()
     results = run_episodes(learner, loader, episodes, device, label, ranks, attack)
-    seconds = round(time.perf_counter() - began, 3)
+    return records(results, learner, loader, episodes, about, time.perf_counter() - began, attack)
+
+
+def records(
+    results: Mapping[str, tuple[float, float]],
+    learner: Learner,
+    loader: Loader,
+    episodes: int,
+    about: Mapping[str, Any],
+    seconds: float,
+    attack: Attack | None = None,
+    outside: int = 0,
+) -> list[Figure]:
+    """Metrics (mean, half-width of its interval) as records; `outside` of the tasks' classes lack support rows."""
     shape = loader.shape
     return [
         Figure(
@@ -207,7 +260,7 @@ def figures(
             ci95=ci95,
             episodes=episodes,
             modalities=_inputs(loader),
-            ways=shape.ways,  # type: ignore[arg-type]
+            ways=None if shape.ways is None else shape.ways - outside,  # type: ignore[operator]
             shots=shape.shots,  # type: ignore[arg-type]
             queries=shape.queries,
             missing=dict(loader.missing),
@@ -217,9 +270,10 @@ def figures(
             attack=attack.to_json() if attack else {},
             support_inputs=loader.support_inputs,
             query_inputs=loader.query_inputs,
+            outside=outside,
             transductive=learner.transductive,
             seed=loader.seed,
-            seconds=seconds,
+            seconds=round(seconds, 3),
             **about,
         )
         for metric, (mean, ci95) in results.items()

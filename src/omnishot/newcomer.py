@@ -205,6 +205,21 @@ def read_with_new(rows: Any, schema: Schema, new: New) -> tuple[Table, dict[str,
     return read_rows(table, widened(schema, kinds)), kinds
 
 
+def kinds_of(table: Table, new: New) -> dict[str, str]:
+    """The kinds of new columns of a table that `read_with_new` has read.
+
+    Raises:
+        UsageError: if it was read without them.
+    """
+    found = {}
+    for name in [new] if isinstance(new, str) else new:
+        kind = table.schema.column(name).modality
+        if kind is None:
+            raise UsageError(f"{table.name} was read without the new column {name!r}: give the table itself")
+        found[name] = kind
+    return found
+
+
 def widened(schema: Schema, kinds: Mapping[str, str]) -> Schema:
     """The schema with new input columns, of these kinds."""
     others = tuple(column for column in schema.columns if column.name not in kinds)

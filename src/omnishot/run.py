@@ -23,10 +23,12 @@ from omnishot.episodes.missing import ALL
 from omnishot.episodes.store import failing_inputs, matching_inputs, named_inputs
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation import Evaluation, Figure, figures
+from omnishot.gain import Meeting, gains
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
 from omnishot.model import FROZEN, Model
-from omnishot.newcomer import New
+from omnishot.newcomer import New, kinds_of, read_with_new
+from omnishot.outside import outside_figures
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
@@ -106,6 +108,8 @@ class Run:
         attack_steps: int | None = None,
         support_inputs: Sequence[str] = (),
         query_inputs: Sequence[str] = (),
+        new: New = (),
+        outside: int = 0,
         split: str = "test",
         seed: int = 0,
         subsets: bool = True,
@@ -135,6 +139,10 @@ class Run:
             support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have, to see
                 what is recognised by some that was learned from others; none said: all. A row that has none of them
                 stays in its task, empty.
+            new: columns that the run was trained without, and their kinds, as `adapt` takes them: then the figures are
+                those with them, those without them on the same tasks, and the gain (`omnishot.gain`).
+            outside: classes that the tasks have besides, query rows of which are in none of the support rows' classes:
+                how well they are told from the others (`omnishot.outside`), on tasks of their own.
             split: train, val or test.
             seed: of the tasks.
             subsets: whether to score parts of the inputs too.
@@ -144,6 +152,7 @@ class Run:
 
         Raises:
             DataError: if the part has too few classes or rows, or shares classes with the training part.
+            UsageError: for options that make no sense, alone or together.
         """
         if episodes < 2:
             raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
@@ -151,7 +160,8 @@ class Run:
             raise UsageError(f"seed must be at least 0, not {seed}")
         if split not in PARTS:
             raise UsageError(f"split must be one of {', '.join(PARTS)}, not {split!r}")
-        for name, number, least in (("ways", ways, 2), ("shots", shots, 1), ("queries", queries, 1)):
+        counts = (("ways", ways, 2), ("shots", shots, 1), ("queries", queries, 1), ("outside", outside, 0))
+        for name, number, least in counts:
             if number is not None and number < least:
                 raise UsageError(f"{name} must be at least {least}, not {number}")
         modalities = self.learner.network.modalities
@@ -163,11 +173,13 @@ class Run:
             raise UsageError(f"a budget ({', '.join(budget)}) is an attack's: say which (attack, --attack fgsm or pgd)")
         if attack_steps is not None and attack is None:
             raise UsageError(f"attack_steps = {attack_steps} without an attack: say attack='pgd' (--attack pgd)")
+        if new and attack is not None:
+            raise UsageError("an attack does not reach new inputs: measure one after the other (attack, or new)")
         attacking = None if attack is None else attack_of(attack, budget, modalities, attack_steps)
         ranks, device = (join() if ranks is None else ranks).on(next(self.learner.parameters()).device)
         progress = progress and ranks.rank == 0
         self.learner.to(device)
-        data = self._dataset(table, split, ranks.host())
+        data = self._dataset(table, split, ranks.host(), new)
         shots = shots or _least(self.config.shots)
         tasks = data.tasks(split, shots, queries, skip_small=self.config.skip_bad)
         shape = Shape(
@@ -188,11 +200,20 @@ class Run:
             extra_shots=self.config.extra_shots,
         )
         conditions = _conditions(whole) if subsets and attacking is None else [whole]
+        if new:
+            meeting = Meeting(self.learner, whole, data.table, kinds_of(data.table, new), self.config.skip_bad)
+            conditions = []
+        stranger = _with_outside(whole, outside, tasks, split, attack) if outside else None
         about = {"learner": self.config.learner, "fusion": self.config.fused_by, "split": split}
         found: list[Figure] = []
+        if new:
+            found += gains(meeting, episodes, about, device, "evaluating" if progress else None, ranks)
         for i, loader in enumerate(conditions, 1):
             label = f"evaluating {i}/{len(conditions)}" if progress else None
             found += figures(self.learner, loader, episodes, about, device, label, ranks, attacking)
+        if stranger is not None:
+            label = f"telling {outside} further classes apart" if progress else None
+            found += outside_figures(self.learner, stranger, outside, episodes, about, device, label, ranks)
         if save and ranks.rank == 0:
             self._keep(found)
         return Evaluation(tuple(found))
@@ -238,13 +259,13 @@ class Run:
         """The run's own table, decoded as in training."""
         return self._dataset(None, "train")
 
-    def _dataset(self, table: Any, split: str, host: Ranks = ALONE) -> Dataset:
+    def _dataset(self, table: Any, split: str, host: Ranks = ALONE, new: New = ()) -> Dataset:
         learner = self.learner
         if isinstance(table, Dataset):
             return table
+        rows, _ = read_with_new(self.table() if table is None else table, self.schema, new)
         if table is None:
-            return dataset.build(self.table(), self.config, learner.network.modalities, learner.objective, host=host)
-        rows = read_rows(table, self.schema)
+            return dataset.build(rows, self.config, learner.network.modalities, learner.objective, host=host)
         parts = np.full(len(rows), split) if rows.schema.split is None else None
         data = dataset.build(rows, self.config, learner.network.modalities, learner.objective, parts, host=host)
         shared = sorted(data.members(split) & set(self.about["trained_on"]))
@@ -270,6 +291,28 @@ def _conditions(whole: Loader) -> list[Loader]:
         return [whole]
     alone = [dataclasses.replace(whole, only=(name,)) for name in names]
     return [whole, *alone, dataclasses.replace(whole, missing={ALL: 0.5})]
+
+
+def _with_outside(whole: Loader, outside: int, tasks: Tasks, part: str, attack: str | None) -> Loader:
+    """The loader of tasks with so many classes more.
+
+    Raises:
+        DataError: if the part has too few classes.
+        UsageError: if there are no classes, or an attack is asked for as well.
+    """
+    ways, most = whole.shape.ways, tasks.ways
+    if ways is None or most is None:
+        raise UsageError("outside is a number of classes, but this run predicts a number: leave it out")
+    if attack is not None:
+        raise UsageError("rows of classes outside are told apart without an attack: leave out outside, or attack")
+    assert isinstance(ways, int)
+    if ways + outside > most:
+        less = f"{most - ways} classes outside or fewer" if most > ways else "fewer ways"
+        raise DataError(
+            f"{ways} ways and {outside} classes outside need {ways + outside} classes with enough rows in every task, "
+            f"the part {part!r} has {most}: ask for {less}, or add rows of other classes"
+        )
+    return dataclasses.replace(whole, shape=dataclasses.replace(whole.shape, ways=ways + outside))
 
 
 def checked_ways(asked: int | None, tasks: Tasks, part: str) -> int | None:

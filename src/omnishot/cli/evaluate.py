@@ -49,6 +49,14 @@ def add(commands: Any) -> None:
             f"--{half}-inputs", type=names, default=[], metavar="INPUT,INPUT",
             help=f"the only inputs that {half} rows have, to learn from some and recognise by others (all)",
         )  # fmt: skip
+    parser.add_argument(
+        "--new", action=Pairs, default={}, metavar="COL=KIND",
+        help="a column that the run was trained without: with it, without it, and the gain; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--outside", type=int, default=0, metavar="N",
+        help="further classes a task: how well their query rows are told from those of its own classes",
+    )  # fmt: skip
     parser.add_argument("--split", default="test", metavar="PART", help="train, val or test (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the tasks (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON records")

@@ -17,7 +17,7 @@ from omnishot.episodes.missing import drop, remove
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.episodes.shots import each_alone
 from omnishot.episodes.store import Store, placed
-from omnishot.episodes.tasks import TaskSource
+from omnishot.episodes.tasks import Draw, TaskSource
 
 #: A number, or a range (both ends included) from which one is drawn for each meta-batch.
 Range = int | tuple[int, int]
@@ -96,8 +96,7 @@ class Loader:
         # What is drawn and what is spoiled have generators of their own: the same tasks under other noise.
         rng, spoil = np.random.default_rng([self.seed, step, 0]), np.random.default_rng([self.seed, step, 1])
         shape = self.shape
-        ways = None if shape.ways is None else pick(rng, shape.ways)
-        draw = self.source.draw(rng, shape.tasks, ways, pick(rng, shape.shots), shape.queries)  # type: ignore[arg-type]
+        ways, draw = self._draw(rng)
         halves = [(draw.support, draw.support_target), (draw.query, draw.query_target)]
         turned: list[np.ndarray | None] = [None, None]
         if self.rotations and ways is not None:
@@ -113,6 +112,16 @@ class Loader:
             )
         )
         return Episode(each_alone(support) if self.extra_shots else support, query)
+
+    def rows(self, step: int) -> Draw:
+        """Which rows of the store the tasks of a step are made of."""
+        return self._draw(np.random.default_rng([self.seed, step, 0]))[1]
+
+    def _draw(self, rng: np.random.Generator) -> tuple[int | None, Draw]:
+        shape = self.shape
+        ways = None if shape.ways is None else pick(rng, shape.ways)
+        draw = self.source.draw(rng, shape.tasks, ways, pick(rng, shape.shots), shape.queries)  # type: ignore[arg-type]
+        return ways, draw
 
     def _inputs(
         self, halves: Sequence[np.ndarray], turned: Sequence[np.ndarray | None], seed: int

@@ -33,8 +33,8 @@ def bridge(x: Tensor, y: Tensor) -> dict[str, Tensor]:
     Where none has less than the mean of the other rows, the map is zero: then `x` says nothing of `y`.
 
     Returns:
-        `weight` `[width, out]`; `centre` `[width]` and `mean` `[out]`, the means of both; `left_out` `[n, out]`, how far
-        from `mean` each row is said to be with that row left out; `explained`, the share of squared deviations that
+        `weight` `[width, out]`; `centre` `[width]` and `mean` `[out]`, the means of both; `left_out` `[n, out]`, how
+        far from `mean` each row is said to be with that row left out; `explained`, the share of squared deviations that
         this explains.
     """
     n, scale = len(x), (x - x.mean(0)).square().sum(-1).mean().clamp(min=torch.finfo(x.dtype).tiny)
