@@ -67,7 +67,8 @@ class Network(nn.Module):
                 f"absent={absent!r} stands for embeddings that are fused: it needs level='embedding' (here {level!r}) "
                 f"and two inputs or more (here {', '.join(self.names)})"
             )
-        self.encoders = nn.ModuleList(_encoders(modalities, encoder or {}, encoder_options or {}))
+        built = _encoders(modalities, encoder or {}, encoder_options or {})
+        self.encoders = nn.ModuleList(built)
         inputs = len(self.names)
         FUSIONS.check_options(fusion, fusion_options or {})
         build = FUSIONS.load(fusion)
@@ -75,15 +76,15 @@ class Network(nn.Module):
         #: How many slots each input has.
         self.slots: list[int] = [1] * inputs
         if level == FEATURE:
-            widths = [e.bare().raw(_cell(m)).shape[-1] for e, m in zip(self.encoders, modalities.values(), strict=True)]
+            widths = [e.bare().raw(_cell(m)).shape[-1] for e, m in zip(built, modalities.values(), strict=True)]
             self.fusion, self.out = Early(sum(widths), inputs, dim), dim
         elif level == EMBEDDING and inputs == 1:
-            self.out = self.encoders[0].out  # type: ignore[assignment]
+            self.out = built[0].out
         else:
-            widths = [e.out for e in self.encoders]  # type: ignore[misc]
+            widths = [e.out for e in built]
             if level == MODEL:
                 with torch.no_grad():
-                    seen = [e.parts(_cell(m))[0].shape for e, m in zip(self.encoders, modalities.values(), strict=True)]
+                    seen = [e.parts(_cell(m))[0].shape for e, m in zip(built, modalities.values(), strict=True)]
                 self.slots, widths = [s[-2] for s in seen], [s[-1] for s in seen]
             self.projections = nn.ModuleList(nn.Sequential(Linear(w, dim), LayerNorm(dim)) for w in widths)
             self.fusion, self.out = build(sum(self.slots), dim, **(fusion_options or {})), dim
@@ -201,14 +202,14 @@ def _encoders(
 
 
 def _of_present(encoder: nn.Module, x: Tensor, here: Tensor) -> Tensor:
-    """What an encoder gives for rows `x` `[rows, *cell]`, bool `here` `[rows]`; where most are absent, zero for those.
+    """What an encoder gives for rows `x` `[rows, *cell]`, bool `here` `[rows]`; where many are absent, zero for those.
 
     Spares the work where that is known without waiting (on a CPU, outside of vmap) and no row depends on another.
     """
     if transformed() or here.device.type != "cpu" or any(getattr(m, "transductive", False) for m in encoder.modules()):
         return encoder(x)
     index = here.nonzero()[:, 0]
-    if not 0 < 2 * len(index) < len(here):
+    if not 0 < 4 * len(index) <= 3 * len(here):
         return encoder(x)
     some = encoder(x.index_select(0, index))
     return some.new_zeros(len(here), some.shape[-1]).index_copy(0, index, some)

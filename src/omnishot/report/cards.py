@@ -44,9 +44,9 @@ def _class_card(sample: Sample, store: Store, c: int) -> str:
     name = sample.names[c]
     learned = np.flatnonzero(sample.support_target == c)[:SUPPORT]
     asked = np.flatnonzero(sample.query_target == c)[:QUERIES]
-    rows = [_row("learned from", _cells(store, sample.support[i], sample.support_present[i], name)) for i in learned]
+    rows = [_row("learned from", cells(store, sample.support[i], sample.support_present[i], name)) for i in learned]
     rows += [
-        _row("asked", _cells(store, sample.query[i], sample.query_present[i], name), _verdict(sample, i)) for i in asked
+        _row("asked", cells(store, sample.query[i], sample.query_present[i], name), _verdict(sample, i)) for i in asked
     ]
     return f'<article class="card"><h3>{markup.text(name)}</h3>{"".join(rows)}</article>'
 
@@ -73,7 +73,7 @@ def _number_row(
 ) -> str:
     said = f"{sample.target}: {target:.4g}"
     verdict = "" if answer is None else f'<p class="verdict"><small>answered</small> {answer:.4g}</p>'
-    return _row(said, _cells(store, row, present, said), verdict)
+    return _row(said, cells(store, row, present, said), verdict)
 
 
 def _verdict(sample: Sample, row: int) -> str:
@@ -90,14 +90,16 @@ def _row(role: str, cells: str, verdict: str = "") -> str:
     )
 
 
-def _cells(store: Store, row: int, present: np.ndarray, of: str) -> str:
+def cells(store: Store, row: int, present: np.ndarray, of: str) -> str:
+    """Every cell of a row of the store."""
     return "".join(
-        _cell(name, modality, np.asarray(store.stored[name][row]), bool(there), of)
+        cell(name, modality, np.asarray(store.stored[name][row]), bool(there), of)
         for (name, modality), there in zip(store.modalities.items(), present, strict=True)
     )
 
 
-def _cell(name: str, modality: Modality, stored: np.ndarray, there: bool, of: str) -> str:
+def cell(name: str, modality: Modality, stored: np.ndarray, there: bool, of: str) -> str:
+    """One stored cell of an input as a person would look at it; `of` says what it is a cell of."""
     if not there:
         return f'<div class="cell missing">no {markup.text(name)}</div>'
     picture = modality.picture(stored)
