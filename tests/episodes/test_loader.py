@@ -65,6 +65,8 @@ EVERYTHING = {
     "dropout": 0.3,
     "missing": {"photo": 0.5, "*": 0.2},
     "noise": {"photo": 0.5, "other": 0.5},
+    "noise_varies": True,
+    "failure": {"facts": "dead"},
     "augment": {"photo": 1.0},
     "cross": 0.5,
     "extra_shots": True,

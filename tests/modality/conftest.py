@@ -54,3 +54,10 @@ def noise_fades_the_cell(modality: Modality, cells: torch.Tensor) -> None:
     for level in (-0.1, 1.1, float("nan")):
         with pytest.raises(UsageError, match="noise level"):
             noisy(cells, level)
+    each = [modality.corrupt(cells, 1.0, torch.Generator().manual_seed(seed), each=True) for seed in (0, 0, 1)]
+    assert each[0].shape == cells.shape
+    assert each[0].dtype == cells.dtype
+    assert torch.equal(each[0], each[1])
+    assert not torch.equal(each[0], each[2])
+    alone = [modality.corrupt(cells[:1], 1.0, torch.Generator().manual_seed(0), each=each_) for each_ in (True, False)]
+    assert not torch.equal(*alone)  # one noise, at another level
