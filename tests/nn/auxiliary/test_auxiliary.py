@@ -233,9 +233,11 @@ def test_embeddings_come_to_agree_as_they_are_aligned():
 
 
 def test_they_need_embeddings_of_two_inputs():
-    with pytest.raises(UsageError, match="infonce compares the inputs of a row, of which this network has one .words."):
+    with pytest.raises(
+        UsageError, match=r"infonce compares the inputs of a row, of which this network has one .words."
+    ):
         Auxiliaries(helpers.network("words"), {"infonce": 1.0})
-    with pytest.raises(UsageError, match="'reconstruct' .* needs absent='impute'"):
+    with pytest.raises(UsageError, match=r"'reconstruct' .* needs absent='impute'"):
         Auxiliaries(helpers.network("words", "facts"), {"reconstruct": 1.0})
-    with pytest.raises(UsageError, match="level 'feature' has no embeddings"):
+    with pytest.raises(UsageError, match=r"level 'feature' has no embeddings"):
         Auxiliaries(helpers.network("words", "facts", level="feature"), {"distil": 1.0})

@@ -77,9 +77,9 @@ def test_a_trained_guess_knows_what_can_be_told_and_what_cannot():
 
 @pytest.mark.parametrize("level", ["feature", "model"])
 def test_fillings_need_embeddings_of_several_inputs(level):
-    with pytest.raises(UsageError, match="absent='impute' .* needs level='embedding'"):
+    with pytest.raises(UsageError, match=r"absent='impute' .* needs level='embedding'"):
         helpers.network("words", "facts", absent="impute", level=level)
-    with pytest.raises(UsageError, match="two inputs or more .here words."):
+    with pytest.raises(UsageError, match=r"two inputs or more .here words."):
         helpers.network("words", absent="placeholder")
-    with pytest.raises(UsageError, match="unknown absent 'plaseholder'.*placeholder"):
+    with pytest.raises(UsageError, match=r"unknown absent 'plaseholder'.*placeholder"):
         helpers.network("words", "facts", absent="plaseholder")

@@ -68,7 +68,8 @@ class Auxiliaries(nn.Module):
                 f"({network.names[0]}): add input columns, or leave it out"
             )
         if network.level == FEATURE:
-            raise UsageError(f"auxiliary {', '.join(weights)}: a network of level 'feature' has no embeddings to compare")
+            said = ", ".join(weights)
+            raise UsageError(f"auxiliary {said}: a network of level 'feature' has no embeddings to compare")
         self.weights = dict(weights)
         self.terms = nn.ModuleDict({name: AUXILIARIES.load(name)(network) for name in weights})
 
