@@ -25,22 +25,16 @@ from omnishot.run import Run
 from omnishot.worlds import make
 
 #: All that methods have in common. Twenty classes a task tell more apart in a step than five (Snell et al. 2017, §2.4).
-COMMON: dict[str, Any] = {
-    "ways": 20,
-    "shots": 1,
-    "queries": 2,
-    "tasks": 1,
-    "lr": 3e-3,
-    "image": {"size": 28, "width": 32},
-}
+COMMON: dict[str, Any] = {"ways": 20, "shots": 1, "queries": 2, "tasks": 1, "lr": 3e-3, "dim": 64}
+PICTURE = {"image": {"size": 28, "width": 32, "pool": "stem"}}
 #: Options of each method: of several settings validation chooses.
 METHODS: dict[str, list[dict[str, Any]]] = {
     "plain": [{}],
     "dropout": [{"dropout": 0.5}],
-    "extra shots": [{"dropout": 0.5, "extra_shots": True}],
     "cross": [{"cross": 0.5}],
-    "cross + infonce": [{"cross": 0.5, "auxiliary": {"infonce": weight}} for weight in (0.3, 1.0)],
-    "cross + sigmoid": [{"cross": 0.5, "auxiliary": {"sigmoid": weight}} for weight in (0.3, 1.0)],
+    "cross + extra shots": [{"cross": 0.5, "extra_shots": True}],
+    "cross + infonce": [{"cross": 0.5, "auxiliary": {"infonce": 1.0}}],
+    "cross + sigmoid": [{"cross": 0.5, "auxiliary": {"sigmoid": 1.0}}],
     "cca": [{"learner": "cca", "principal": n, "cross": 1.0} for n in (16, 64)],
 }
 
@@ -53,13 +47,15 @@ class Pair:
     target: str
     one: str
     other: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the inputs
 
-    def conditions(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Inputs of the support and of the query rows, by name of the column."""
+    def conditions(self) -> dict[str, tuple[Sequence[str], Sequence[str], int]]:
+        """Inputs of the support and of the query rows, and shots, by name of the column; the first counts."""
         return {
-            f"{self.one} → {self.other}": ((self.one,), (self.other,)),
-            f"both → {self.other}": ((), (self.other,)),
-            f"{self.other} → {self.other}": ((self.other,), (self.other,)),
+            f"{self.one} → {self.other}, 1-shot": ([self.one], [self.other], 1),
+            f"{self.one} → {self.other}, 5-shot": ([self.one], [self.other], 5),
+            f"both → {self.other}, 1-shot": ([], [self.other], 1),
+            f"{self.other} → {self.other}, 1-shot": ([self.other], [self.other], 1),
         }
 
 
@@ -70,8 +66,7 @@ class Transfer:
     steps: int
     episodes: int  # of validation and of test
     ways: int = 5
-    shots: tuple[int, ...] = (1, 5)
-    queries: int = 5
+    queries: int = 3
     common: Mapping[str, Any] = dataclasses.field(default_factory=lambda: COMMON)
 
     def to_json(self) -> dict[str, Any]:
@@ -82,59 +77,53 @@ class Transfer:
         """The run of one setting, from where an interrupted one stands."""
         if (folder / "config.toml").exists():
             return train(pair.table, out=folder, resume=True)
-        said = {"val_every": max(1, self.steps // 5), **self.common, "steps": self.steps, **options}
+        said = {"val_every": max(1, self.steps // 5), **self.common, **pair.options, "steps": self.steps, **options}
         return train(pair.table, out=folder, target=pair.target, inputs=[pair.one, pair.other], **said)
 
-    def judged(self, run: Run, split: str, shots: int, halves: tuple[Sequence[str], Sequence[str]]) -> dict[str, Any]:
-        """The accuracy on tasks of a part, as a record."""
+    def judged(self, run: Run, split: str, condition: tuple[Sequence[str], Sequence[str], int]) -> dict[str, Any]:
+        """The accuracy on tasks of a part under a condition of the pair, as a record."""
+        support, query, shots = condition
         found = run.evaluate(
             split=split, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
-            support_inputs=halves[0], query_inputs=halves[1], subsets=False, save=False,
+            support_inputs=support, query_inputs=query, subsets=False, save=False,
         )  # fmt: skip
         return found.figures[0].to_json()
 
     def measure(self, pair: Pair, settings: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
-        """The best of some settings on validation tasks, and its figures on test tasks by condition and shots."""
-        across = next(iter(pair.conditions().values()))
-        runs, tried = [], []
-        for i, options in enumerate(settings):
-            runs.append(self.trained(pair, options, folder / str(i)))
-            tried.append(self.judged(runs[-1], "val", 1, across)["mean"])
+        """The best of some settings on validation tasks, and its figures on test tasks by condition."""
+        conditions = pair.conditions()
+        first = next(iter(conditions.values()))
+        runs = [self.trained(pair, options, folder / str(i)) for i, options in enumerate(settings)]
+        tried = [self.judged(run, "val", first)["mean"] for run in runs]
         best = tried.index(max(tried))
         summary = runs[best].summary()
-        figures = [
-            self.judged(runs[best], "test", shots, halves) | {"condition": name}
-            for name, halves in pair.conditions().items()
-            for shots in self.shots
-        ]
         return {
             "options": dict(settings[best]),
             "steps": summary["step"],
             "seconds": round(summary["seconds"], 1),
             "validation": {json.dumps(s): value for s, value in zip(settings, tried, strict=True)},
-            "figures": figures,
+            "figures": {name: self.judged(runs[best], "test", how) for name, how in conditions.items()},
         }
 
 
-def table(pair: Pair, study: Transfer, records: Mapping[str, dict[str, Any]]) -> list[str]:
+def table(pair: Pair, records: Mapping[str, dict[str, Any]]) -> list[str]:
     """One line a method, in order."""
-    columns = [(name, shots) for name in pair.conditions() for shots in study.shots]
+    columns = list(pair.conditions())
     lines = [
-        f"| trained | {' | '.join(f'{name}, {shots}-shot' for name, shots in columns)} | chosen | validation |",
+        f"| trained | {' | '.join(columns)} | settings | validation |",
         f"| --- | {'--: | ' * len(columns)}--- | --: |",
     ]
     for name in (n for n in METHODS if n in records):
         record = records[name]
-        cells = [percent(record["figures"], condition=condition, shots=shots) for condition, shots in columns]
+        cells = [percent(record["figures"][column]) for column in columns]
         best = 100 * max(record["validation"].values())
         lines.append(f"| {name} | {' | '.join(cells)} | {said(record['options'])} | {best:.1f} |")
     return lines
 
 
-def percent(figures: Sequence[dict[str, Any]], **wanted: Any) -> str:
-    """The figure that has what is wanted, in percent."""
-    found = next(f for f in figures if all(f[name] == value for name, value in wanted.items()))
-    return f"{100 * found['mean']:.1f} ± {100 * found['ci95']:.1f}"
+def percent(figure: Mapping[str, Any]) -> str:
+    """A figure in percent."""
+    return f"{100 * figure['mean']:.1f} ± {100 * figure['ci95']:.1f}"
 
 
 def said(options: Mapping[str, Any]) -> str:
@@ -155,9 +144,9 @@ def pairs(omniglot: Path, folder: Path) -> dict[str, Pair]:
     if not drawn.exists():
         read("omniglot-strokes", omniglot, drawn)
     return {
-        "text": Pair(glyphs, "letter", "text", "picture"),
-        "sound": Pair(glyphs, "letter", "sound", "picture"),
-        "strokes": Pair(drawn, "character", "strokes", "image"),
+        "text": Pair(glyphs, "letter", "text", "picture", PICTURE | {"text": {"encoder": "gru", "width": 32}}),
+        "sound": Pair(glyphs, "letter", "sound", "picture", PICTURE),
+        "strokes": Pair(drawn, "character", "strokes", "image", PICTURE),
     }
 
 
@@ -179,8 +168,8 @@ def main() -> None:
         pair, records = known[name], studies.Records(args.json / f"{name}.json", study)  # type: ignore[arg-type]
         for method in records.missing(args.methods.split(","), again=False):
             records.add(method, study.measure(pair, METHODS[method], args.runs / name / method.replace(" ", "")))
-            print("\n".join(table(pair, study, records.by_name)), flush=True)
-        text += [*table(pair, study, records.by_name), ""]
+            print("\n".join(table(pair, records.by_name)), flush=True)
+        text += [*table(pair, records.by_name), ""]
     print("\n".join(text))
     if args.markdown:
         args.markdown.write_text("\n".join(text), encoding="utf-8")
