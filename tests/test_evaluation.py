@@ -60,6 +60,9 @@ def test_the_first_figure_is_the_main_one_and_metrics_are_of_its_condition():
     found = Evaluation((FIGURE, other, alone))
     assert (found.mean, found.ci95) == (0.5, 0.1)
     assert found.metrics == {"accuracy": 0.5, "loss": 2.0}
+    assert str(found) == "\n".join(map(str, found.figures))
+    crowded = Evaluation((*found.figures, dataclasses.replace(other, modalities=("photo",))))
+    assert str(crowded) == str(found)  # of other conditions the main metric is said
     assert found.to_json() == [f.to_json() for f in (FIGURE, other, alone)]
 
 

@@ -117,7 +117,10 @@ class Evaluation:
         return [figure.to_json() for figure in self.figures]
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.figures))
+        """Every figure of the main condition; of the others the main metric (`to_json` has all)."""
+        first = self.figures[0]
+        shown = (f for f in self.figures if f.metric == first.metric or f.condition() == first.condition())
+        return "\n".join(map(str, shown))
 
 
 def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
+from omnishot.episodes.rows import Rows
 from omnishot.evaluation import Figure
-from omnishot.report.wording import condition, duration, interval, shape
+from omnishot.objectives.classify import Classify
+from omnishot.outside import familiarity
+from omnishot.report.wording import METRICS, condition, duration, interval, metric_of, protocol, shape, task
 
 FIGURE = Figure("accuracy", 0.4712, 0.0304, 600, "maml", "sum", ("photo", "words"), 5, 1, 15)
 
@@ -36,6 +41,20 @@ def test_figures_in_the_metrics_own_manner() -> None:
     assert interval(replace(FIGURE, metric="mae", mean=1234.567, ci95=12.345)) == "1235 ± 12"
     assert interval(replace(FIGURE, metric="mae", mean=0.8961, ci95=0.1)) == "0.90 ± 0.10"
     assert interval(replace(FIGURE, metric="mae", mean=0.25, ci95=0.0)) == "0.250 ± 0.000"
+
+
+def test_tasks_with_classes_outside_say_so() -> None:
+    assert task(FIGURE) == "5-way 1-shot, 15 queries a class"
+    assert task(replace(FIGURE, outside=3)) == "5-way 1-shot, 15 queries a class, and of 3 classes outside"
+    assert "of 3 classes outside" in protocol(replace(FIGURE, outside=3))
+
+
+def test_metrics_have_names_for_people() -> None:
+    metrics = {*Classify().metrics(torch.eye(3), Rows({}, torch.ones(3, 1).bool(), torch.arange(3), None, 3))}
+    metrics |= {*Classify().pooled([(np.eye(3), np.arange(3))]), *familiarity(Classify(), torch.eye(3))}
+    assert metrics <= METRICS.keys()
+    better = {name for name in metrics if metric_of(name).higher_is_better}
+    assert better == {"accuracy", "accuracy_at_coverage_80", "outside_auroc", "outside_auroc_confidence"}
 
 
 def test_shapes_and_durations() -> None:

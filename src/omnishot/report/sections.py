@@ -8,11 +8,14 @@ from pathlib import Path
 from omnishot.dataset import Dataset
 from omnishot.episodes.missing import ALL
 from omnishot.evaluation import Figure
+from omnishot.insight.drawing import draw, held_out
+from omnishot.insight.explanation import explain
 from omnishot.report import markup
 from omnishot.report.bars import conditions
 from omnishot.report.cards import cards, summary
 from omnishot.report.curves import least
 from omnishot.report.episode import draw_sample
+from omnishot.report.explained import brief
 from omnishot.report.page import Section
 from omnishot.report.wording import (
     ductive,
@@ -22,6 +25,7 @@ from omnishot.report.wording import (
     protocol,
     shape,
     spoken,
+    task,
 )
 from omnishot.run import Run
 from omnishot.table.splits import PARTS
@@ -37,7 +41,11 @@ def headline(run: Run, groups: Sequence[Sequence[Figure]]) -> str:
         return html + markup.note("This run has not been evaluated yet: omnishot evaluate RUN does.")
     first = groups[0][0]
     metric, (mean, half) = metric_of(first.metric), spoken(first)
-    sides = [f for f in groups[0][1:] if f.metric != first.metric and _same_condition(f, first)]
+    sides = [
+        f
+        for f in groups[0][1:]
+        if f.metric != first.metric and _same_condition(f, first) and not metric_of(f.metric).detail
+    ]
     side = "".join(
         f'<p class="side">{markup.text(interval(f))}<span>{markup.text(metric_of(f.metric).label)}</span></p>'
         for f in sides
@@ -98,12 +106,17 @@ def sample(run: Run, data: Dataset, ways: int | None = None) -> Section:
     return Section("A task as you would look at it", html)
 
 
+def why(run: Run, data: Dataset, ways: int | None = None) -> Section:
+    """What moves the answers of one held-out task."""
+    return brief(explain(draw(run, data, held_out(data), ways=ways)))
+
+
 def scores(groups: Sequence[Sequence[Figure]]) -> Section:
     """Every condition that was evaluated, one chart for each protocol."""
     metric = groups[0][0].metric
     html = "".join(conditions([f for f in group if f.metric == metric]) for group in groups)
     everything = [f for group in groups for f in group]
-    rows = [(f.metric, f.condition(), interval(f), shape(f.ways, f.shots, f.queries), f"{f.episodes} {f.split}", f.seed,
+    rows = [(f.metric, f.condition(), interval(f), task(f), f"{f.episodes} {f.split}", f.seed,
              ductive(f.transductive).split(" ")[0]) for f in everything]  # fmt: skip
     head = ("metric", "measured on", "mean ± 95%", "task", "episodes", "seed", "queries are")
     table = markup.details(f"All {len(everything)} figures as a table", markup.table(head, rows))

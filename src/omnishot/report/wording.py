@@ -12,22 +12,26 @@ from omnishot.evaluation import Figure
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric for people; a `fraction` of 1 is said in percent."""
+    """A metric for people; a `fraction` of 1 is said in percent; a `detail` is told where all figures are."""
 
     label: str
     fraction: bool = False
     higher_is_better: bool = False
+    detail: bool = False
 
 
 METRICS = {
     "accuracy": Metric("Accuracy", fraction=True, higher_is_better=True),
     "accuracy_at_coverage_80": Metric("Accuracy on the surest 80%", fraction=True, higher_is_better=True),
     "calibration_error": Metric("Calibration error", fraction=True),
-    "calibration_error_raw": Metric("Calibration error without temperature", fraction=True),
+    "calibration_error_raw": Metric("Calibration error without temperature", fraction=True, detail=True),
     "loss": Metric("Loss"),
-    "outside_auroc": Metric("Strangers told by the best score (AUROC)", fraction=True, higher_is_better=True),
+    "outside_auroc": Metric("Rows of other classes told apart (AUROC)", fraction=True, higher_is_better=True),
     "outside_auroc_confidence": Metric(
-        "Strangers told by the best probability (AUROC)", fraction=True, higher_is_better=True
+        "Rows of other classes told apart by the highest probability (AUROC)",
+        fraction=True,
+        higher_is_better=True,
+        detail=True,
     ),
     "mae": Metric("Mean absolute error"),
     "rmse": Metric("Root mean squared error"),
@@ -67,11 +71,17 @@ def shape(ways: Any, shots: Any, queries: int | None = None) -> str:
     return parts if queries is None else f"{parts}, {queries} queries a {'task' if ways is None else 'class'}"
 
 
+def task(figure: Figure) -> str:
+    """The shape of a figure's tasks: `5-way 1-shot, 15 queries a class`, and what rows of no class they have."""
+    strangers = f", and of {figure.outside} classes outside" if figure.outside else ""
+    return shape(figure.ways, figure.shots, figure.queries) + strangers
+
+
 def protocol(figure: Figure) -> str:
     """All that a figure depends on beside its condition."""
     return (
         f"{figure.episodes:,} {SPLITS[figure.split]} episodes, seed {figure.seed}; "
-        f"{shape(figure.ways, figure.shots, figure.queries)}; {ductive(figure.transductive)}; "
+        f"{task(figure)}; {ductive(figure.transductive)}; "
         "± is the 95% interval of the mean over episodes"
     )
 
