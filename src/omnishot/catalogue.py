@@ -12,6 +12,8 @@ from omnishot.registry import Registry
 REGISTRIES = {
     "learners": "omnishot.learners:LEARNERS",
     "fusions": "omnishot.nn.fusion:FUSIONS",
+    "fillings": "omnishot.nn.filling:FILLINGS",
+    "auxiliaries": "omnishot.nn.auxiliary:AUXILIARIES",
     "encoders": "omnishot.nn.encoders:ENCODERS",
     "objectives": "omnishot.objectives:OBJECTIVES",
     "worlds": "omnishot.worlds:WORLDS",

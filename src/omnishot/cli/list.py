@@ -11,8 +11,11 @@ from omnishot.cli.output import print_json
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser("list", help="what there is to choose from, with options")
-    parser.description = "List learners, fusions, encoders, objectives, worlds or datasets with their options."
-    parser.add_argument("kind", metavar="KIND", help="learners, fusions, encoders, objectives, worlds or datasets")
+    parser.description = "List what there is of a kind of thing, each with its paper and options."
+    parser.add_argument(
+        "kind", metavar="KIND",
+        help="learners, fusions, fillings, auxiliaries, encoders, objectives, worlds or datasets",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print as JSON")
     parser.set_defaults(func=_list)
 

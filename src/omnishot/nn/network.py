@@ -119,9 +119,13 @@ class Network(nn.Module):
 
     def fuse(self, parts: Tensor, present: Tensor) -> Tensor:
         """Features `[..., out]` of `parts` `[..., slots, dim]`, zero where not `present` (bool `[..., slots]`)."""
-        if self.filling is not None:
-            parts, present = self.filling(parts, present), torch.ones_like(present)
-        return self.fusion(parts, present)
+        return self.fusion(*self.filled(parts, present))
+
+    def filled(self, parts: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """What the fusion reads: the same, with something for whatever is absent where there is a filling."""
+        if self.filling is None:
+            return parts, present
+        return self.filling(parts, present), torch.ones_like(present)
 
     def embeddings(self, rows: Rows) -> Tensor:
         """The embedding of every input of every row, `[rows, inputs, dim]`, zero where absent; the mean of its parts.

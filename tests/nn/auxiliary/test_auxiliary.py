@@ -37,6 +37,9 @@ def made(name: str, net: Network) -> torch.nn.Module:
     return AUXILIARIES.load(name)(net).double()
 
 
+EVERY = [name for name in AUXILIARIES.names() if name != "balance"]  # which has a test of its own
+
+
 def cosine(a: Tensor, b: Tensor) -> float:
     return float(a @ b / a.norm() / b.norm())
 
@@ -137,7 +140,7 @@ def test_distillation_pulls_the_row_with_less_towards_the_whole_row():
     assert term(net, seen(net, batch)).mean().item() < before / 2
 
 
-@pytest.mark.parametrize("name", AUXILIARIES.names())
+@pytest.mark.parametrize("name", EVERY)
 def test_rows_of_one_input_give_nothing_to_judge(name):
     net, views = network(), some()
     net.filling = type(net.filling)(INPUTS, DIM).double()
@@ -152,7 +155,7 @@ def test_rows_of_one_input_give_nothing_to_judge(name):
     assert x.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("name", AUXILIARIES.names())
+@pytest.mark.parametrize("name", EVERY)
 def test_what_is_stored_in_an_absent_cell_changes_nothing(name):
     net = network()
     term = made(name, net)
@@ -194,6 +197,26 @@ def test_the_gradient_is_that_of_the_weighted_mean_over_tasks(level, ways):
     assert torch.allclose(losses, torch.cat(one_by_one))
     assert all(torch.allclose(a, p.grad) for a, p in zip(got, (p for p in net.parameters() if p.grad is not None),
                                                          strict=True))  # fmt: skip
+
+
+def test_balance_evens_the_loads_of_experts():
+    net = helpers.network(*INPUT_NAMES, fusion="mixture").double()
+    term = made("balance", net)
+    batch = helpers.random_episode({n: helpers.MODALITIES[n] for n in INPUT_NAMES}, tasks=8, here=1.0)
+    views = seen(net, batch)
+    loads = net.fusion.gates(views.parts, views.here).sum(1)
+    before = term(net, views)
+    for t in range(8):
+        spread = loads[t] - loads[t].mean()
+        assert before[t].item() == pytest.approx((spread.square().mean() / loads[t].mean() ** 2).item())
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimiser.zero_grad()
+        term(net, seen(net, batch)).mean().backward()
+        optimiser.step()
+    assert term(net, seen(net, batch)).mean() < before.mean() / 2
+    with pytest.raises(UsageError, match=r"'balance' .* needs fusion='mixture'"):
+        made("balance", network())
 
 
 def test_where_a_number_is_predicted_only_a_rows_own_cells_belong_together():

@@ -13,5 +13,6 @@ AUXILIARIES = Registry(
         "consensus": "omnishot.nn.auxiliary.consensus:Agreement",
         "reconstruct": "omnishot.nn.auxiliary.reconstruct:Reconstruct",
         "distil": "omnishot.nn.auxiliary.distil:Distil",
+        "balance": "omnishot.nn.auxiliary.balance:Balance",
     },
 )

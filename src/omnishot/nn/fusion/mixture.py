@@ -19,10 +19,9 @@ class Mixture(Fusion):
     the others have weight zero. Every expert is computed for every row, so sparsity divides the work between experts
     and saves no time; with a few small experts a gather would cost more.
 
-    The published router adds noise and a loss for uneven loads, because experts there live on different machines.
-    Ours does neither: a prediction would depend on a draw, or a row's loss on the others of its batch. At the start
-    content and presence both route, and every expert has rows of some kind; nothing keeps that so, and training may
-    come to give most rows to one or two experts, more so where most rows have the same inputs. `gates` shows it.
+    The published router adds noise, and a loss for uneven loads. Ours adds no noise, for a prediction would depend on a
+    draw; the loss is the auxiliary objective `balance`. Without it training may come to give most rows to one or two
+    experts, more so where most rows have the same inputs. `gates` shows it.
 
     Args:
         experts: how many there are.

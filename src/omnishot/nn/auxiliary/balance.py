@@ -1,0 +1,30 @@
+"""Even loads for the experts of a mixture."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from omnishot.errors import UsageError
+from omnishot.nn.auxiliary.base import Auxiliary, Seen
+from omnishot.nn.fusion.mixture import Mixture
+from omnishot.nn.network import Network
+
+
+class Balance(Auxiliary):
+    """How unevenly a task's rows are shared out among the experts of the fusion `mixture`.
+
+    The squared coefficient of variation (variance over squared mean) of the experts' summed gates: zero where all have
+    the same load.
+
+    Paper: Shazeer et al., Outrageously Large Neural Networks: The Sparsely-Gated Mixture-of-Experts Layer, ICLR 2017
+    """
+
+    def __init__(self, network: Network):
+        super().__init__(network)
+        if not isinstance(network.fusion, Mixture):
+            raise UsageError("auxiliary 'balance' evens the loads of experts: it needs fusion='mixture'")
+
+    def forward(self, network: Network, seen: Seen) -> Tensor:
+        assert isinstance(network.fusion, Mixture)
+        loads = network.fusion.gates(*network.filled(seen.parts, seen.here)).sum(-2)
+        return loads.var(-1, correction=0) / loads.mean(-1).square()
