@@ -255,9 +255,9 @@ class Run:
             raise DataError(f"{source} has changed since {self.folder} was trained: train again, or give a table")
         return table
 
-    def dataset(self) -> Dataset:
-        """The run's own table, decoded as in training."""
-        return self._dataset(None, "train")
+    def dataset(self, new: New = ()) -> Dataset:
+        """The run's own table, decoded as in training; with `new` columns, as `evaluate` takes them, read too."""
+        return self._dataset(None, "train", new=new)
 
     def _dataset(self, table: Any, split: str, host: Ranks = ALONE, new: New = ()) -> Dataset:
         learner = self.learner

@@ -1,0 +1,113 @@
+"""What a modality that meta-training never saw gains when it arrives at adaptation, each input of `glyphs` in turn.
+
+For each input a run is trained on the two others. Its test tasks are then learned and answered without the input, and
+with it, first met in the support rows of the task, which have it too: a few rows are all that the map from its plain
+features is fitted on. The gain is the mean difference by task. Figures are kept in the JSON file and trainings in their
+folder, so that the command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import studies
+import torch
+
+from omnishot.launch import train
+from omnishot.run import Run
+from omnishot.worlds import make
+
+TARGET = "letter"
+#: The inputs of `glyphs` and their kinds.
+INPUTS = {"picture": "image", "sound": "audio", "text": "text"}
+COMMON: dict[str, Any] = {"ways": 5, "shots": 1, "queries": 5, "tasks": 4, "lr": 3e-3, "val_episodes": 40}
+COMMON |= {"learner": "protonet"}
+#: Options of inputs, small enough for a minute or two of one core.
+OPTIONS: dict[str, dict[str, Any]] = {"picture": {"pool": "stem", "width": 32}, "sound": {"width": 24}}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How runs are trained and judged."""
+
+    steps: int
+    episodes: int
+    shots: tuple[int, ...]
+    split: str = "test"
+    queries: int = 10
+    ways: int = 5
+
+    def to_json(self) -> dict[str, Any]:
+        """All that figures depend on beside the input that is left out."""
+        return dataclasses.asdict(self)
+
+    def trained(self, table: Path, new: str, folder: Path) -> Run:
+        """The run of all inputs but one, from where an interrupted one stands."""
+        if (folder / "config.toml").exists():
+            return train(table, out=folder, resume=True)
+        others = [name for name in INPUTS if name != new]
+        options = COMMON | {name: OPTIONS[name] for name in others if name in OPTIONS}
+        return train(table, out=folder, target=TARGET, inputs=others, steps=self.steps, **options)
+
+    def measure(self, run: Run, new: str) -> dict[str, Any]:
+        """Accuracy with the new input and without, and the gain, by number of shots."""
+        said = {new: INPUTS[new]}
+        data, found = run.dataset(said), []
+        for shots in self.shots:
+            figures = run.evaluate(
+                data, new=said, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
+                split=self.split, save=False,
+            ).figures  # fmt: skip
+            found += [figure.to_json() for figure in figures if figure.metric in ("accuracy", "accuracy_gain")]
+        summary = run.summary()
+        return {"steps": summary["step"], "seconds": round(summary["seconds"], 1), "figures": found}
+
+
+def table(records: Mapping[str, dict[str, Any]], shots: Sequence[int]) -> list[str]:
+    """One line for each input and number of shots."""
+    lines = ["| new input | shots | without it | with it | gain |", "| --- | --: | --: | --: | --: |"]
+    for name, record in records.items():
+        for k in shots:
+            of = [figure for figure in record["figures"] if figure["shots"] == k]
+            plain, met = (studies.cell(of, metric="accuracy", new=new) for new in ([], [name]))
+            gain = studies.cell(of, metric="accuracy_gain")
+            sign = "" if gain.startswith("-") else "+"
+            lines.append(f"| {name} | {k} | {plain} | {met} | {sign}{gain} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--new", default=",".join(INPUTS), help="the inputs to leave out in turn, joined by commas")
+    parser.add_argument("--shots", default="1,5,10", help="support rows a class, joined by commas")
+    parser.add_argument("--steps", type=int, default=450, help="meta-training steps of each run")
+    parser.add_argument("--episodes", type=int, default=400, help="tasks that a figure is taken over")
+    parser.add_argument("--split", default="test", help="val to choose by, test to report")
+    parser.add_argument("--table", type=Path, help="`glyphs`; made in the folder of trainings unless it is said")
+    parser.add_argument("--runs", type=Path, default=Path("runs/newcomer"), help="folder of the trainings")
+    parser.add_argument("--json", type=Path, default=Path("newcomer.json"), help="figures; those there are kept")
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    glyphs = args.table or args.runs / "glyphs.csv"
+    if not glyphs.exists():
+        make("glyphs", glyphs, sound=True)
+    shots = tuple(int(k) for k in args.shots.split(","))
+    study = Arrival(args.steps, args.episodes, shots, args.split)
+    records = studies.Records(args.json, study)  # type: ignore[arg-type]
+    for name in records.missing(args.new.split(","), again=False):
+        records.add(name, study.measure(study.trained(glyphs, name, args.runs / name), name))
+        print("\n".join(table(records.by_name, shots)), flush=True)
+    text = "\n".join(table(records.by_name, shots))
+    print(text)
+    if args.markdown:
+        args.markdown.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
