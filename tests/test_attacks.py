@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from omnishot.attacks import START_STEP, Attack, attack_of, attackable, hardened, moved, radii_of
+from omnishot.config import Config
+from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.rows import Episode
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
@@ -16,6 +18,7 @@ from omnishot.learners.protonet import ProtoNet
 from omnishot.modality.image import Image
 from omnishot.nn.network import Network
 from omnishot.objectives.classify import Classify
+from omnishot.training import _attacked
 
 CONTINUOUS = ("photo", "sound", "sensor", "facts")
 MODALITIES = {name: helpers.MODALITIES[name] for name in CONTINUOUS}
@@ -237,6 +240,19 @@ def test_a_task_is_hardened_by_itself(name):
     assert not torch.equal(together.query.inputs["photo"], other.query.inputs["photo"])
     assert together.support is batch.support
     assert all(p.grad is None for p in method.parameters())
+
+
+def test_ranks_attack_their_tasks_as_one_rank_does():
+    method = learner("protonet", "photo", "facts")
+    batch = helpers.random_episode({n: MODALITIES[n] for n in ("photo", "facts")}, 3)
+    config = Config(tasks=3, seed=5, adversarial={"image": 0.05, "facts": 0.0})
+    whole = _attacked(method, batch, config, 7, ALONE)
+    assert not torch.equal(whole.query.inputs["photo"], batch.query.inputs["photo"])
+    assert whole.query.inputs["facts"] is batch.query.inputs["facts"]
+    for rank in range(2):
+        share = _attacked(method, batch.select(slice(rank, None, 2)), config, 7, Ranks(rank, 2))
+        assert torch.equal(share.query.inputs["photo"], whole.query.inputs["photo"][rank::2])
+    assert _attacked(method, batch, dataclasses.replace(config, adversarial={}), 7, ALONE) is batch
 
 
 @pytest.mark.parametrize("name", ["protonet", "maml", "relation", "joint"])

@@ -87,6 +87,7 @@ STOPS = [("protonet", how) for how in ("SIGTERM", "SIGINT", "crash", "crash at o
 )
 def test_a_resumed_run_equals_one_that_never_stopped(quick, stop_at, tmp_path, learner, how):
     options = {"learner": learner, "steps": 12, "dropout": 0.5, "noise": {"photo": 0.2}, "seed": 3, "val_every": 3}
+    options |= {"adversarial": {"photo": 0.05}}
     whole = quick("whole", **options)
     if how.startswith("crash"):
         stop_at(0 if how.endswith("once") else 7, fail)
