@@ -62,4 +62,7 @@ def _read(value: Any, kind: str) -> Any:
             return tuple(_read(each, parts[0]) for each in value)
         case ("dict", Mapping()):
             return {str(key): _read(each, parts[1]) for key, each in value.items()}
+        case ("dict", str()) if all("=" in pair for pair in value.split(",")):  # image=0.5,sound=0.2
+            pairs = (pair.rpartition("=") for pair in value.split(","))
+            return {key.strip(): _read(each, parts[1]) for key, _, each in pairs}
     raise TypeError(kind)

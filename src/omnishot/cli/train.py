@@ -18,8 +18,8 @@ Several processes, of one host or many, share the tasks of every step, with the 
 
 OPTIONS = """\
 training:
-  --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience --dropout
-  --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan --precision
+  --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience
+  --dropout --level --absent --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan --precision
 the learner's own, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-rate 0.1 …
 of the fusion, as `omnishot list fusions` shows them:
@@ -50,6 +50,10 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--augment", action=Pairs, metavar="INPUT=LEVEL", help="by how much pictures vary in training, 0…1"
     )
+    group.add_argument(
+        "--auxiliary", action=Pairs, metavar="NAME=WEIGHT",
+        help="what embeddings shall be like beside: see `omnishot list auxiliaries`; may be repeated",
+    )  # fmt: skip
     group.add_argument("--seed", metavar="N", help="of everything random (0)")
     group.add_argument("--device", help="auto, cpu, cuda, … (auto)")
     parser.add_argument("--config", metavar="FILE.toml", help="options from a file; those said here count before them")
@@ -65,7 +69,18 @@ def _train(args: argparse.Namespace) -> None:
 
     named = {
         n: getattr(args, n)
-        for n in ("learner", "fusion", "ways", "shots", "noise", "adversarial", "augment", "seed", "device")
+        for n in (
+            "learner",
+            "fusion",
+            "ways",
+            "shots",
+            "noise",
+            "adversarial",
+            "augment",
+            "auxiliary",
+            "seed",
+            "device",
+        )
     }
     options = {name: value for name, value in named.items() if value is not None} | args.options
     run = train(
