@@ -12,6 +12,7 @@ import omnishot as om
 from omnishot.cli.main import main
 from omnishot.episodes.shots import each_alone
 from omnishot.errors import UsageError
+from omnishot.insight.finding import find
 from omnishot.launch import train
 from omnishot.learners.base import Learner
 
@@ -99,3 +100,12 @@ def test_extra_shots_are_learned_from_wherever_a_task_is(birds, tmp_path, monkey
     assert np.array_equal(saved.predict(rows), model.predict(rows))
     run.evaluate(episodes=2, shots=1, subsets=False, save=False)
     assert {len(support) for support in seen[1:]} == {4 * run.evaluate(episodes=2, save=False).figures[0].ways}
+
+
+def test_a_model_with_extra_shots_is_explained_by_the_rows_that_it_was_adapted_to(birds, tmp_path):
+    run = train(birds, out=tmp_path / "run", extra_shots=True, **OPTIONS)
+    rows = pd.DataFrame(tables.read(birds)[-9:])
+    rows["photo"] = [(birds.parent / path).read_bytes() if path else None for path in rows["photo"]]
+    task = find(run.adapt(rows), rows, rows)  # which refuses other rows than those
+    assert task.support is not None
+    assert len(task.support.rows) == len(rows)

@@ -19,6 +19,7 @@ from typing import Any
 import studies
 import torch
 
+from omnishot.dataset import Dataset
 from omnishot.datasets import read
 from omnishot.launch import train
 from omnishot.run import Run
@@ -80,11 +81,13 @@ class Transfer:
         said = {"val_every": max(1, self.steps // 5), **self.common, **pair.options, "steps": self.steps, **options}
         return train(pair.table, out=folder, target=pair.target, inputs=[pair.one, pair.other], **said)
 
-    def judged(self, run: Run, split: str, condition: tuple[Sequence[str], Sequence[str], int]) -> dict[str, Any]:
-        """The accuracy on tasks of a part under a condition of the pair, as a record."""
+    def judged(
+        self, run: Run, data: Dataset, split: str, condition: tuple[Sequence[str], Sequence[str], int]
+    ) -> dict[str, Any]:
+        """The accuracy on tasks of a part of the run's table under a condition of the pair, as a record."""
         support, query, shots = condition
         found = run.evaluate(
-            split=split, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
+            data, split=split, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
             support_inputs=support, query_inputs=query, subsets=False, save=False,
         )  # fmt: skip
         return found.figures[0].to_json()
@@ -94,7 +97,8 @@ class Transfer:
         conditions = pair.conditions()
         first = next(iter(conditions.values()))
         runs = [self.trained(pair, options, folder / str(i)) for i, options in enumerate(settings)]
-        tried = [self.judged(run, "val", first)["mean"] for run in runs]
+        data = runs[0].dataset()
+        tried = [self.judged(run, data, "val", first)["mean"] for run in runs]
         best = tried.index(max(tried))
         summary = runs[best].summary()
         return {
@@ -102,7 +106,7 @@ class Transfer:
             "steps": summary["step"],
             "seconds": round(summary["seconds"], 1),
             "validation": {json.dumps(s): value for s, value in zip(settings, tried, strict=True)},
-            "figures": {name: self.judged(runs[best], "test", how) for name, how in conditions.items()},
+            "figures": {name: self.judged(runs[best], data, "test", how) for name, how in conditions.items()},
         }
 
 

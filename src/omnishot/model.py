@@ -23,7 +23,7 @@ from omnishot.artifacts import FORMAT, flatten, unflatten, write_atomic
 from omnishot.assembly import restore_learner
 from omnishot.dataset import bad_cells
 from omnishot.episodes.rows import Rows
-from omnishot.episodes.shots import each_alone
+from omnishot.episodes.shots import learned_from
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.learners.base import Learner, State
@@ -92,8 +92,7 @@ class Model:
             newcomer = Newcomer.fit(learner, labelled, cells, modalities)
             labelled = newcomer.tell(labelled, cells, learning=True)
         device = next(learner.parameters()).device
-        extra = about["config"].get("extra_shots", False)
-        state = learner.adapt((each_alone(labelled) if extra else labelled).to(device))
+        state = learner.adapt(learned_from(labelled, learner.extra_shots).to(device))
         return cls(learner, state, widened(schema, kinds), np.array(classes), about, newcomer)
 
     @property

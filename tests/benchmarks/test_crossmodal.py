@@ -36,9 +36,9 @@ def test_the_setting_that_validation_prefers_is_tested_once(bench, pair, study, 
     asked = []
     own = bench.Transfer.judged
 
-    def judged(self, run, split, condition):
+    def judged(self, run, data, split, condition):
         asked.append((run.config.cross, split, condition))
-        record = own(self, run, split, (*condition[:2], 1))
+        record = own(self, run, data, split, (*condition[:2], 1))
         return record | ({"mean": run.config.cross} if split == "val" else {})
 
     monkeypatch.setattr(bench.Transfer, "judged", judged)

@@ -15,7 +15,7 @@ from torch import Tensor
 from omnishot.episodes.crossing import crossed, keep
 from omnishot.episodes.missing import drop, remove
 from omnishot.episodes.rows import Episode, Rows
-from omnishot.episodes.shots import each_alone
+from omnishot.episodes.shots import learned_from
 from omnishot.episodes.store import Store, placed
 from omnishot.episodes.tasks import Draw, TaskSource
 
@@ -111,7 +111,7 @@ class Loader:
                 HALVES, halves, turned, inputs, zip(names, kept, strict=True), strict=True
             )
         )
-        return Episode(each_alone(support) if self.extra_shots else support, query)
+        return Episode(learned_from(support, self.extra_shots), query)
 
     def rows(self, step: int) -> Draw:
         """Which rows of the store the tasks of a step are made of."""

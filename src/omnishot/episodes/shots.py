@@ -10,6 +10,11 @@ from torch import Tensor
 from omnishot.episodes.rows import Rows
 
 
+def learned_from(support: Rows, extra: bool) -> Rows:
+    """What a learner is given for the support rows of a task: themselves, or with `extra` shots."""
+    return each_alone(support) if extra else support
+
+
 def each_alone(rows: Rows) -> Rows:
     """The rows, and then for every input all of them again with that input alone, under the same target.
 

@@ -11,6 +11,7 @@ import torch
 
 from omnishot import dataset
 from omnishot.dataset import bad_cells
+from omnishot.episodes import shots
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError
 from omnishot.insight.drawing import draw, held_out, least
@@ -102,7 +103,8 @@ def _of_model(model: Model, asked: Table, support: Any) -> Task:
                 f"{labelled.name} has the classes {', '.join(found)}, the model {', '.join(names)}: give the rows that "
                 "it was adapted to"
             )
-        if not _same(learner.adapt(learned_from.rows.to(device_of(learner))), model.state):
+        given = shots.learned_from(learned_from.rows, learner.extra_shots)
+        if not _same(learner.adapt(given.to(device_of(learner))), model.state):
             raise DataError(f"{labelled.name}: the model was adapted to other rows than these: give those")
         said += f", which was adapted to {Path(labelled.name).name}"
     truth = _truth(asked, model.schema.target, names, learner)
@@ -131,7 +133,8 @@ def _query(asked: Table, learner: Learner, ways: int | None) -> tuple[Part, tupl
         asked = asked.select(np.arange(MOST_QUERIES))
     decoded = decode_inputs(asked, learner.network.modalities, cached=False)
     if decoded.bad:
-        notes.append(f"{len(decoded.bad)} cells cannot be read and count as missing, the first: {decoded.bad[0]}.")
+        count = f"{len(decoded.bad)} {'cell' if len(decoded.bad) == 1 else 'cells'}"
+        notes.append(f"Missing for want of being readable: {count}, the first: {decoded.bad[0]}.")
     store = Store(learner.network.modalities, decoded.stored, decoded.present)
     return part_of(asked, store, np.arange(len(asked)), None, ways), tuple(notes)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from omnishot.episodes.missing import remove
 from omnishot.episodes.rows import Rows
+from omnishot.episodes.shots import learned_from
 from omnishot.episodes.store import Store
 from omnishot.learners.base import Learner, State
 from omnishot.objectives.regress import Regress
@@ -106,7 +107,7 @@ def learned(
     truth: np.ndarray | None = None,
     notes: tuple[str, ...] = (),
 ) -> Task:
-    state = learner.adapt(support.rows.to(device_of(learner)))
+    state = learner.adapt(learned_from(support.rows, learner.extra_shots).to(device_of(learner)))
     if truth is None:
         assert query.rows.target is not None
         truth = in_own_unit(learner, query.rows.target)

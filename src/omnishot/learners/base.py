@@ -41,6 +41,8 @@ class Learner(nn.Module):
     fuses: ClassVar[bool] = True
     #: Whether it reads the inputs' embeddings before they are fused.
     reads_embeddings: ClassVar[bool] = False
+    #: Whether it is given extra shots (`omnishot.episodes.shots`), by whoever has it fit a task.
+    extra_shots: bool = False
     #: How far meta-training has come, 0…1, told before every step: what schedules of a method go by.
     progress: float = 1.0
     #: How many rows of the training part the learner keeps (`remember`).

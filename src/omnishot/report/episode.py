@@ -11,7 +11,7 @@ import torch
 from omnishot.dataset import Dataset
 from omnishot.episodes.missing import remove
 from omnishot.episodes.rows import Rows
-from omnishot.episodes.shots import each_alone
+from omnishot.episodes.shots import learned_from
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
 from omnishot.report.curves import least
@@ -80,8 +80,8 @@ def draw_sample(
             for index, classes in ((support, draw.support_target), (query, draw.query_target))]  # fmt: skip
     learner = run.learner
     device = next(learner.parameters()).device
-    learned = each_alone(rows[0]) if run.config.extra_shots else rows[0]
-    scores = learner.answer(learner.adapt(learned.to(device)), rows[1].to(device)).cpu()
+    given = learned_from(rows[0], learner.extra_shots)
+    scores = learner.answer(learner.adapt(given.to(device)), rows[1].to(device)).cpu()
     probability: np.ndarray | None = None
     if isinstance(learner.objective, Regress):
         answer = learner.objective.decode(scores)[:, 0].numpy()
