@@ -23,6 +23,7 @@ from omnishot.learners.base import Learner
 from omnishot.learners.distances import squared_distances
 from omnishot.modality import decode_inputs, fit_inputs, from_json
 from omnishot.modality.base import Modality
+from omnishot.modality.inputs import columns_of
 from omnishot.nn import encoders
 from omnishot.nn.bridge import bridge
 from omnishot.nn.heads import class_mask
@@ -74,12 +75,12 @@ class Newcomer:
         if not learner.fuses:
             raise UsageError(
                 f"learner {learner.called()!r} does not read the network's features, which a new input is mapped to: "
-                f"leave {', '.join(modalities)} out, or train another learner"
+                f"leave {_said(modalities)} out, or train another learner"
             )
         both = support.present.any(-1).cpu() & cells.present.any(-1)
         if (pairs := int(both.sum())) < 2:
             raise DataError(
-                f"{pairs} support rows have {' or '.join(modalities)} and a known input ({', '.join(support.inputs)}): "
+                f"{pairs} support rows have {_said(modalities, 'or')} and a known input ({', '.join(support.inputs)}): "
                 "a new input is learned from two such rows or more: add some, or leave it out"
             )
         plain = _scales(cells.select(both), modalities)
@@ -115,7 +116,7 @@ class Newcomer:
         """What it came to, for people."""
         share = f"{float(self.state['explained']):.0%} of the known features explained, rows left out"
         what = f"learned from {self.pairs} rows that have both; {share}; counts {float(self.state['trust']):g}"
-        return {f"new input {' and '.join(self.modalities)}": what}
+        return {f"new input {_said(self.modalities)}": what}
 
     def to_json(self) -> dict[str, Any]:
         """All but the tensors."""
@@ -224,6 +225,11 @@ def widened(schema: Schema, kinds: Mapping[str, str]) -> Schema:
     """The schema with new input columns, of these kinds."""
     others = tuple(column for column in schema.columns if column.name not in kinds)
     return Schema((*others, *(Column(name, "input", kind) for name, kind in kinds.items())), schema.objective)
+
+
+def _said(modalities: Mapping[str, Modality], word: str = "and") -> str:
+    """The columns that inputs read, for people."""
+    return f" {word} ".join(column for name, modality in modalities.items() for column in columns_of(name, modality))
 
 
 def _scales(cells: Rows, modalities: Mapping[str, Modality]) -> dict[str, Tensor]:
