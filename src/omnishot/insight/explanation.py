@@ -66,7 +66,9 @@ class Explanation:
     """What moved the answers of one task, row by row, and what learning it changed.
 
     The value of a query row under some of its cells is the probability of the class that it is answered with (what
-    the objective makes of it, temperature included), or the predicted number in its own unit.
+    the objective makes of it, temperature included), or the predicted number in its own unit. What a network says of
+    a row without any cell was never trained, so the value of nothing is that of knowing nothing: the same probability
+    for every class, or the mean of the training rows.
 
     Args:
         task: what is explained.
@@ -105,6 +107,11 @@ class Explanation:
         return np.abs(self.contributions).mean(0)
 
     @property
+    def balance(self) -> np.ndarray:
+        """The same with its sign: near zero for an input that moves answers now this way, now that, as noise does."""
+        return self.contributions.mean(0)
+
+    @property
     def right(self) -> np.ndarray:
         """Which rows are answered right, bool `[rows]`; False where the truth is not known, and for numbers."""
         return (self.answer == self.task.truth) if self.task.names else np.zeros(len(self.answer), bool)
@@ -119,6 +126,7 @@ class Explanation:
             "classes": list(task.names),
             "inputs": self.inputs,
             "importance": self._by_input(self.importance),
+            "balance": self._by_input(self.balance),
             "weights": None if self.weights is None else self._by_input(self.weights.mean(0)),
             "similarity": self.similarity and {name: _plain(found) for name, found in self.similarity.items()},
             "cka": alike and {name: _plain(value) for name, value in alike.items()},
@@ -212,8 +220,10 @@ def _shown(task: Task, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The value of every query row under every subset of the inputs, float64 `[2**inputs, rows]`, and what it is
     answered with under each input alone, `[rows, inputs]`."""
     present, every = task.query.present, subsets(task.query.present.shape[1])
-    found, alone = [], []
-    for shown in every:
+    objective = task.learner.objective
+    nothing = objective.mean if isinstance(objective, Regress) else 1 / len(task.names)
+    found, alone = [np.full(len(answer), nothing)], []
+    for shown in every[1:]:
         answers, probabilities = _answers(task, _scores(task, present & shown))
         found.append(answers if probabilities is None else probabilities[np.arange(len(answer)), answer])
         if shown.sum() == 1:

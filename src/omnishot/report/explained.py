@@ -76,17 +76,19 @@ def moved_answers(found: Explanation) -> Section | None:
     groups = "".join(
         f"<li><h3>{markup.text(found.inputs[i])}</h3><ul class='bars'>"
         f"{_line('moves an answer by', found.importance[i] / top, change(found.importance[i]).lstrip('+'))}"
-        f"{_weight(found, i)}</ul></li>"
+        f"{_line('on balance', found.balance[i] / top, change(found.balance[i]), True)}{_weight(found, i)}</ul></li>"
         for i in order
     )
     total = len(found.answer)
-    said = f"{_score(found)}What moves the answers most is {_ranked(found, order)}, on average over {total} rows."
+    said = f"{_score(found)}What moves answers most is {_ranked(found, order)}, on average over {total} rows."
     value = "the probability of the class that is answered" if task.names else f"the {task.target} that is answered"
+    nothing = "guessing" if task.names else "the mean of the training rows"
     how = (
         f"Every row was answered again with each subset of its cells. A contribution is how much showing the cell "
         f"changes {value}, averaged over all orders in which a row's cells can be shown (Shapley values): for each row "
-        "they add up to the difference between nothing shown and all shown. Here stands their mean size; an absent "
-        "cell counts as zero."
+        f"they add up to the difference between {nothing} and all shown. Here stands their mean size, and on balance "
+        "their mean with its sign: an input that moves answers now this way, now that, as noise does, comes near zero. "
+        "An absent cell counts as zero."
     )
     html = f"<p>{markup.text(said)}</p><figure><ul class='groups'>{groups}</ul><figcaption>{markup.text(how)}"
     html += f"{markup.text(_weights_said(found))}</figcaption></figure>"
@@ -136,10 +138,10 @@ def _ranked(found: Explanation, order: Iterable[int]) -> str:
 
 def _subsets(found: Explanation) -> str:
     value, _ = saying(bool(found.task.names))
-    rows = []
+    nothing, rows = "nothing: guessing" if found.task.names else "nothing: the mean of the training rows", []
     for shown, values in sorted(zip(subsets(len(found.inputs)), found.values, strict=True), key=lambda s: s[0].sum()):
         names = [name for name, there in zip(found.inputs, shown, strict=True) if there]
-        rows.append((" + ".join(names) or "nothing", value(float(values.mean()))))
+        rows.append((" + ".join(names) or nothing, value(float(values.mean()))))
     what = "mean probability of the answer" if found.task.names else f"mean {found.task.target} answered"
     return markup.table(("shown", what), rows)
 

@@ -62,8 +62,8 @@ def _card(found: Explanation, row: int, number: int, scale: Scale) -> str:
         weight, alone = "", ""
         if query.present[row, i] and len(found.inputs) > 1:
             guess = found.said(found.alone[row, i])
-            said = markup.text(guess if isinstance(guess, str) else f"{guess:.4g}")
-            alone = f'<p class="note">alone: <span{_right(found, row, found.alone[row, i])}>{said}</span></p>'
+            named = markup.text(guess if isinstance(guess, str) else f"{guess:.4g}")
+            alone = f'<p class="note">alone: <span{_right(found, row, found.alone[row, i])}>{named}</span></p>'
         if found.weights is not None and query.present[row, i]:
             weight = f"<small>weight {found.weights[row, i]:.2f}</small>"
         lines.append(
@@ -71,9 +71,10 @@ def _card(found: Explanation, row: int, number: int, scale: Scale) -> str:
             f'{scale.bar(found.contributions[row, i])}<span class="value">{said}{weight}</span></li>'
         )
     nothing, everything = value(found.values[0, row]), value(found.values[-1, row])
-    of = "the answer" if task.names else task.target
-    ends = f"With nothing shown {of} has {nothing}, " if task.names else f"With nothing shown it says {nothing}, "
-    ends += f"with all that is there {everything}. The cells make the difference:"
+    ends = (
+        f"By guessing the answer has {nothing}" if task.names else f"On average over the training rows it is {nothing}"
+    )
+    ends += f", with all that is shown {everything}. The cells make the difference:"
     return (
         f'<article class="card why"><h3><span class="nth">{number}</span> Row {query.numbers[row]}</h3>'
         f'{_verdict(found, row)}<div class="split"><div><p class="note">{markup.text(ends)}</p>'
