@@ -121,9 +121,10 @@ def test_kinds_are_found_by_looking_and_a_damaged_cell_is_named(blind, rows, flo
     ],
 )
 def test_what_cannot_be_met_is_refused(blind, rows, new, error, message):
-    few = dataclasses.replace(rows[0], frame=rows[0].frame.assign(empty=None, once=[1.5] + [np.nan] * 19))
+    more = {"empty": None, "once": [1.5] + [np.nan] * 19}
+    frame = rows[0].frame.assign(**{name: cells for name, cells in more.items() if name in new})
     with pytest.raises(error, match=message):
-        blind.adapt(few.frame.assign(photo=[(few.folder / p).read_bytes() for p in few.frame["photo"]]), new=new)
+        blind.adapt(dataclasses.replace(rows[0], frame=frame), new=new)
 
 
 def test_the_gain_is_the_mean_difference_by_task(blind):
