@@ -130,9 +130,9 @@ def test_runs_that_cannot_be_compared_are_refused(run: Run, birds: Path, tmp_pat
         om.robustness([run, run.folder])
     with pytest.raises(UsageError, match="the run seeded deals its table into other parts than"):
         om.robustness([run, trained("seeded", seed=1)], episodes=2)
-    small = {name: value for name, value in tables.QUICK.items() if name not in ("text", "tabular")}
-    few = train(birds, target="species", out=tmp_path / "few", inputs=["photo"], **small)
-    with pytest.raises(UsageError, match="the run few reads photo, birds photo, note, tabular"):
+    small = {name: value for name, value in tables.QUICK.items() if name != "tabular"}
+    few = train(birds, target="species", out=tmp_path / "few", inputs=["photo", "note"], **small)
+    with pytest.raises(UsageError, match="the run few reads photo, note, birds photo, note, tabular"):
         om.robustness([run, few], episodes=2)
     shutil.copytree(birds.parent, tmp_path / "copy")
     (tmp_path / "copy" / birds.name).write_text(birds.read_text() + birds.read_text().splitlines()[-1] + "\n")

@@ -34,7 +34,8 @@ def add(commands: Any) -> None:
     group = parser.add_argument_group("options of every training; there are more, see `omnishot train --help`")
     group.add_argument("--ways", metavar="N", help="classes a task, a number or a range 2-5 (5, or fewer)")
     group.add_argument("--shots", metavar="N", help="support rows a class, a number or a range 1-5 (1)")
-    group.add_argument("--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise 0…1 in training; may be repeated")
+    group.add_argument("--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise in training up to this, 0…1")
+    group.add_argument("--adversarial", action=Pairs, metavar="INPUT=RADIUS", help="adversarial training within this")
     group.add_argument("--seed", metavar="N", help="of everything random (0)")
     group.add_argument("--device", help="auto, cpu, cuda, … (auto)")
     parser.add_argument("--config", metavar="FILE.toml", help="options from a file; those said here count before them")
@@ -49,7 +50,7 @@ def add(commands: Any) -> None:
 def _compare(args: argparse.Namespace) -> int:
     from omnishot.comparison import compare
 
-    named = {n: getattr(args, n) for n in ("ways", "shots", "noise", "seed", "device")}
+    named = {n: getattr(args, n) for n in ("ways", "shots", "noise", "adversarial", "seed", "device")}
     options = {name: value for name, value in named.items() if value is not None} | args.options
     told = {n: getattr(args, n) for n in ("out", "learners", "fusions", "minutes", "steps", "episodes", "subsets")}
     found = compare(

@@ -42,7 +42,9 @@ def add(commands: Any) -> None:
     group.add_argument("--fusion", metavar="NAME", help="see `omnishot list fusions` (attention)")
     group.add_argument("--ways", metavar="N", help="classes a task, a number or a range 2-5 (5, or fewer)")
     group.add_argument("--shots", metavar="N", help="support rows a class, a number or a range 1-5 (1)")
-    group.add_argument("--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise 0…1 in training; may be repeated")
+    group.add_argument(
+        "--noise", action=Pairs, metavar="INPUT=LEVEL", help="noise in training up to this level, 0…1; may be repeated"
+    )
     group.add_argument(
         "--adversarial", action=Pairs, metavar="INPUT=RADIUS",
         help="adversarial training within this radius (as the --budget of `omnishot evaluate`); may be repeated",

@@ -107,7 +107,10 @@ def _draw(axes: Axes, found: Robustness, lines: Sequence[_Line], legend: bool) -
         axes.plot(x, y, style, color=COLOURS[place], marker=MARKERS[place], markersize=4, linewidth=1.6, label=label)
     axes.set_xlabel("level of noise" if whats == {NOISE} else f"radius ({_unit(lines[0])})")
     axes.set_ylabel(metric.label.lower())
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    if whats == {NOISE}:
+        axes.set_xticks(sorted({point.at for line in lines for point in line.points}))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     if metric.fraction:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_ylim(0, 1)
