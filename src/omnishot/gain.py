@@ -54,12 +54,12 @@ class Meeting:
         learned, asked = (self.table.select(rows[t]) for rows in (drawn.support, drawn.query))
         here = np.any([[not missing(cell) for cell in learned.frame[name]] for name in self.kinds], 0)
         if (here & task.support.present.any(-1).cpu().numpy()).sum() >= 2:
-            modalities, *first = meet(learned, self.kinds)
-            rest = look_at(asked, modalities)
-            for table, (_, bad) in ((learned, first), (asked, rest)):
+            modalities, first, wrong = meet(learned, self.kinds)
+            rest, more = look_at(asked, modalities)
+            for table, bad in ((learned, wrong), (asked, more)):
                 if bad and not self.skip_bad:
                     raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
-            support, query = (store.gather(np.arange(len(store))) for store, _ in (first, rest))
+            support, query = (store.gather(np.arange(len(store))) for store in (first, rest))
             newcomer = Newcomer.fit(self.learner, task.support, support, modalities)
             task = Episode(newcomer.tell(task.support, support, learning=True), newcomer.tell(task.query, query))
         return Episode(each_alone(task.support), task.query) if self.loader.extra_shots else task

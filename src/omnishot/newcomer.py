@@ -234,7 +234,7 @@ def _said(modalities: Mapping[str, Modality], word: str = "and") -> str:
 
 def _scales(cells: Rows, modalities: Mapping[str, Modality]) -> dict[str, Tensor]:
     """The mean `mean/NAME` of each new input's plain features, and their spread `spread/NAME`."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for i, name in enumerate(modalities):
         x = _plain(cells, name, modalities[name])[cells.present[:, i]]
         centre = x.mean(0) if len(x) else x.sum(0)

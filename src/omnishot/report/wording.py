@@ -23,6 +23,7 @@ class Metric:
 METRICS = {
     "accuracy": Metric("Accuracy", fraction=True, higher_is_better=True),
     "accuracy_at_coverage_80": Metric("Accuracy on the surest 80%", fraction=True, higher_is_better=True),
+    "accuracy_gain": Metric("Accuracy gained by what is new", fraction=True, higher_is_better=True),
     "calibration_error": Metric("Calibration error", fraction=True),
     "calibration_error_raw": Metric("Calibration error without temperature", fraction=True, detail=True),
     "loss": Metric("Loss"),

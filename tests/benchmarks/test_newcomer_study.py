@@ -1,0 +1,57 @@
+"""The study of inputs that arrive at adaptation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import tables
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    sys.path.insert(0, str(FOLDER))
+    try:
+        import newcomer
+    finally:
+        sys.path.remove(str(FOLDER))
+    monkeypatch.setattr(newcomer, "TARGET", "species")
+    monkeypatch.setattr(newcomer, "INPUTS", {"photo": "image", "note": "text"})
+    common = {
+        name: value for name, value in tables.QUICK.items() if name in ("learner", "tasks", "val_episodes", "text")
+    }
+    monkeypatch.setattr(newcomer, "COMMON", common | {"shots": 1, "queries": 1})
+    return newcomer
+
+
+def test_an_input_is_left_out_of_training_and_met_at_adaptation(bench, birds, tmp_path):
+    study = bench.Arrival(steps=2, episodes=3, shots=(1, 2), queries=1, ways=2)
+    run = study.trained(birds, "photo", tmp_path / "run")
+    assert list(run.learner.network.modalities) == ["note"]
+    log = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert study.trained(birds, "photo", tmp_path / "run").config == run.config
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == log
+    record = study.measure(run, "photo")
+    found = {(f["metric"], tuple(f["new"]), f["shots"]): f for f in record["figures"]}
+    assert len(found) == 6
+    for shots in (1, 2):
+        with_it, without = found["accuracy", ("photo",), shots], found["accuracy", (), shots]
+        gain = found["accuracy_gain", ("photo",), shots]
+        assert gain["mean"] == pytest.approx(with_it["mean"] - without["mean"])
+        assert {f["split"] for f in (with_it, without, gain)} == {"test"}
+    lines = bench.table({"photo": record}, study.shots)
+    assert len(lines) == 4
+    assert lines[2].startswith(f"| photo | 1 | {found['accuracy', (), 1]['mean']:.3f} ± ")
+
+
+def test_a_loss_is_not_shown_as_a_gain(bench):
+    figures = [
+        {"metric": "accuracy", "new": [], "shots": 1, "mean": 0.5, "ci95": 0.1},
+        {"metric": "accuracy", "new": ["photo"], "shots": 1, "mean": 0.4, "ci95": 0.1},
+        {"metric": "accuracy_gain", "new": ["photo"], "shots": 1, "mean": -0.1, "ci95": 0.02},
+    ]
+    line = bench.table({"photo": {"figures": figures}}, (1,))[-1]
+    assert line == "| photo | 1 | 0.500 ± 0.100 | 0.400 ± 0.100 | -0.100 ± 0.020 |"
