@@ -41,6 +41,7 @@ class Arrival:
     split: str = "test"
     queries: int = 10
     ways: int = 5
+    missing: float = 0.0  # share of the cells of known inputs
 
     def to_json(self) -> dict[str, Any]:
         """All that figures depend on beside the input that is left out."""
@@ -61,7 +62,7 @@ class Arrival:
         for shots in self.shots:
             figures = run.evaluate(
                 data, new=said, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
-                split=self.split, save=False,
+                split=self.split, missing={"*": self.missing} if self.missing else None, save=False,
             ).figures  # fmt: skip
             found += [figure.to_json() for figure in figures if figure.metric in ("accuracy", "accuracy_gain")]
         summary = run.summary()
@@ -88,6 +89,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=450, help="meta-training steps of each run")
     parser.add_argument("--episodes", type=int, default=400, help="tasks that a figure is taken over")
     parser.add_argument("--split", default="test", help="val to choose by, test to report")
+    parser.add_argument("--missing", type=float, default=0.0, help="share of the known inputs' cells taken away")
     parser.add_argument("--table", type=Path, help="`glyphs`; made in the folder of trainings unless it is said")
     parser.add_argument("--runs", type=Path, default=Path("runs/newcomer"), help="folder of the trainings")
     parser.add_argument("--json", type=Path, default=Path("newcomer.json"), help="figures; those there are kept")
@@ -98,7 +100,7 @@ def main() -> None:
     if not glyphs.exists():
         make("glyphs", glyphs, sound=True)
     shots = tuple(int(k) for k in args.shots.split(","))
-    study = Arrival(args.steps, args.episodes, shots, args.split)
+    study = Arrival(args.steps, args.episodes, shots, args.split, missing=args.missing)
     records = studies.Records(args.json, study)  # type: ignore[arg-type]
     for name in records.missing(args.new.split(","), again=False):
         records.add(name, study.measure(study.trained(glyphs, name, args.runs / name), name))
