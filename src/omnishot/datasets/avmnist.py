@@ -50,7 +50,7 @@ def read(
         raise UsageError(f"seed must be 0 or more, not {seed}")
     parts = {part: published(directory / "mnist", prefix) for part, prefix in PARTS.items()}
     spoken = _spoken(directory / "fsdd")
-    heard = _heard([len(of_digit) for of_digit in spoken.values()], sound, np.random.default_rng(seed))
+    heard = heard_rows([len(of_digit) for of_digit in spoken.values()], sound, np.random.default_rng(seed))
     table = TableWriter(out)
     for part, (images, labels) in parts.items():
         for digit, of_digit in spoken.items():
@@ -78,7 +78,7 @@ def _spoken(directory: Path) -> dict[str, list[tuple[Recording, bytes]]]:
     return spoken
 
 
-def _heard(counts: list[int], share: float, rng: np.random.Generator) -> list[np.ndarray]:
+def heard_rows(counts: list[int], share: float, rng: np.random.Generator) -> list[np.ndarray]:
     """Which rows have their sound, bool `[rows]` by digit: the first of a random order that goes round the digits."""
     places = [rng.permutation(count) for count in counts]
     turns = rng.permutation(len(counts))
