@@ -90,8 +90,7 @@ def moved_answers(found: Explanation) -> Section | None:
         "their mean with its sign: an input that moves answers now this way, now that, as noise does, comes near zero. "
         "An absent cell counts as zero."
     )
-    html = f"<p>{markup.text(said)}</p><figure><ul class='groups'>{groups}</ul><figcaption>{markup.text(how)}"
-    html += f"{markup.text(_weights_said(found))}</figcaption></figure>"
+    html = f"<p>{markup.text(said)}</p><ul class='groups'>{groups}</ul>{markup.note(how + _weights_said(found))}"
     return Section("What moves its answers", html + markup.details("With each subset of the inputs", _subsets(found)))
 
 
