@@ -108,11 +108,11 @@ def measure(world: str, variant: str, share: float, args: argparse.Namespace) ->
     """Train one variant on a table with holes; its figures on validation and test tasks with holes."""
     holes = with_holes(whole(world, args.data, args.runs / "data"), share)
     folder = args.runs / f"{world}-{round(100 * share)}-{variant.replace(' ', '-')}"
-    group = {"group": "speaker"} if world == "digits" else {}
+    own = {"group": "speaker"} if world == "digits" else {"image": {"width": 32, "size": 28}}
     run = om.train(
-        holes, target=TARGET[world], **group, out=folder, resume=(folder / "config.toml").exists(), progress=False,
+        holes, target=TARGET[world], **own, out=folder, resume=(folder / "config.toml").exists(), progress=False,
         learner="protonet", ways=5, shots=1, queries=5, tasks=2, steps=args.steps, lr=2e-3, seed=args.seed,
-        val_every=args.steps // 4, image={"width": 32, "size": 28}, plan="vmap", **VARIANTS[variant],
+        val_every=args.steps // 4, plan="vmap", **VARIANTS[variant],
     )  # fmt: skip
     found: list[dict[str, Any]] = []
     places = [("val", 0.0)] + [("test", missing) for missing in SHARES]
