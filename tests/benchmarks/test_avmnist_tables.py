@@ -26,11 +26,14 @@ def bench():
     sys.path.insert(0, str(FOLDER))
     try:
         import data
+        import page
         import recipes
+        import results
         import run
+        import training
     finally:
         sys.path.remove(str(FOLDER))
-    return SimpleNamespace(data=data, recipes=recipes, run=run)
+    return SimpleNamespace(data=data, page=page, recipes=recipes, results=results, run=run, training=training)
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_sounds_are_drawn_from_the_rows_that_have_one(bench, digits):
 
 
 def test_the_loss_is_of_images_and_of_how_sounds_meet_them(bench, digits, recipe, tmp_path):
-    learner = bench.run.train(digits.with_sound(0.5, 0), recipe, 0, tmp_path / "run")
+    learner = bench.training.train(digits.with_sound(0.5, 0), recipe, 0, tmp_path / "run")
     chosen = np.concatenate([digits.train[::13], digits.train[::7]])  # eight images, fifteen sounds
     rows = dataclasses.replace(digits.store.gather(chosen), label=torch.from_numpy(digits.digit[chosen]))
     rows.present[:8, 1], rows.present[8:, 0] = False, False
@@ -113,7 +116,7 @@ def test_the_loss_is_of_images_and_of_how_sounds_meet_them(bench, digits, recipe
 def test_images_alone_begin_with_the_same_network(bench, digits, recipe, tmp_path):
     still = dataclasses.replace(recipe, options=recipe.options | {"steps": 0})
     alone, heard = (
-        bench.run.train(digits.with_sound(share, 0), still, 3, tmp_path / f"run-{share}").state_dict()
+        bench.training.train(digits.with_sound(share, 0), still, 3, tmp_path / f"run-{share}").state_dict()
         for share in (0.0, 0.5)
     )
     assert alone.keys() < heard.keys()
@@ -123,39 +126,39 @@ def test_images_alone_begin_with_the_same_network(bench, digits, recipe, tmp_pat
 def test_images_are_told_apart_without_sound(bench, digits, recipe, tmp_path):
     longer = dataclasses.replace(recipe, options=recipe.options | {"steps": 60, "lr": 1e-2, "warmup": 0})
     part = digits.with_sound(0.5, 0)
-    learner = bench.run.train(part, longer, 0, tmp_path / "run")
-    right = bench.run.accuracy(learner, part, digits.test, longer)
+    learner = bench.training.train(part, longer, 0, tmp_path / "run")
+    right = bench.training.accuracy(learner, part, digits.test, longer)
     assert right > 0.5
     part.store.stored["audio"][:] = 0
-    assert bench.run.accuracy(learner, part, digits.test, longer) == right
+    assert bench.training.accuracy(learner, part, digits.test, longer) == right
 
 
 def test_figures_are_kept_and_go_on(bench, digits, recipe, tmp_path):
-    results = bench.run.Results(tmp_path, "a", 0.5, False)
+    results = bench.results.Results(tmp_path, "a", 0.5, False)
     for seed in (0, 1):
-        results.measure(digits, seed, tmp_path / "runs")
+        bench.run.measure(results, digits, seed, tmp_path / "runs")
     saved = json.loads((tmp_path / "a-050.json").read_text())
     assert [record["seed"] for record in saved["trainings"]] == [0, 1]
     assert [figure["rows"] for figure in saved["figures"]] == ["last", "test"]
     assert saved["figures"][1]["mean"] == pytest.approx(np.mean([r["test"] for r in saved["trainings"]]))
-    again = bench.run.Results(tmp_path, "a", 0.5, False)
-    again.measure(digits, 1, tmp_path / "nowhere")
+    again = bench.results.Results(tmp_path, "a", 0.5, False)
+    bench.run.measure(again, digits, 1, tmp_path / "nowhere")
     assert again.of == results.of
     assert not (tmp_path / "nowhere").exists()
     bench.recipes.RECIPES["a"] = dataclasses.replace(recipe, sounds=1)
     with pytest.raises(SystemExit, match="figures of another recipe"):
-        bench.run.Results(tmp_path, "a", 0.5, False)
+        bench.results.Results(tmp_path, "a", 0.5, False)
 
 
 def test_gains_are_paired_by_seed(bench, recipe, tmp_path):
-    alone, heard = (bench.run.Results(tmp_path, "a", share, False) for share in (0.0, 0.5))
+    alone, heard = (bench.results.Results(tmp_path, "a", share, False) for share in (0.0, 0.5))
     alone.of = [{"seed": s, "test": v, "last": v, "seconds": 1} for s, v in ((0, 0.8), (1, 0.9), (2, 0.1))]
     heard.of = [{"seed": s, "test": v, "last": v, "seconds": 1} for s, v in ((1, 0.92), (0, 0.81))]
-    figure = bench.run.gain(heard, alone, "test")
+    figure = bench.results.gain(heard, alone, "test")
     assert figure["mean"] == pytest.approx(0.015)
     assert figure["trainings"] == 2
     assert figure["ci95"] == pytest.approx(12.706 * 0.005, rel=1e-3)  # Student's t with one degree of freedom
-    validated = {share: bench.run.Results(tmp_path, "a", share, True) for share in (0.0, 0.5)}
-    lines = bench.run.table({0.0: alone, 0.5: heard}, validated)
+    validated = {share: bench.results.Results(tmp_path, "a", share, True) for share in (0.0, 0.5)}
+    lines = bench.page.table({0.0: alone, 0.5: heard}, validated)
     assert lines[3].startswith("| 50% | 86.50 ± ")
     assert "+1.50 ± 6.35" in lines[3]
