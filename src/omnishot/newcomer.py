@@ -96,7 +96,7 @@ class Newcomer:
             "trust": trust(y, said, known),
             "stretch": torch.where(reach > 0, spread / reach.clamp(min=1e-12), torch.ones_like(reach)),
         }
-        return cls(modalities, plain | state, pairs)
+        return cls(modalities, {name: value.float() for name, value in (plain | state).items()}, pairs)
 
     def tell(self, rows: Rows, cells: Rows, learning: bool = False) -> Rows:
         """The rows with hints of those that have new inputs (`cells`); `learning`: they are the support rows."""
@@ -105,8 +105,8 @@ class Newcomer:
         hinted = here & ~known if learning else here
         if learning and not hinted.any():
             return rows
-        moves = _read(cells, self.modalities, self.state) - self.state["centre"]
-        moves = (moves @ self.state["weight"]).to(known.device)
+        x = _read(cells, self.modalities, self.state).float() - self.state["centre"]
+        moves = (x @ self.state["weight"]).to(known.device)
         mean, stretch, counts = (self.state[n].to(known.device) for n in ("mean", "stretch", "trust"))
         hint = torch.where(known.unsqueeze(-1), counts * moves, mean + stretch * moves)
         return rows.with_hint(mask(hint, hinted).to(_dtype(rows)), hinted)

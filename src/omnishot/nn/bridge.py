@@ -9,21 +9,26 @@ from torch import Tensor
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
-def left_out(x: Tensor, y: Tensor, penalty: float) -> Tensor:
+#: Eigenvalues `[n]` and eigenvectors `[n, n]` of the inner products of centred rows.
+Spectrum = tuple[Tensor, Tensor]
+
+
+def left_out(x: Tensor, y: Tensor, penalty: float, spectrum: Spectrum | None = None) -> Tensor:
     """What ridge regression with an intercept says of each row of `y` `[n, out]`, fitted on the other rows.
 
     min Σ ‖W(x − x̄) + b − y‖² + penalty ‖W‖² is a linear smoother S, so that the row left out is predicted by
     y − (y − Sy) / (1 − Sᵢᵢ) without another fit (Allen's PRESS, 1974). `x` is `[n, width]`; all in n × n matrices.
+    The `spectrum` of `x` may be given.
     """
-    values, vectors = _spectrum(x)
+    values, vectors = spectrum or spectrum_of(x)
     shrunk = values / (values + penalty)
     smoother = (vectors * shrunk) @ vectors.mT + 1 / len(x)
     return y - (y - smoother @ y) / (1 - smoother.diagonal())[:, None]
 
 
-def ridge_map(x: Tensor, y: Tensor, penalty: float) -> Tensor:
+def ridge_map(x: Tensor, y: Tensor, penalty: float, spectrum: Spectrum | None = None) -> Tensor:
     """The map W `[width, out]` of that regression."""
-    values, vectors = _spectrum(x)
+    values, vectors = spectrum or spectrum_of(x)
     return (x - x.mean(0)).mT @ (vectors / (values + penalty)) @ (vectors.mT @ (y - y.mean(0)))
 
 
@@ -40,19 +45,19 @@ def bridge(x: Tensor, y: Tensor) -> dict[str, Tensor]:
     n, scale = len(x), (x - x.mean(0)).square().sum(-1).mean().clamp(min=torch.finfo(x.dtype).tiny)
     without = (y - y.mean(0)) * (n / (n - 1))  # from the mean of the other rows
     best, zero = without.square().sum(), torch.zeros(x.shape[-1], y.shape[-1], dtype=y.dtype, device=y.device)
-    total, weight, said = best, zero, torch.zeros_like(y)
+    total, weight, said, spectrum = best, zero, torch.zeros_like(y), spectrum_of(x)
     for strength in STRENGTHS:
         penalty = float(strength * scale)
-        guess = left_out(x, y, penalty)
+        guess = left_out(x, y, penalty, spectrum)
         error = (y - guess).square().sum()
         if error < best * (1 - 1e-9):  # no more than rounding is no less
-            best, weight, said = error, ridge_map(x, y, penalty), guess - y.mean(0)
+            best, weight, said = error, ridge_map(x, y, penalty, spectrum), guess - y.mean(0)
     explained = 1 - best / total.clamp(min=torch.finfo(y.dtype).tiny)
     return {"weight": weight, "centre": x.mean(0), "mean": y.mean(0), "left_out": said, "explained": explained}
 
 
-def _spectrum(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues `[n]`, none below zero, and eigenvectors `[n, n]` of the inner products of centred rows."""
+def spectrum_of(x: Tensor) -> Spectrum:
+    """The spectrum of rows `[n, width]`; no eigenvalue is below zero."""
     centred = x - x.mean(0)
     values, vectors = torch.linalg.eigh(centred @ centred.mT)
     return values.clamp(min=0), vectors
