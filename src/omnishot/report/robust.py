@@ -20,7 +20,7 @@ from omnishot.report.pictures import ACCENT, INK, MARK, MUTED, chart, panels, sv
 from omnishot.report.wording import interval, metric_of, protocol
 
 #: Of the runs, in order.
-COLOURS, MARKERS = (MUTED, ACCENT, MARK, INK), "os^D"
+COLOURS, MARKERS = (ACCENT, MARK, INK, MUTED), "os^D"
 #: Where several attacks share a chart.
 STYLES = {"pgd": "-", "fgsm": "--"}
 
