@@ -37,7 +37,8 @@ def test_a_value_becomes_what_is_wanted(value, annotation, wanted):
     ("value", "annotation"),
     [
         ("x", "int"), (True, "int"), (1, "bool"), (1.5, "int"), (None, "int"), (3, "str"), ([1, "x"], "Sequence[int]"),
-        ("1-2-3", "tuple[int, int]"), ([1], "tuple[int, int]"), ("a", "dict[str, float]"), ("a=b", "dict[str, float]"), ("a=1,b", "dict[str, float]"),
+        ("1-2-3", "tuple[int, int]"), ([1], "tuple[int, int]"), ("a", "dict[str, float]"),
+        ("a=b", "dict[str, float]"), ("a=1,b", "dict[str, float]"),
         ({"a": "b"}, "dict[str, float]"), ("2020-01-01", "int | float | bool | None"),
     ],
 )  # fmt: skip

@@ -17,6 +17,7 @@ import torch
 import omnishot as om
 from omnishot import training
 from omnishot.artifacts import read_tensors
+from omnishot.checkpoints import CHECKPOINT
 from omnishot.episodes.loader import Loader
 from omnishot.errors import DataError, UsageError
 from omnishot.launch import train
@@ -31,7 +32,7 @@ def checkpoints(folder: Path) -> dict[str, Any]:
     """All that training leaves, without the clock."""
     found: dict[str, Any] = {"metrics": (folder / "metrics.jsonl").read_text()}
     for name in ("best", "last"):
-        tensors, state = read_tensors(folder / name / training.CHECKPOINT)
+        tensors, state = read_tensors(folder / name / CHECKPOINT)
         clock = {"seconds": None, "waited": None}
         found[name] = ({key: tensor.numpy() for key, tensor in tensors.items()}, state | clock)
     return found

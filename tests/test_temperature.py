@@ -16,6 +16,7 @@ import torch
 import omnishot as om
 from omnishot import training
 from omnishot.artifacts import pack, read_tensors
+from omnishot.checkpoints import CHECKPOINT
 from omnishot.cli.main import main
 from omnishot.evaluation import answered, outcome, run_episodes
 from omnishot.launch import _plan, train
@@ -39,7 +40,7 @@ def records(run: Run) -> list[dict[str, Any]]:
 
 
 def best(run: Run) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    return read_tensors(run.folder / "best" / training.CHECKPOINT)
+    return read_tensors(run.folder / "best" / CHECKPOINT)
 
 
 def temperature(learner: Any) -> float:
@@ -125,7 +126,7 @@ def test_checkpoints_from_before_there_was_one_have_1(quick):
     run = quick()
     tensors, about = best(run)
     about = {name: value for name, value in about.items() if name not in ("tuned", "objective")}
-    (run.folder / "best" / training.CHECKPOINT).write_bytes(pack(tensors, about))
+    (run.folder / "best" / CHECKPOINT).write_bytes(pack(tensors, about))
     assert temperature(Run.load(run.folder).learner) == 1
     assert Run.load(run.folder).summary()["tuned"] == {}
 

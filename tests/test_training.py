@@ -15,8 +15,9 @@ import tables
 import torch
 
 import omnishot as om
-from omnishot import training
+from omnishot import selection, training
 from omnishot.artifacts import read_tensors
+from omnishot.checkpoints import CHECKPOINT
 from omnishot.config import Config
 from omnishot.errors import DataError, UsageError
 from omnishot.launch import train
@@ -43,7 +44,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 
 def read(folder: Path, which: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    return read_tensors(folder / which / training.CHECKPOINT)
+    return read_tensors(folder / which / CHECKPOINT)
 
 
 def test_what_acts_in_training_alone_acts_in_steps_alone(quick, monkeypatch):
@@ -177,14 +178,14 @@ def test_a_diverging_inner_loop_ends_a_short_training_too(quick):
 
 def test_validation_that_is_no_number_selects_nothing(quick, monkeypatch):
     """A first figure that is not a number must not stand as the best for ever."""
-    own, calls = training.run_episodes, []
+    own, calls = selection.run_episodes, []
 
     def scores(*args, **options):
         found = own(*args, **options)
         calls.append(1)
         return found | {"accuracy": (math.nan, math.nan)} if len(calls) == 1 else found
 
-    monkeypatch.setattr(training, "run_episodes", scores)
+    monkeypatch.setattr(selection, "run_episodes", scores)
     run = quick(val_every=2)
     assert run.summary()["best_step"] in (4, 6)
     assert math.isfinite(run.summary()["best"])
@@ -226,7 +227,7 @@ def test_a_value_that_is_said_or_has_no_validation_tasks_stands(quick, birds, tm
 def test_the_choice_is_made_once_and_resuming_keeps_it(quick, birds, monkeypatch):
     run = quick(**TRANSFER)
     before = records(run.folder), read(run.folder, "best"), read(run.folder, "last")[0]
-    monkeypatch.setattr(training, "_tune", lambda *a: pytest.fail("chosen again"))
+    monkeypatch.setattr(selection, "_tune", lambda *a: pytest.fail("chosen again"))
     train(birds, out=run.folder, resume=True)
     after = records(run.folder), read(run.folder, "best"), read(run.folder, "last")[0]
     assert before[0] == after[0]
@@ -239,17 +240,17 @@ def test_the_choice_is_made_once_and_resuming_keeps_it(quick, birds, monkeypatch
 @pytest.mark.parametrize("when", ["within", "before it is kept"])
 def test_a_choice_that_was_cut_off_is_made_again(quick, birds, monkeypatch, tmp_path, when):
     whole = quick("whole", **TRANSFER)
-    own = training._tune
+    own = selection._tune
 
     def tune(*args: Any) -> Any:
         if when != "within":
             own(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_tune", tune)
+    monkeypatch.setattr(selection, "_tune", tune)
     with pytest.raises(KeyboardInterrupt):
         quick("stopped", **TRANSFER)
-    monkeypatch.setattr(training, "_tune", own)
+    monkeypatch.setattr(selection, "_tune", own)
     resumed = train(birds, out=tmp_path / "stopped", resume=True)
     assert records(whole.folder) == records(resumed.folder)
     assert torch.equal(whole.learner.old_weight, resumed.learner.old_weight)

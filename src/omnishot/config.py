@@ -38,8 +38,8 @@ class Config:
         absent: what stands for an absent input's embedding: `mask` nothing, `placeholder` a learned vector, `impute`
             what the row's other inputs tell of it (trained by the auxiliary objective `reconstruct`).
         auxiliary: auxiliary objectives of the training, by name with their weight: `infonce`, `sigmoid` and `consensus`
-            align the inputs' embeddings, `reconstruct` trains `impute`, `distil` keeps features as inputs go, `balance` evens
-            the loads of `mixture`'s experts.
+            align the inputs' embeddings, `reconstruct` trains `impute`, `distil` keeps features as inputs go, `balance`
+            evens the loads of `mixture`'s experts.
         dim: width of fused embeddings.
         ways: classes a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
         shots: support rows a class (or a group, for numbers), a number or a range.

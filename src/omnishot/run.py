@@ -15,6 +15,7 @@ from omnishot import dataset
 from omnishot.artifacts import FORMAT, read_json, read_tensors, write_json
 from omnishot.assembly import describe_learner, pick_device, restore_learner, restore_modality
 from omnishot.attacks import attack_of
+from omnishot.checkpoints import CHECKPOINT, load_parameters
 from omnishot.config import Config, read_toml
 from omnishot.dataset import Dataset, Tasks
 from omnishot.distributed import ALONE, Ranks, join
@@ -33,7 +34,6 @@ from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
-from omnishot.training import CHECKPOINT, load_parameters
 
 #: Validation and evaluation draw from seeds of their own, so that no part is judged on tasks like those of training.
 VALIDATION_SEED = 1_000_003

@@ -7,62 +7,36 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from omnishot.allocator import keep_freed_memory
-from omnishot.artifacts import flatten, pack, read_json, read_tensors, unflatten, write_atomic, write_json
-from omnishot.assembly import restore_objective
+from omnishot.artifacts import read_json, write_json
 from omnishot.attacks import hardened, radii_of
+from omnishot.checkpoints import Progressed, begin, save
 from omnishot.config import Config
 from omnishot.distributed import ALONE, RankLost, Ranks
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError, OmnishotError
-from omnishot.evaluation import answered, outcome, run_episodes
 from omnishot.learners.base import Learner
 from omnishot.learners.engine import Plan
 from omnishot.learners.graph import runner
 from omnishot.learners.trial import choose
+from omnishot.selection import choose_best, validate
 from omnishot.table.cache import cache_root
 from omnishot.watching import Log, progress_bar, stop_signals
 
-CHECKPOINT = "checkpoint.safetensors"
 SHORT = 100  # steps, below which a trial of plans would not pay
 SKIPPED = 10  # steps without a finite gradient, one after the other, that end a training
 
 
 class Interrupted(OmnishotError):
     """Training was stopped by a signal; the run can be resumed."""
-
-
-@dataclass
-class Progressed:
-    """Where a training stands: all that a checkpoint holds beside tensors.
-
-    Args:
-        stale: validations since the best one.
-        skipped: steps since the last one whose loss and gradient were finite.
-        waited: of the `seconds`, those that it had no data.
-    """
-
-    step: int = 0
-    best: float | None = None
-    best_step: int = 0
-    stale: int = 0
-    skipped: int = 0
-    seconds: float = 0.0
-    waited: float = 0.0
-
-    def wait(self, seconds: float) -> None:
-        """Note that a meta-batch was waited for."""
-        self.waited += seconds
 
 
 def meta_train(
@@ -116,7 +90,7 @@ def _meta_train(
     progress: bool,
 ) -> Progressed:
     optimizer = torch.optim.AdamW(learner.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    state = _begin(learner, optimizer, folder, resume, ranks)
+    state = begin(learner, optimizer, folder, resume, ranks)
     train = dataclasses.replace(train, share=(ranks.rank, ranks.world))
     device = next(learner.parameters()).device
     plan = _plan(learner, train, config, folder, state.step, device, ranks)
@@ -127,9 +101,9 @@ def _meta_train(
     log = Log(folder, state.step, lambda r: r["step"] <= state.step and "tuned" not in r) if ranks.rank == 0 else None
     told = False
 
-    def save() -> None:
+    def keep() -> None:
         state.seconds = time.perf_counter() - began
-        _save(learner, optimizer, state, folder, ranks)
+        save(learner, optimizer, state, folder, ranks)
 
     with log or nullcontext():
         with stop_signals() as stopped, progress_bar(progress) as bar:
@@ -150,98 +124,22 @@ def _meta_train(
                         told = True
                 if state.step % every == 0 or state.step == config.steps:
                     if val is not None:
-                        note = _validate(learner, val, config, state, folder, log, device, ranks)
+                        note = validate(learner, val, config, state, folder, log, device, ranks)
                         bar.update(row, note=note)
-                    save()
+                    keep()
                     stop = any(ranks.gather(stopped.is_set()))
                 bar.advance(row)
                 if state.skipped >= min(SKIPPED, config.steps):
-                    save()
+                    keep()
                     raise DataError(
                         f"{problem} at step {state.step}, nor in any of the {state.skipped} last: {_DIVERGED}"
                     )
                 if stop:
-                    save()
+                    keep()
                     raise Interrupted(f"stopped at step {state.step} of {config.steps}; {_GO_ON.format(str(folder))}")
-        save()
-        _finish(learner, val, config, state, folder, log, ranks)
+        keep()
+        choose_best(learner, val, config, state, folder, log, ranks)
     return state
-
-
-def _finish(
-    learner: Learner,
-    val: Loader | None,
-    config: Config,
-    state: Progressed,
-    folder: Path,
-    log: Log | None,
-    ranks: Ranks,
-) -> None:
-    """The learner as the best checkpoint has it, tuned and calibrated, which is done now unless it has been."""
-    path = folder / "best" / CHECKPOINT
-    if state.best is None and ranks.rank == 0:
-        write_atomic(path, pack(learner.params(), asdict(state)))
-    tensors, about = ranks.lead(lambda: read_tensors(path))
-    _fill(learner, tensors, about, path)
-    if val is not None:
-        tuned = about.get("tuned")
-        if tuned is None:
-            tuned = [_tune(learner, val, config, name, ranks) for name in learner.tuned]
-            tuned += _calibrate(learner, val, config, ranks)
-            if ranks.rank == 0:
-                chosen = {"tuned": tuned, "objective": learner.objective.to_json()}
-                write_atomic(path, pack(learner.params(), about | chosen))
-        if log:
-            for record in tuned:
-                log.write(state.step, record)
-
-
-def _tune(learner: Learner, val: Loader, config: Config, name: str, ranks: Ranks) -> dict[str, Any]:
-    """Leave a learner's number `name` at the value that is best on the validation tasks; the record of the choice."""
-    objective, number = learner.objective, learner.get_parameter(name)
-    chosen, tried = number.item(), {}
-    for value in learner.tuned[name]:
-        number.data.fill_(value)
-        mean, _ = run_episodes(learner, val, config.val_episodes, number.device, ranks=ranks)[objective.metric]
-        if math.isfinite(mean):
-            tried[value] = mean
-    if tried:
-        chosen = (max if objective.higher_is_better else min)(tried, key=tried.__getitem__)
-    number.data.fill_(chosen)
-    return {"tuned": name, "value": chosen, f"val_{objective.metric}": {str(v): mean for v, mean in tried.items()}}
-
-
-def _calibrate(learner: Learner, val: Loader, config: Config, ranks: Ranks) -> list[dict[str, Any]]:
-    """Leave the learner's objective with the settings that fit the validation tasks best; a record of each."""
-    if not learner.objective.fitted:
-        return []
-    device = next(learner.parameters()).device
-    own = [outcome(*each) for each in answered(learner, val, config.val_episodes, device, ranks=ranks)]
-    outcomes = [each for share in ranks.gather(own) for each in share]
-    learner.objective = ranks.lead(lambda: learner.objective.calibrated(outcomes))
-    figures = {f"val_{name}": value for name, (value, _) in learner.objective.pooled(outcomes).items()}
-    return [{"tuned": n, "value": getattr(learner.objective, n), **figures} for n in learner.objective.fitted]
-
-
-def load_parameters(learner: Learner, path: Path) -> dict:
-    """Fill a learner from a checkpoint; returns the facts stored with it.
-
-    Raises:
-        DataError: if the file is damaged or belongs to another learner.
-    """
-    tensors, about = read_tensors(path)
-    _fill(learner, tensors, about, path)
-    return about
-
-
-def _fill(learner: Learner, tensors: Mapping[str, Tensor], about: Mapping[str, Any], path: Path) -> None:
-    own = {n.removeprefix("learner/"): t for n, t in tensors.items() if not n.startswith("optimizer/")}
-    try:
-        learner.load_state_dict(own)
-    except RuntimeError as error:
-        raise DataError(f"{path} does not fit this run's learner: {error}") from None
-    if "objective" in about:  # with what was fitted to the validation tasks
-        learner.objective = restore_objective(about["objective"])
 
 
 def _plan(
@@ -332,62 +230,3 @@ def _attacked(learner: Learner, batch: Episode, config: Config, step: int, ranks
         return batch
     own = range(ranks.rank, config.tasks, ranks.world)
     return hardened(learner, batch, radii, [(config.seed, step, task) for task in own])
-
-
-def _validate(
-    learner: Learner,
-    val: Loader,
-    config: Config,
-    state: Progressed,
-    folder: Path,
-    log: Log | None,
-    device: torch.device,
-    ranks: Ranks,
-) -> str:
-    """Score on validation tasks, always the same; keep the parameters if they are the best so far."""
-    scores = run_episodes(learner, val, config.val_episodes, device, ranks=ranks)
-    metric = learner.objective.metric
-    mean, ci95 = scores[metric]
-    if log:
-        values = {f"val_{name}": value for name, (value, _) in scores.items()}
-        log.write(state.step, values | {f"val_{metric}_ci95": ci95})
-    better = state.best is None or (mean > state.best if learner.objective.higher_is_better else mean < state.best)
-    if better and math.isfinite(mean):
-        state.best, state.best_step, state.stale = mean, state.step, 0
-        if ranks.rank == 0:
-            write_atomic(folder / "best" / CHECKPOINT, pack(learner.params(), asdict(state)))
-    else:
-        state.stale += 1
-    return f"validation {metric} {mean:.3f} ± {ci95:.3f}" + ("" if state.best is None else f", best {state.best:.3f}")
-
-
-def _save(
-    learner: Learner, optimizer: torch.optim.Optimizer, state: Progressed, folder: Path, ranks: Ranks = ALONE
-) -> None:
-    """Write the last checkpoint, from which every rank goes on: other processors may have rounded otherwise."""
-    moments = [t for values in optimizer.state.values() for t in values.values() if t.dim()]
-    ranks.share([*learner.parameters(), *moments])
-    if ranks.rank == 0:
-        write_atomic(folder / "last" / CHECKPOINT, pack(_tensors(learner, optimizer), asdict(state)))
-
-
-def _tensors(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    names = [name for name, _ in learner.named_parameters()]
-    moments = {names[i]: values for i, values in optimizer.state_dict()["state"].items()}
-    return flatten({"learner": learner.params(), "optimizer": moments})
-
-
-def _begin(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, resume: bool, ranks: Ranks) -> Progressed:
-    """Every rank in the state of rank 0's last checkpoint, or without one with the parameters that rank 0 drew."""
-    path = folder / "last" / CHECKPOINT
-    saved = ranks.lead(lambda: read_tensors(path) if resume and path.exists() else None)
-    if saved is None:
-        ranks.share(learner.parameters())
-        return Progressed()
-    tensors, about = saved
-    _fill(learner, tensors, about, path)
-    moments = unflatten(tensors).get("optimizer", {})
-    state = optimizer.state_dict()
-    state["state"] = {i: moments[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in moments}
-    optimizer.load_state_dict(state)
-    return Progressed(**{name: about[name] for name in Progressed.__dataclass_fields__ if name in about})

@@ -103,4 +103,5 @@ def concatenate(first: Rows, second: Rows) -> Rows:
     a, b = first.tensors(), second.tensors()
     tree: dict[str, Any] = {name: torch.cat([a[name], b[name]]) for name in a if name in b and name != "inputs"}
     tree["inputs"] = {name: torch.cat([first.inputs[name], second.inputs[name]]) for name in first.inputs}
-    return dataclasses.replace(first, **dict.fromkeys(("target", "label", "hint", "hinted")) | tree)
+    gone: dict[str, Any] = dict.fromkeys(("target", "label", "hint", "hinted"))
+    return dataclasses.replace(first, **gone | tree)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
+from omnishot.episodes.shots import learned_from
 from omnishot.errors import DataError
 from omnishot.insight.cka import linear_cka
 from omnishot.insight.movement import movement
@@ -247,7 +248,7 @@ def _similarity(task: Task, after: Params, rows: Sequence[Rows]) -> dict[str, np
 
 def _change(task: Task, params: Params, after: Params, rows: Sequence[Rows], stays: bool) -> Change:
     learner, support = task.learner, task.support
-    start = learner.start(params, rows[1]) if support is not None else {}
+    start = learner.start(params, learned_from(rows[1], learner.extra_shots)) if support is not None else {}
     moved = movement({**params, **start}, after, learner.network.names)
     if stays or learner.network.level == FEATURE:
         return Change(moved, None)

@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from omnishot.dataset import Dataset
-from omnishot.episodes.missing import remove
-from omnishot.episodes.rows import Rows
-from omnishot.episodes.shots import learned_from
+from omnishot.insight.drawing import draw
+from omnishot.insight.task import device_of, in_own_unit
 from omnishot.objectives.classify import Classify
-from omnishot.objectives.regress import Regress
-from omnishot.report.curves import least
 from omnishot.run import Run
 from omnishot.table.table import require_target
 
@@ -71,67 +67,32 @@ def draw_sample(
     Raises:
         DataError: if the part has too few rows.
     """
-    shots = least(run.config.shots)
-    tasks = data.tasks(part, shots, run.config.queries, skip_small=run.config.skip_bad)
-    rng, spoil = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
-    draw = tasks.source.draw(rng, 1, ways or least(run.about["ways"]), shots, tasks.queries)
-    support, query = draw.support[0], draw.query[0]
-    rows = [_rows(data, index, classes, draw.ways, missing or {}, spoil)
-            for index, classes in ((support, draw.support_target), (query, draw.query_target))]  # fmt: skip
-    learner = run.learner
-    device = next(learner.parameters()).device
-    given = learned_from(rows[0], learner.extra_shots)
-    scores = learner.answer(learner.adapt(given.to(device)), rows[1].to(device)).cpu()
+    task = draw(run, data, part, seed, missing, ways)
+    assert task.support is not None
+    learner, support, query = run.learner, task.support, task.query
+    scores = learner.answer(task.state, query.rows.to(device_of(learner))).cpu()
     probability: np.ndarray | None = None
-    if isinstance(learner.objective, Regress):
-        answer = learner.objective.decode(scores)[:, 0].numpy()
-        targets = [learner.objective.decode(_target(r))[:, 0].numpy() for r in rows]
-        names: tuple[str, ...] = ()
+    if isinstance(learner.objective, Classify):
+        probabilities = learner.objective.probabilities(scores)
+        answer, probability = probabilities.argmax(-1), probabilities.max(-1)
     else:
-        assert isinstance(learner.objective, Classify)
-        answer, probability = scores.argmax(-1).numpy(), learner.objective.probabilities(scores).max(-1)
-        targets = [_target(r).numpy() for r in rows]
-        codes, known = data.table.labels
-        names = tuple(known[codes[support[targets[0] == c][0]]] for c in range(draw.ways or 0))
+        answer = in_own_unit(learner, scores)
     group = None
     if data.table.schema.group is not None:
         of_row, groups = data.table.groups
-        group = f"{data.table.schema.group} {groups[of_row[support[0]]]}"
+        group = f"{data.table.schema.group} {groups[of_row[support.index[0]]]}"
     return Sample(
-        support,
-        query,
-        support_present=rows[0].present.numpy(),
-        query_present=rows[1].present.numpy(),
-        support_target=targets[0],
-        query_target=targets[1],
+        support.index,
+        query.index,
+        support_present=support.present,
+        query_present=query.present,
+        support_target=task.taught,
+        query_target=task.truth,
         answer=answer,
         probability=probability,
-        names=names,
+        names=task.names,
         target=require_target(data.table),
         group=group,
         part=part,
         seed=seed,
     )
-
-
-def _rows(
-    data: Dataset,
-    index: np.ndarray,
-    classes: np.ndarray | None,
-    ways: int | None,
-    missing: Mapping[str, float],
-    rng: np.random.Generator,
-) -> Rows:
-    gathered = data.store.gather(index)
-    present = remove(gathered.present.numpy(), list(data.store.modalities), missing, rng)
-    if classes is None:
-        assert data.store.target is not None
-        target = torch.from_numpy(data.store.target[index])
-    else:
-        target = torch.from_numpy(classes[0].copy())
-    return Rows(gathered.inputs, torch.from_numpy(present), target, None, ways)
-
-
-def _target(rows: Rows) -> torch.Tensor:
-    assert rows.target is not None
-    return rows.target
