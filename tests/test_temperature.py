@@ -14,7 +14,7 @@ import tables
 import torch
 
 import omnishot as om
-from omnishot import training
+from omnishot import selection
 from omnishot.artifacts import pack, read_tensors
 from omnishot.checkpoints import CHECKPOINT
 from omnishot.cli.main import main
@@ -99,7 +99,7 @@ def test_evaluation_gives_calibration_with_it_and_without_and_the_same_accuracy(
 def test_a_finished_run_that_is_resumed_repeats_it(quick, birds, monkeypatch):
     run = quick()
     before = records(run), best(run)[1]
-    monkeypatch.setattr(training, "_calibrate", lambda *a: pytest.fail("fitted again"))
+    monkeypatch.setattr(selection, "_calibrate", lambda *a: pytest.fail("fitted again"))
     again = train(birds, out=run.folder, resume=True)
     assert temperature(again.learner) == temperature(run.learner)
     assert (records(again), best(again)[1]) == before
@@ -107,16 +107,16 @@ def test_a_finished_run_that_is_resumed_repeats_it(quick, birds, monkeypatch):
 
 def test_a_run_cut_off_before_it_is_kept_fits_it_when_resumed(quick, birds, monkeypatch):
     whole = quick("whole")
-    own = training._calibrate
+    own = selection._calibrate
 
     def cut_off(*args: Any) -> Any:
         own(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_calibrate", cut_off)
+    monkeypatch.setattr(selection, "_calibrate", cut_off)
     with pytest.raises(KeyboardInterrupt):
         quick("stopped")
-    monkeypatch.setattr(training, "_calibrate", own)
+    monkeypatch.setattr(selection, "_calibrate", own)
     resumed = train(birds, out=whole.folder.parent / "stopped", resume=True)
     assert temperature(resumed.learner) == temperature(whole.learner)
     assert records(resumed) == records(whole)
