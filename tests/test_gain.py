@@ -172,7 +172,9 @@ def test_a_task_with_fewer_than_two_pairs_is_left_as_it_is(blind):
     photos = data.table.frame["photo"].astype(object).copy()
     photos.iloc[loader.rows(0).support[0][1:]] = None
     table = dataclasses.replace(data.table, frame=data.table.frame.assign(photo=photos))
-    assert Meeting(blind.learner, loader, table, PHOTO)(task, number) == task
+    left = Meeting(blind.learner, loader, table, PHOTO)(task, number)
+    assert left.support is task.support
+    assert left.query is task.query
 
 
 def test_what_does_not_go_with_new_inputs_is_refused(blind):
@@ -180,6 +182,21 @@ def test_what_does_not_go_with_new_inputs_is_refused(blind):
         blind.evaluate(new=PHOTO, attack="fgsm", budget={"tabular": 0.1}, episodes=2)
     with pytest.raises(UsageError, match="was read without the new column 'photo'"):
         blind.evaluate(blind.dataset(), new=PHOTO, episodes=2)
+
+
+def test_a_model_that_met_a_new_input_is_not_explained_without_it(blind, rows):
+    with pytest.raises(UsageError, match="the model learned of photo when it was adapted"):
+        om.explain(blind.adapt(rows[0], new=PHOTO), rows[1])
+
+
+def test_extra_shots_go_with_new_inputs(flock, rows, tmp_path):
+    options = {k: v for k, v in tables.QUICK.items() if k not in ("image", "text")} | {"extra_shots": True}
+    run = om.train(flock, target="species", inputs=["weight", "luck"], out=tmp_path / "run", **options)
+    assert "new input photo" in run.adapt(rows[0], new=PHOTO).notes
+    found = run.evaluate(new=PHOTO, ways=2, shots=2, episodes=4, save=False)
+    plain = run.evaluate(ways=2, shots=2, episodes=4, save=False, subsets=False)
+    without = next(f for f in found.figures if f.metric == "accuracy" and not f.new)
+    assert without.mean == plain.mean
 
 
 def test_new_inputs_on_the_command_line(blind, rows, flock, tmp_path, capsys):

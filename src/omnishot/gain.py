@@ -15,7 +15,7 @@ from omnishot.dataset import bad_cells
 from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.rows import Episode
-from omnishot.episodes.shots import each_alone
+from omnishot.episodes.shots import learned_from
 from omnishot.errors import DataError
 from omnishot.evaluation import Figure, interval, records, scored, summed
 from omnishot.learners.base import Learner
@@ -62,7 +62,7 @@ class Meeting:
             support, query = (store.gather(np.arange(len(store))) for store in (first, rest))
             newcomer = Newcomer.fit(self.learner, task.support, support, modalities)
             task = Episode(newcomer.tell(task.support, support, learning=True), newcomer.tell(task.query, query))
-        return Episode(each_alone(task.support), task.query) if self.loader.extra_shots else task
+        return Episode(learned_from(task.support, self.loader.extra_shots), task.query)
 
 
 def gains(

@@ -93,6 +93,11 @@ def _learned(run: Run, labelled: Table, asked: Table) -> Task:
 def _of_model(model: Model, asked: Table, support: Any) -> Task:
     """The rows of a table as a model answers them."""
     learner, names = model.learner, tuple(model.classes_.tolist())
+    if model.newcomer:
+        raise UsageError(
+            f"the model learned of {', '.join(model.newcomer.modalities)} when it was adapted (new), which is not "
+            "taken apart here: explain a model adapted without new inputs"
+        )
     query, notes = _query(asked, learner, len(names) or None)
     said, learned_from = f"rows of {Path(asked.name).name}, answered by the model", None
     if support is not None:
