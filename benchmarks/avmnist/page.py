@@ -16,7 +16,7 @@ def page(folder: Path) -> str:
     for name, recipe in RECIPES.items():
         of = {share: Results(folder, name, share, False) for share in recipe.shares}
         validated = {share: Results(folder, name, share, True) for share in recipe.shares}
-        text = text.replace(f"TABLE {name}", "\n".join(table(of, validated)))
+        text = text.replace(f"TABLE {name}", "\n".join([*table(of, validated), "", verdict(of)]))
     return text
 
 
@@ -39,6 +39,24 @@ def table(of: dict[float, Results], validated: dict[float, Results]) -> list[str
         cells += [f"{100 * np.mean(held):.2f}" if held else "–", ", ".join(papers) or "–"]
         lines.append(f"| {' | '.join(cells)} | {len(results.of)} of {seconds:.0f} s |")
     return lines
+
+
+def verdict(of: dict[float, Results]) -> str:
+    """At which shares sound gains, its interval above zero, and where figures are above all that is published."""
+    heard = {share: results for share, results in of.items() if share and results.of}
+    said = []
+    for rows, called in SETS.items():
+        gains = {share: gain(results, of[0.0], rows) for share, results in heard.items()}
+        sure = [f"{100 * share:.0f}%" for share, g in gains.items() if g and g["ci95"] and g["mean"] > g["ci95"]]
+        said.append(f"{', '.join(sure) or 'no share'} ({called})")
+    text = f"A gain whose interval lies above zero: {'; '.join(said)}."
+    best = {share: max(at.get(share, 0) for at in PUBLISHED.values()) for share in heard}
+    above = [
+        f"{100 * share:.0f}%"
+        for share, results in heard.items()
+        if best[share] and 100 * figure([r["last"] for r in results.of])["mean"] > best[share]
+    ]
+    return f"{text} Above every published figure: {', '.join(above)}." if any(best.values()) and above else text
 
 
 def _said(figure: dict[str, Any] | None, sign: str = "") -> str:

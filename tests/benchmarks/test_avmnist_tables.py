@@ -162,3 +162,18 @@ def test_gains_are_paired_by_seed(bench, recipe, tmp_path):
     lines = bench.page.table({0.0: alone, 0.5: heard}, validated)
     assert lines[3].startswith("| 50% | 86.50 ± ")
     assert "+1.50 ± 6.35" in lines[3]
+
+
+def test_a_verdict_is_what_the_intervals_say(bench, recipe, tmp_path):
+    def results(share, last):
+        found = bench.results.Results(tmp_path, "a", share, False)
+        found.of = [{"seed": i, "last": v, "test": 0.9, "seconds": 1} for i, v in enumerate(last)]
+        return found
+
+    of = {0.0: results(0.0, [0.9, 0.92, 0.91])}
+    of |= {0.05: results(0.05, [0.92, 0.94, 0.931]), 0.2: results(0.2, [0.9, 0.93, 0.91])}
+    said = bench.page.verdict(of)
+    assert "above zero: 5% (450 test rows); no share (all 10,000)." in said
+    assert "Above every published figure" not in said  # 93.03 and 91.33 of 93.33 and 94.44
+    of[0.05].of[0]["last"] = 0.95
+    assert bench.page.verdict(of).endswith("Above every published figure: 5%.")
