@@ -24,7 +24,8 @@ from omnishot.launch import train
 from omnishot.run import Run
 
 FIELDS = ["metric", "mean", "ci95", "episodes", "learner", "fusion", "modalities", "ways", "shots", "queries"]
-FIELDS += ["missing", "noise", "failure", "attack", "support_inputs", "query_inputs", "transductive", "split", "seed"]
+FIELDS += ["missing", "missing_in", "noise", "failure", "attack", "support_inputs", "query_inputs", "new", "outside"]
+FIELDS += ["transductive", "split", "seed"]
 FIELDS += ["seconds"]
 
 
@@ -204,7 +205,8 @@ def test_a_loaded_run_gives_the_same_figures(run):
 def test_a_learner_that_is_not_meta_trained_leaves_a_run_too(quick, learner):
     run = quick(learner=learner, **({"fit_steps": 2} if learner == "scratch" else {}))
     assert om.load(run.folder).evaluate(episodes=2).figures[0].learner == learner  # type: ignore[union-attr]
-    assert (run.folder / "metrics.jsonl").read_text() == ""
+    logged = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(record["step"], record["tuned"]) for record in logged] == [(0, "temperature")]
 
 
 def test_without_a_validation_part_the_last_parameters_are_the_best(birds, tmp_path):
