@@ -91,6 +91,7 @@ LABELS = packed(PARTS["train"][1])
         (gzip.compress(packed(np.zeros(49))), "49 labels for the 50 images"),
         (gzip.compress(packed(np.full(50, 10))), "the label 10, which is no digit"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "data",  # not the bytes, which hold the time
 )
 def test_a_damaged_file_is_named_with_the_reason(published, tmp_path, data, reason):
     (published / "train-labels-idx1-ubyte.gz").write_bytes(data)
