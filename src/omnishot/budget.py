@@ -87,7 +87,7 @@ def measure(learner: Learner, train: Loader, val: Loader | None, config: Config,
     Raises:
         DataError: if the learner diverges at once.
     """
-    trial, device = copy.deepcopy(learner), next(learner.parameters()).device
+    trial, device = copy.deepcopy(learner), learner.device
     plan = config.plan
     if plan == "auto":
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):

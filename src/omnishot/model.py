@@ -91,7 +91,7 @@ class Model:
             cells = arrived.gather(np.arange(len(table)))
             newcomer = Newcomer.fit(learner, labelled, cells, modalities)
             labelled = newcomer.tell(labelled, cells, learning=True)
-        device = next(learner.parameters()).device
+        device = learner.device
         state = learner.adapt(learned_from(labelled, learner.extra_shots).to(device))
         return cls(learner, state, widened(schema, kinds), np.array(classes), about, newcomer)
 
@@ -243,7 +243,7 @@ class Model:
 
     def _answer(self, store: Store, arrived: Store, chunk: range) -> Tensor:
         rows = store.gather(np.asarray(chunk))
-        device = next(self.learner.parameters()).device
+        device = self.learner.device
         query = Rows(rows.inputs, rows.present, ways=len(self.classes_) or None).to(device)
         if self.newcomer:
             query = self.newcomer.tell(query, arrived.gather(np.asarray(chunk)))

@@ -86,7 +86,7 @@ class Newcomer:
         plain = _scales(cells.select(both), modalities)
         x = _read(cells.select(both), modalities, plain)
         with torch.no_grad():
-            y = learner.features(learner.params(), support.to(next(learner.parameters()).device))
+            y = learner.features(learner.params(), support.to(learner.device))
         y = y.cpu().double()[both]
         found = bridge(x, y)
         said = found.pop("left_out")

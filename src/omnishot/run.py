@@ -176,7 +176,7 @@ class Run:
         if new and attack is not None:
             raise UsageError("an attack does not reach new inputs: measure one after the other (attack, or new)")
         attacking = None if attack is None else attack_of(attack, budget, modalities, attack_steps)
-        ranks, device = (join() if ranks is None else ranks).on(next(self.learner.parameters()).device)
+        ranks, device = (join() if ranks is None else ranks).on(self.learner.device)
         progress = progress and ranks.rank == 0
         self.learner.to(device)
         data = self._dataset(table, split, ranks.host(), new)

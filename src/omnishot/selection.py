@@ -93,7 +93,7 @@ def _calibrate(learner: Learner, val: Loader, config: Config, ranks: Ranks) -> l
     """Leave the learner's objective with the settings that fit the validation tasks best; a record of each."""
     if not learner.objective.fitted:
         return []
-    device = next(learner.parameters()).device
+    device = learner.device
     own = [outcome(*each) for each in answered(learner, val, config.val_episodes, device, ranks=ranks)]
     outcomes = [each for share in ranks.gather(own) for each in share]
     learner.objective = ranks.lead(lambda: learner.objective.calibrated(outcomes))

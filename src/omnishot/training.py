@@ -92,7 +92,7 @@ def _meta_train(
     optimizer = torch.optim.AdamW(learner.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     state = begin(learner, optimizer, folder, resume, ranks)
     train = dataclasses.replace(train, share=(ranks.rank, ranks.world))
-    device = next(learner.parameters()).device
+    device = learner.device
     plan = _plan(learner, train, config, folder, state.step, device, ranks)
     run = runner(learner, plan)
     every = config.val_every or max(1, math.ceil(config.steps / 10))
@@ -199,7 +199,7 @@ def _step(
     optimizer.zero_grad(set_to_none=False)
     learner.progress = step / config.steps
     tasks = config.tasks
-    summed = torch.zeros(tasks + 1, device=next(learner.parameters()).device)
+    summed = torch.zeros(tasks + 1, device=learner.device)
     if batch.tasks:
         learner.train()  # what acts in training alone, as dropout does
         with _precision(config, summed.device):

@@ -21,7 +21,7 @@ from omnishot.insight.neighbours import nearest
 from omnishot.insight.projection import Plane
 from omnishot.insight.shapley import shapley, subsets
 from omnishot.insight.similarity import similarity
-from omnishot.insight.task import Task, device_of
+from omnishot.insight.task import Task
 from omnishot.learners.base import Params
 from omnishot.learners.engine import written_out
 from omnishot.nn.network import FEATURE
@@ -183,7 +183,7 @@ def explain(task: Task) -> Explanation:
     after: Params = written_out(learner.adapted(params, task.state))
     answer, probabilities = _answers(task, _scores(task, query.present))
     values, alone = _shown(task, answer)
-    rows = [part.rows.to(device_of(learner)) for part in (query, support) if part is not None]
+    rows = [part.rows.to(learner.device) for part in (query, support) if part is not None]
     features = [_numpy(learner.represent(params, task.state, each)) for each in rows]
     stays = not movement(_network(params), _network(after))
     weights = learner.part("network", after, rows[0], method="weights") if learner.fuses else None
@@ -205,7 +205,7 @@ def explain(task: Task) -> Explanation:
 def _scores(task: Task, present: np.ndarray) -> Tensor:
     """What the learner says of the query rows when it is shown these of their cells, bool `[rows, inputs]`."""
     rows = dataclasses.replace(task.query.rows, present=torch.from_numpy(present), target=None)
-    return task.learner.answer(task.state, rows.to(device_of(task.learner))).cpu()
+    return task.learner.answer(task.state, rows.to(task.learner.device)).cpu()
 
 
 def _answers(task: Task, scores: Tensor) -> tuple[np.ndarray, np.ndarray | None]:

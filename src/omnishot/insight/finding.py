@@ -15,7 +15,7 @@ from omnishot.episodes import shots
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError
 from omnishot.insight.drawing import draw, held_out, least
-from omnishot.insight.task import Part, Task, device_of, learned, part_of
+from omnishot.insight.task import Part, Task, learned, part_of
 from omnishot.learners.base import Learner
 from omnishot.modality import decode_inputs
 from omnishot.model import Model, targets
@@ -109,7 +109,7 @@ def _of_model(model: Model, asked: Table, support: Any) -> Task:
                 "it was adapted to"
             )
         given = shots.learned_from(learned_from.rows, learner.extra_shots)
-        if not _same(learner.adapt(given.to(device_of(learner))), model.state):
+        if not _same(learner.adapt(given.to(learner.device)), model.state):
             raise DataError(f"{labelled.name}: the model was adapted to other rows than these: give those")
         said += f", which was adapted to {Path(labelled.name).name}"
     truth = _truth(asked, model.schema.target, names, learner)

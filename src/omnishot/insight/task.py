@@ -107,7 +107,7 @@ def learned(
     truth: np.ndarray | None = None,
     notes: tuple[str, ...] = (),
 ) -> Task:
-    state = learner.adapt(learned_from(support.rows, learner.extra_shots).to(device_of(learner)))
+    state = learner.adapt(learned_from(support.rows, learner.extra_shots).to(learner.device))
     if truth is None:
         assert query.rows.target is not None
         truth = in_own_unit(learner, query.rows.target)
@@ -119,7 +119,3 @@ def in_own_unit(learner: Learner, target: Tensor) -> np.ndarray:
     if isinstance(learner.objective, Regress):
         return learner.objective.decode(target.double())[:, 0].numpy()
     return target.numpy()
-
-
-def device_of(learner: Learner) -> torch.device:
-    return next(learner.parameters()).device

@@ -15,6 +15,7 @@ from omnishot.learners import engine
 from omnishot.learners.engine import LOOP, Plan, written_out
 from omnishot.nn.auxiliary.base import Auxiliaries
 from omnishot.nn.calling import call_with
+from omnishot.nn.heads import Head
 from omnishot.nn.linear import Linear
 from omnishot.nn.network import EMBEDDING, Network
 from omnishot.objectives.base import Objective
@@ -22,6 +23,10 @@ from omnishot.objectives.base import Objective
 Params = dict[str, Tensor]
 #: A tree (nested dicts) of tensors.
 State = dict[str, Any]
+#: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`; of a decoder, what it would say.
+Prediction = Any
+#: The objectives whose head says something token by token: what any learner serves that moves a head by its loss.
+GENERATIVE = ("caption", "answer", "transcribe")
 
 
 class Learner(nn.Module):
@@ -79,8 +84,8 @@ class Learner(nn.Module):
         """Learn one task from its support rows."""
         raise NotImplementedError(f"{type(self).__name__}.fit")
 
-    def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        """Predict one task's query rows, `[rows, out]`."""
+    def predict(self, params: Params, state: State, query: Rows) -> Prediction:
+        """Predict one task's query rows: `[rows, out]`, or what a decoder would say of them."""
         raise NotImplementedError(f"{type(self).__name__}.predict")
 
     def loss(self, params: Params, episode: Episode) -> Tensor:
@@ -127,6 +132,11 @@ class Learner(nn.Module):
         """Whether predictions use the statistics of the query batch."""
         return self.network.transductive
 
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next(self.parameters()).device
+
     def params(self) -> Params:
         """This learner's parameters by name."""
         return dict(self.named_parameters())
@@ -138,6 +148,10 @@ class Learner(nn.Module):
     def embeddings(self, params: Params, rows: Rows) -> Tensor:
         """The embedding of every input of every row `[rows, inputs, dim]`, not fused, under `params`."""
         return self.part("network", params, rows, method="embeddings")
+
+    def seen(self, head: Head, params: Params, rows: Rows) -> Any:
+        """What a head reads of rows under `params`: the network's features `[rows, dim]`, or its memory."""
+        return self.part("network", params, rows, method=head.reads)
 
     def part(self, name: str, params: Params, *args: Any, method: str = "__call__") -> Any:
         """What the module of this name, or a method of it, gives for `args` under `params`, all of the learner's."""
@@ -164,6 +178,6 @@ class Learner(nn.Module):
         return written_out(self.fit({name: p.detach() for name, p in self.named_parameters()}, support))
 
     @torch.no_grad()
-    def answer(self, state: State, query: Rows) -> Tensor:
+    def answer(self, state: State, query: Rows) -> Prediction:
         """Predict one task's query rows with the present parameters."""
         return self.predict({name: p.detach() for name, p in self.named_parameters()}, state, query)

@@ -133,7 +133,7 @@ def least(value: Any) -> Any:
 
 def _figure(run: Run, learner: Learner, loader: Loader, episodes: int) -> Figure:
     about = {"learner": run.config.learner, "fusion": run.config.fused_by, "split": "test"}
-    device = next(learner.parameters()).device
+    device = learner.device
     found = figures(learner, loader, episodes, about, device)
     return next(figure for figure in found if figure.metric == learner.objective.metric)
 

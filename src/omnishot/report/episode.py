@@ -9,7 +9,7 @@ import numpy as np
 
 from omnishot.dataset import Dataset
 from omnishot.insight.drawing import draw
-from omnishot.insight.task import device_of, in_own_unit
+from omnishot.insight.task import in_own_unit
 from omnishot.objectives.classify import Classify
 from omnishot.run import Run
 from omnishot.table.table import require_target
@@ -70,7 +70,7 @@ def draw_sample(
     task = draw(run, data, part, seed, missing, ways)
     assert task.support is not None
     learner, support, query = run.learner, task.support, task.query
-    scores = learner.answer(task.state, query.rows.to(device_of(learner))).cpu()
+    scores = learner.answer(task.state, query.rows.to(learner.device)).cpu()
     probability: np.ndarray | None = None
     if isinstance(learner.objective, Classify):
         probabilities = learner.objective.probabilities(scores)
