@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import csv
 import errno
+import json
 import os
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from omnishot.errors import DataError, UsageError
@@ -23,6 +26,41 @@ def test_a_written_frame_is_read_again(tmp_path, suffix):
         assert found[name].isna().equals(FRAME[name].isna())
         assert found[name].dropna().tolist() == FRAME[name].dropna().tolist()
     assert list(out.parent.iterdir()) == [out]
+
+
+CAPTIONS = [["a dog, running", 'it says "ü"\tand\nmore'], None, ["one"], []]
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [(".csv", ","), (".tsv", "\t")])
+def test_text_formats_hold_a_list_as_its_json(tmp_path, suffix, separator):
+    out = write_frame(pd.DataFrame({"caption": CAPTIONS, "n": range(4)}), tmp_path / f"t{suffix}")
+    with out.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file, delimiter=separator)
+    assert header == ["caption", "n"]
+    assert [json.loads(cell) if cell else None for cell, _ in rows] == CAPTIONS
+    assert "ü" in rows[0][0]
+
+
+def test_jsonl_holds_a_list_as_it_is(tmp_path):
+    out = write_frame(pd.DataFrame({"caption": CAPTIONS}), tmp_path / "t.jsonl")
+    assert [json.loads(line)["caption"] for line in out.read_text(encoding="utf-8").splitlines()] == CAPTIONS
+
+
+def test_parquet_holds_a_list_as_it_is(tmp_path):
+    out = write_frame(pd.DataFrame({"caption": CAPTIONS}), tmp_path / "t.parquet")
+    assert pq.read_table(out).column("caption").to_pylist() == CAPTIONS
+
+
+def test_a_list_leaves_the_given_frame_as_it_was(tmp_path):
+    frame = pd.DataFrame({"caption": CAPTIONS})
+    write_frame(frame, tmp_path / "t.csv")
+    assert frame["caption"].tolist() == CAPTIONS
+
+
+def test_parquet_refuses_a_column_of_lists_and_text(tmp_path):
+    with pytest.raises(DataError, match=r"cannot write .*t\.parquet: .*one type"):
+        write_frame(pd.DataFrame({"caption": [["a"], "b"]}), tmp_path / "t.parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

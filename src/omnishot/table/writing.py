@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from omnishot.errors import DataError, UsageError
 
@@ -27,9 +29,11 @@ def check_format(out: str | Path) -> Path:
 def write_frame(frame: pd.DataFrame, out: str | Path) -> Path:
     """Write a table whole or not at all, in the format of its name. Returns its path.
 
+    A cell that is a list stays one in `.jsonl` and `.parquet`; `.csv` and `.tsv` hold its JSON, `["a", "b"]`.
+
     Raises:
         UsageError: if the format cannot be written.
-        DataError: if the disk is full or the folder cannot be written.
+        DataError: if the disk is full, the folder cannot be written, or (`.parquet`) a column mixes types.
     """
     out = check_format(out)
     partial = out.with_name(f".{out.name}.partial")
@@ -37,9 +41,9 @@ def write_frame(frame: pd.DataFrame, out: str | Path) -> Path:
         out.parent.mkdir(parents=True, exist_ok=True)
         match out.suffix:
             case ".csv":
-                frame.to_csv(partial, index=False)
+                _lists_as_text(frame).to_csv(partial, index=False)
             case ".tsv":
-                frame.to_csv(partial, index=False, sep="\t")
+                _lists_as_text(frame).to_csv(partial, index=False, sep="\t")
             case ".jsonl":
                 frame.to_json(partial, orient="records", lines=True, force_ascii=False)
             case ".parquet":
@@ -49,7 +53,20 @@ def write_frame(frame: pd.DataFrame, out: str | Path) -> Path:
         with suppress(OSError):
             partial.unlink()
         raise DataError(f"cannot write {out}: {error.strerror or error}") from None
+    except pa.ArrowException as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise DataError(f"cannot write {out}: {error}; give the column cells of one type, or write .jsonl") from None
     return out
+
+
+def _lists_as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same cells with the JSON of a list in its place."""
+
+    def text(cell: Any) -> Any:
+        return json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | tuple) else cell
+
+    return frame.assign(**{name: frame[name].map(text) for name in frame.select_dtypes(object)})
 
 
 class TableWriter:
