@@ -18,7 +18,7 @@ from omnishot import selection
 from omnishot.artifacts import pack, read_tensors
 from omnishot.checkpoints import CHECKPOINT
 from omnishot.cli.main import main
-from omnishot.evaluation import answered, outcome, run_episodes
+from omnishot.evaluation import answered, run_episodes
 from omnishot.launch import _plan, train
 from omnishot.objectives.calibration import fit_temperature
 from omnishot.objectives.classify import Classify
@@ -50,7 +50,7 @@ def temperature(learner: Any) -> float:
 
 def test_it_is_the_likeliest_on_the_validation_tasks_at_the_best_parameters(run):
     loader = _plan(run.dataset(), run.config)[0][1]
-    outcomes = [outcome(*each) for each in answered(run.learner, loader, run.config.val_episodes)]
+    outcomes = [run.learner.objective.outcome(*each) for each in answered(run.learner, loader, run.config.val_episodes)]
     assert temperature(run.learner) == fit_temperature(outcomes) != 1
     figures = run.learner.objective.pooled(outcomes)
     tuned = [r for r in records(run) if "tuned" in r]

@@ -166,7 +166,7 @@ def scored(
     outcomes: Outcomes = []
     for prediction, query in answered(learner, loader, episodes, device, label, ranks, attack, met):
         scores.append(learner.objective.metrics(prediction, query))
-        outcomes.append(outcome(prediction, query))
+        outcomes.append(learner.objective.outcome(prediction, query))
     shares = ranks.gather((scores, outcomes))
     return [score for share, _ in shares for score in share], [each for _, share in shares for each in share]
 
@@ -220,12 +220,6 @@ def drawn(
         first = step * loader.shape.tasks
         for t in range(min(batch.tasks, episodes - first)):
             yield first + t, batch.task(t)
-
-
-def outcome(prediction: Tensor, query: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """A prediction of labelled rows and their target, as `Objective.pooled` takes them."""
-    assert query.target is not None
-    return prediction.cpu().numpy(), query.target.cpu().numpy()
 
 
 def figures(

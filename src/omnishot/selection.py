@@ -14,7 +14,7 @@ from omnishot.checkpoints import CHECKPOINT, Progressed, fill
 from omnishot.config import Config
 from omnishot.distributed import Ranks
 from omnishot.episodes.loader import Loader
-from omnishot.evaluation import answered, outcome, run_episodes
+from omnishot.evaluation import answered, run_episodes
 from omnishot.learners.base import Learner
 from omnishot.watching import Log
 
@@ -94,7 +94,8 @@ def _calibrate(learner: Learner, val: Loader, config: Config, ranks: Ranks) -> l
     if not learner.objective.fitted:
         return []
     device = learner.device
-    own = [outcome(*each) for each in answered(learner, val, config.val_episodes, device, ranks=ranks)]
+    seen = answered(learner, val, config.val_episodes, device, ranks=ranks)
+    own = [learner.objective.outcome(*each) for each in seen]
     outcomes = [each for share in ranks.gather(own) for each in share]
     learner.objective = ranks.lead(lambda: learner.objective.calibrated(outcomes))
     figures = {f"val_{name}": value for name, (value, _) in learner.objective.pooled(outcomes).items()}

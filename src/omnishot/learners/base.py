@@ -155,9 +155,7 @@ class Learner(nn.Module):
 
     def part(self, name: str, params: Params, *args: Any, method: str = "__call__") -> Any:
         """What the module of this name, or a method of it, gives for `args` under `params`, all of the learner's."""
-        prefix = f"{name}."
-        own = {n.removeprefix(prefix): p for n, p in params.items() if n.startswith(prefix)}
-        return call_with(self.get_submodule(name), own, *args, method=method)
+        return call_with(self.get_submodule(name), under(f"{name}.", params), *args, method=method)
 
     @property
     def factored(self) -> frozenset[str]:
@@ -181,3 +179,8 @@ class Learner(nn.Module):
     def answer(self, state: State, query: Rows) -> Prediction:
         """Predict one task's query rows with the present parameters."""
         return self.predict({name: p.detach() for name, p in self.named_parameters()}, state, query)
+
+
+def under(prefix: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Those parameters whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}

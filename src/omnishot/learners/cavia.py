@@ -8,10 +8,8 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
-from omnishot.learners.base import Learner, Params, State
+from omnishot.learners.base import GENERATIVE, Learner, Params, Prediction, State, under
 from omnishot.learners.descent import descend
-from omnishot.learners.innerloop import task_head
-from omnishot.nn.heads import linear
 from omnishot.nn.modulation import Modulation
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
@@ -38,7 +36,7 @@ class CAVIA(Learner):
     Paper: Zintgraf et al., Fast Context Adaptation via Meta-Learning, ICML 2019
     """
 
-    serves = ("classify", "regress")
+    serves = ("classify", "regress", *GENERATIVE)
 
     def __init__(
         self,
@@ -58,7 +56,7 @@ class CAVIA(Learner):
             raise UsageError(f"context = {context} leaves the inner loop nothing to move: use 1 or more")
         self.inner_steps, self.inner_rate, self.context = inner_steps, inner_rate, context
         self.second_order, self.inner_checkpoint = second_order, inner_checkpoint
-        self.head = task_head(head, network, objective, ways)
+        self.head = objective.head(network, head, ways)
         # The context starts at zero, so the map must not, or no gradient would reach either.
         self.modulation = Modulation(network, context, spread=context**-0.5)
 
@@ -68,7 +66,7 @@ class CAVIA(Learner):
         def loss(task: State, params: Params, tensors: dict[str, Any]) -> Tensor:
             rows = support.with_tensors(tensors)
             features = self.read(params, task, rows)
-            return self.objective.loss(linear(self._head(params, features, rows), features), rows)
+            return self.objective.loss(self.head.predict(self._head(params, features, rows), features), rows)
 
         start = {"context": params["modulation.weight"].new_zeros(self.context)}
         steps = descend(
@@ -81,9 +79,9 @@ class CAVIA(Learner):
         )
         return [*steps]
 
-    def read(self, params: Params, task: State, rows: Rows) -> Tensor:
-        """The features `[rows, dim]` under a context."""
-        return self.features(self.adapted(params, task), rows)
+    def read(self, params: Params, task: State, rows: Rows) -> Any:
+        """What the head reads of rows under a context."""
+        return self.seen(self.head, self.adapted(params, task), rows)
 
     def adapted(self, params: Params, state: State) -> Params:
         """The parameters as a context modulates them."""
@@ -93,9 +91,9 @@ class CAVIA(Learner):
         task = self.path(params, support)[-1]
         return task | self._head(params, self.read(params, task, support), support)
 
-    def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return linear(state, self.read(params, state, query))
+    def predict(self, params: Params, state: State, query: Rows) -> Prediction:
+        head = {name: p for name, p in state.items() if name != "context"}
+        return self.head.predict(head, self.read(params, state, query))
 
-    def _head(self, params: Params, features: Tensor, support: Rows) -> Params:
-        own = {name: params[f"head.{name}"] for name, _ in self.head.named_parameters()}
-        return self.head.start(own, lambda: features, support)
+    def _head(self, params: Params, features: Any, support: Rows) -> Params:
+        return self.head.start(under("head.", params), lambda: features, support)

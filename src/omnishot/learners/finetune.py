@@ -7,9 +7,9 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Episode, Rows, concatenate
 from omnishot.errors import choose
-from omnishot.learners.base import Params
+from omnishot.learners.base import Params, under
 from omnishot.learners.scratch import HEAD, Scratch
-from omnishot.nn.heads import LinearHead
+from omnishot.nn.heads import LinearHead, linear
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -18,7 +18,7 @@ class FineTune(Scratch):
     """One network trained on all training rows at once, then fine-tuned on the support rows.
 
     Where the target is a class, training tells all training classes apart and a task has a head of its own. Where it is
-    a number, one network with one head learns the rows of all tasks, and a task goes on from there.
+    a number or a sentence, one network with one head learns the rows of all tasks, and a task goes on from there.
 
     Args:
         fit_steps, fit_rate: Adam steps on the support rows, and their size.
@@ -57,8 +57,10 @@ class FineTune(Scratch):
 
     def joint_loss(self, task: Params, rows: Rows) -> Tensor:
         """The loss on rows of any training tasks: of their class among all training classes, or of their number."""
-        output = self.output(task, rows, self.joint_head)
-        if self.objective.name == "regress":
-            return self.objective.loss(output, rows)
+        seen = self.seen(self.head, task, rows)
+        if self.objective.name != "classify":
+            return self.objective.loss(
+                self.head.predict(self.head.start(under(HEAD, task), lambda: seen, rows), seen), rows
+            )
         assert rows.label is not None
-        return F.cross_entropy(output, rows.label)
+        return F.cross_entropy(linear(under(self.joint_head, task), seen), rows.label)

@@ -8,18 +8,17 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
-from omnishot.errors import UsageError, choose
-from omnishot.learners.base import Learner, Params, State
-from omnishot.learners.descent import Task, descend
+from omnishot.errors import UsageError
+from omnishot.learners.base import GENERATIVE, Learner, Params, Prediction, State, under
+from omnishot.learners.descent import descend
 from omnishot.learners.parts import ALL, HEAD, LORA, chosen, listed
 from omnishot.learners.stepsizes import StepSizes
-from omnishot.nn.heads import LinearHead, PrototypeHead, linear
 from omnishot.nn.linear import Weight
 from omnishot.nn.lora import LoRA
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
-OF_HEAD = ("head.weight", "head.bias")
+OF_HEAD = "head."
 
 
 class InnerLoop(Learner):
@@ -40,7 +39,7 @@ class InnerLoop(Learner):
         UsageError: for parts that this network does not have.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("classify", "regress")
+    serves: ClassVar[tuple[str, ...]] = ("classify", "regress", *GENERATIVE)
 
     def __init__(
         self,
@@ -59,7 +58,7 @@ class InnerLoop(Learner):
     ):
         super().__init__(network, objective)
         self.inner_steps, self.second_order, self.inner_checkpoint = steps, second_order, checkpoint
-        self.head = task_head(head, network, objective, ways)
+        self.head = objective.head(network, head, ways)
         of_network, said = chosen(network, parts), listed(parts)
         shapes = {f"network.{n}": tuple(p.shape) for n, p in network.named_parameters() if n in of_network}
         if LORA in said:
@@ -68,9 +67,7 @@ class InnerLoop(Learner):
         self.has_lora = LORA in said
         self.still = not shapes  # whether the network's features are the same before and after
         if {ALL, HEAD} & {*said}:
-            # A learned step size counts for all classes alike where there may be any number of them.
-            weight = (network.out,) if isinstance(self.head, PrototypeHead) else tuple(self.head.weight.shape)
-            shapes |= dict(zip(OF_HEAD, (weight, weight[:-1]), strict=True))
+            shapes |= {OF_HEAD + name: shape for name, shape in self.head.shapes().items()}
         if not shapes:
             raise UsageError(f"adapt = {parts!r} leaves the inner loop nothing to move: say all, head, or other parts")
         self.names = list(shapes)
@@ -79,7 +76,7 @@ class InnerLoop(Learner):
     @property
     def factored(self) -> frozenset[str]:
         """Weights of linear layers, unless each of their numbers has a step size of its own."""
-        return frozenset() if self.step_sizes.kind == "element" else super().factored | {OF_HEAD[0]}
+        return frozenset() if self.step_sizes.kind == "element" else super().factored | {OF_HEAD + "weight"}
 
     @property
     def differentiable(self) -> bool:
@@ -89,21 +86,21 @@ class InnerLoop(Learner):
     def known(self, params: Params, rows: Rows) -> Params:
         """What the features of these rows depend on beside what the inner loop moves."""
         if self.still:
-            return {"features": self.features(params, rows)}  # once, for every inner step
+            return {"features": self.seen(self.head, params, rows)}  # once, for every inner step
         return params
 
-    def read(self, known: Params, task: Params, rows: Rows) -> Tensor:
-        """The features `[rows, dim]` with what the inner loop has moved."""
+    def read(self, known: Params, task: Params, rows: Rows) -> Any:
+        """What the head reads of rows, with what the inner loop has moved."""
         if self.still and "features" in known:
             return known["features"]
-        return self.features(self.adapted(known, task), rows)
+        return self.seen(self.head, self.adapted(known, task), rows)
 
     def adapted(self, params: Params, state: State) -> Params:
         """The parameters with what the inner loop has moved in their place; low-rank changes are in the weights."""
         moved: dict[str, Any] = {**params, **state}
         if not self.has_lora:
             return moved
-        changed = self.lora.changed(_of("lora.", moved), _of("network.", moved))
+        changed = self.lora.changed(under("lora.", moved), under("network.", moved))
         kept = {name: weight for name, weight in moved.items() if not name.startswith("lora.")}
         return kept | {f"network.{name}": weight for name, weight in changed.items()}
 
@@ -113,19 +110,20 @@ class InnerLoop(Learner):
     def begin(self, params: Params, support: Rows) -> tuple[Params, Params]:
         """Where what the steps move begins, and what else the task's loss depends on."""
         known = self.known(params, support)
-        head = self.head.start(_of("head.", params), lambda: self.read(known, {}, support), support)
-        start = params | {f"head.{name}": value for name, value in head.items()}
+        head = self.head.start(under(OF_HEAD, params), lambda: self.read(known, {}, support), support)
+        start = params | {OF_HEAD + name: value for name, value in head.items()}
         task = {name: start[name] for name in self.names}
-        return task, known | {name: start[name] for name in OF_HEAD if name not in task}
+        return task, known | {n: p for n, p in start.items() if n.startswith(OF_HEAD) and n not in task}
 
     def error(self, task: Params, known: Params, rows: Rows) -> Tensor:
         """The loss on these rows, for which `known` must have been asked."""
-        return self.objective.loss(linear(_of("head.", known | task), self.read(known, task, rows)), rows)
+        head = under(OF_HEAD, known | task)
+        return self.objective.loss(self.head.predict(head, self.read(known, task, rows)), rows)
 
     def path(self, params: Params, support: Rows) -> list[State]:
         """What was learned at the start and after each step."""
         task, known = self.begin(params, support)
-        own = _of("step_sizes.", params)
+        own = under("step_sizes.", params)
         steps = descend(
             lambda task, known, tensors: self.error(task, known, support.with_tensors(tensors)),
             task,
@@ -140,29 +138,10 @@ class InnerLoop(Learner):
     def fit(self, params: Params, support: Rows) -> State:
         return self.path(params, support)[-1]
 
-    def predict(self, params: Params, state: State, query: Rows) -> Tensor:
-        return linear(_of("head.", state), self.read(self.known(params, query), state, query))
-
-
-def task_head(kind: str, network: Network, objective: Objective, ways: int | None) -> PrototypeHead | LinearHead:
-    """Where a task's head starts: `prototype` or `fixed` for classes; numbers always have a learned head.
-
-    Raises:
-        UsageError: for another kind, or if a fixed head is not told its number of classes.
-    """
-    choose("head", kind, ("prototype", "fixed"))
-    if objective.name == "classify" and kind == "prototype":
-        return PrototypeHead(network.out)
-    if objective.name == "classify" and ways is None:
-        raise UsageError("head='fixed' needs the number of classes: set ways to a number")
-    return LinearHead(network.out, objective.outputs(ways))
+    def predict(self, params: Params, state: State, query: Rows) -> Prediction:
+        return self.head.predict(under(OF_HEAD, state), self.read(self.known(params, query), state, query))
 
 
 def whole(task: Mapping[str, Weight], known: Params) -> State:
     """What the steps have moved, and the head even if they have not."""
-    return {**{name: known[name] for name in OF_HEAD if name not in task}, **task}
-
-
-def _of(prefix: str, params: Params | Task) -> dict[str, Any]:
-    """Those parameters whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}
+    return {**{name: p for name, p in known.items() if name.startswith(OF_HEAD) and name not in task}, **task}

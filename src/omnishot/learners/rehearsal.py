@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
@@ -22,6 +24,8 @@ class Rehearsal(FineTune):
     The old rows are drawn from the training part and kept among the parameters. The parameters that move are the
     network, the task's head and the head of the joint training.
     """
+
+    serves: ClassVar[tuple[str, ...]] = ("classify", "regress")
 
     def __init__(
         self,

@@ -1,11 +1,13 @@
-"""Heads: features to predictions. A head gives its task parameters for a support set, then applies them.
+"""Heads: what the network has seen of rows to predictions.
 
-Task parameters are what an inner loop adapts: `{"weight": [out, dim], "bias": [out]}`.
+A head gives its task parameters for a support set, which an inner loop may adapt, then applies them. Those of a linear
+head are `{"weight": [out, dim], "bias": [out]}`; decoders (`omnishot.nn.decoders`) have others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +33,42 @@ def linear(head: dict[str, Tensor], features: Tensor) -> Tensor:
     return affine(features, head["weight"], head["bias"])
 
 
-class PrototypeHead(nn.Module):
+class Head(nn.Module):
+    """What stands on top of the network."""
+
+    #: The method of the network that gives what the head reads: that for features `[rows, dim]`, or `memory`.
+    reads: ClassVar[str] = "__call__"
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """By name the task parameters that an inner loop may move, and the shape of a step size for each number.
+
+        Where there are as many of a kind as the task asks for (classes, new words), all share their step sizes.
+        """
+        raise NotImplementedError
+
+    def start(self, own: dict[str, Tensor], features: Callable[[], Any], support: Rows) -> dict[str, Tensor]:
+        """Task parameters for a support set.
+
+        Args:
+            own: the head's parameters.
+            features: computes what the head reads of the support rows.
+        """
+        raise NotImplementedError
+
+    def predict(self, task: dict[str, Any], features: Any) -> Any:
+        """The prediction for rows whose `features` the head reads, under task parameters."""
+        raise NotImplementedError
+
+
+class Affine(Head):
+    """A head of one linear layer."""
+
+    def predict(self, task: dict[str, Any], features: Tensor) -> Tensor:
+        """`[rows, dim] -> [rows, out]`."""
+        return linear(task, features)
+
+
+class PrototypeHead(Affine):
     """A linear head that starts at the class means, for any number of classes.
 
     −|f − c|²·s = 2s c·f − s|c|² − s|f|², whose last term is the same for every class, so weight 2sc and bias
@@ -43,15 +80,19 @@ class PrototypeHead(nn.Module):
         super().__init__()
         self.scale = scale or dim**-0.5
 
+        self.dim = dim
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.dim,), "bias": ()}
+
     def start(self, own: dict[str, Tensor], features: Callable[[], Tensor], support: Rows) -> dict[str, Tensor]:
-        """Task parameters for a support set; `features` computes its features `[rows, dim]`."""
         assert support.target is not None
         assert support.ways is not None
         means = class_means(features(), support.target, support.ways)
         return {"weight": 2 * self.scale * means, "bias": -self.scale * means.square().sum(-1)}
 
 
-class LinearHead(nn.Module):
+class LinearHead(Affine):
     """A linear head learned across tasks, as published MAML has: its number of outputs is fixed."""
 
     def __init__(self, dim: int, out: int):
@@ -59,6 +100,9 @@ class LinearHead(nn.Module):
         self.out = out
         layer = nn.Linear(dim, out)
         self.weight, self.bias = layer.weight, layer.bias
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": tuple(self.weight.shape), "bias": tuple(self.bias.shape)}
 
     def start(self, own: dict[str, Tensor], features: Callable[[], Tensor], support: Rows) -> dict[str, Tensor]:
         """The learned parameters themselves, whatever the features are.

@@ -117,6 +117,22 @@ class Network(nn.Module):
         seen, here = zip(*(self._parts(i, rows) for i in range(len(self.names))), strict=True)
         return torch.cat(seen, -2), torch.cat(here, -1)
 
+    def memory(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """What a decoder looks at: the features and then every slot of every row `[rows, 1 + slots, out]`, and which
+        are there, bool `[rows, 1 + slots]`.
+
+        The slots are as the fusion leaves them, where it gives any (`transformer`); else as it is given them. A single
+        input that is read by its encoder alone, and rows of level `feature`, have none but the features.
+        """
+        if self.level == FEATURE or not self._projected:
+            features = told(self._features(rows), rows).unsqueeze(-2)
+            return features, torch.ones_like(features[..., 0], dtype=torch.bool)
+        slots, present = self.filled(*self.parts(rows))
+        tokens = getattr(self.fusion, "tokens", None)
+        fused, slots = (self.fusion(slots, present), slots) if tokens is None else tokens(slots, present)
+        here = torch.cat([torch.ones_like(present[..., :1]), present], -1)
+        return torch.cat([told(fused, rows).unsqueeze(-2), mask(slots, present)], -2), here
+
     def fuse(self, parts: Tensor, present: Tensor) -> Tensor:
         """Features `[..., out]` of `parts` `[..., slots, dim]`, zero where not `present` (bool `[..., slots]`)."""
         return self.fusion(*self.filled(parts, present))

@@ -5,7 +5,10 @@ from omnishot.registry import Registry
 OBJECTIVES = Registry(
     "objective",
     {
+        "answer": "omnishot.objectives.answer:Answer",
+        "caption": "omnishot.objectives.caption:Caption",
         "classify": "omnishot.objectives.classify:Classify",
         "regress": "omnishot.objectives.regress:Regress",
+        "transcribe": "omnishot.objectives.transcribe:Transcribe",
     },
 )

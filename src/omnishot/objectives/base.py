@@ -10,10 +10,13 @@ import numpy as np
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
+from omnishot.nn.heads import Head
+from omnishot.nn.network import Network
 
 
 class Objective(ABC):
-    """The kind of thing predicted. A prediction is the tensor `[..., rows, out]` that a learner's head gives."""
+    """The kind of thing predicted. A prediction is what a learner's head gives: a tensor `[rows, out]`, or what a
+    decoder would say."""
 
     name: ClassVar[str]
     #: The metric that selects models, and whether more of it is better.
@@ -27,12 +30,29 @@ class Objective(ABC):
         """Width of a fixed head."""
 
     @abstractmethod
-    def loss(self, prediction: Tensor, rows: Rows) -> Tensor:
+    def head(self, network: Network, kind: str, ways: int | None) -> Head:
+        """The head on top of a network.
+
+        Args:
+            kind: where a task's head starts: `prototype`, at the class means, or `fixed`, at learned parameters.
+            ways: outputs of a fixed head for classes.
+
+        Raises:
+            UsageError: if this objective has no head of that kind.
+        """
+
+    @abstractmethod
+    def loss(self, prediction: Any, rows: Rows) -> Tensor:
         """Mean loss over rows, a scalar."""
 
     @abstractmethod
-    def metrics(self, prediction: Tensor, rows: Rows) -> dict[str, float]:
+    def metrics(self, prediction: Any, rows: Rows) -> dict[str, float]:
         """Figures of one task's query rows."""
+
+    def outcome(self, prediction: Any, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """A prediction of labelled rows and their target, as `pooled` takes them."""
+        assert rows.target is not None
+        return prediction.cpu().numpy(), rows.target.cpu().numpy()
 
     def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         """Figures that need all episodes together, as (value, half-width of the 95% interval).

@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
+from omnishot.errors import UsageError, choose
+from omnishot.nn.heads import Head, LinearHead, PrototypeHead
+from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 from omnishot.objectives.calibration import (
     accuracy_at_coverage,
@@ -41,6 +44,13 @@ class Classify(Objective):
     def outputs(self, ways: int | None) -> int:
         assert ways is not None
         return ways
+
+    def head(self, network: Network, kind: str, ways: int | None) -> Head:
+        if choose("head", kind, ("prototype", "fixed")) == "prototype":
+            return PrototypeHead(network.out)
+        if ways is None:
+            raise UsageError("head='fixed' needs the number of classes: set ways to a number")
+        return LinearHead(network.out, ways)
 
     def loss(self, prediction: Tensor, rows: Rows) -> Tensor:
         """What training minimises: cross-entropy, at a temperature of 1."""

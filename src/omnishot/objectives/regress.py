@@ -7,6 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
+from omnishot.errors import choose
+from omnishot.nn.heads import Head, LinearHead
+from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
 
@@ -22,6 +25,11 @@ class Regress(Objective):
 
     def outputs(self, ways: int | None) -> int:
         return 1
+
+    def head(self, network: Network, kind: str, ways: int | None) -> Head:
+        """A learned head, whatever is said: numbers have no class means to start at."""
+        choose("head", kind, ("prototype", "fixed"))
+        return LinearHead(network.out, self.outputs(ways))
 
     def loss(self, prediction: Tensor, rows: Rows) -> Tensor:
         assert rows.target is not None

@@ -36,9 +36,21 @@ class Transformer(Fusion):
         self.norm = LayerNorm(dim)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        reader = (masked_mean(embeddings, present) + self.reader).unsqueeze(-2)
-        x = torch.cat([reader, embeddings + self.slots], -2)
-        here = torch.cat([torch.ones_like(present[..., :1]), present], -1)
+        x, here = self._begin(embeddings, present)
         for block in self.blocks[:-1]:
             x = block(x, here)
         return self.norm(self.blocks[-1](x, here, 1).squeeze(-2))
+
+    def tokens(self, embeddings: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The features `[..., dim]`, and every token `[..., slots, dim]` as the others have moved it."""
+        x, here = self._begin(embeddings, present)
+        for block in self.blocks:
+            x = block(x, here)
+        x = self.norm(x)
+        return x[..., 0, :], x[..., 1:, :]
+
+    def _begin(self, embeddings: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The tokens, the one that reads out first, and which may be attended to."""
+        reader = (masked_mean(embeddings, present) + self.reader).unsqueeze(-2)
+        x = torch.cat([reader, embeddings + self.slots], -2)
+        return x, torch.cat([torch.ones_like(present[..., :1]), present], -1)

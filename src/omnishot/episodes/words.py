@@ -1,0 +1,42 @@
+"""A task's own words: those that its support rows say and the shared vocabulary lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class OwnWords:
+    """Numbers a task's own words as a task numbers its classes: by order, from the same number on in every task.
+
+    Args:
+        first: the number of the first own word: tokens below are shared by all tasks.
+        most: how many a task may have; the words said first are kept.
+        unknown: the token of any other.
+    """
+
+    first: int
+    most: int
+    unknown: int
+
+    def of(self, support: np.ndarray) -> np.ndarray:
+        """The own words that one task's support rows `[rows, sentences, tokens]` say, in the order of their numbers."""
+        said, firsts = np.unique(support[support >= self.first], return_index=True)
+        return said[np.argsort(firsts)][: self.most]
+
+    def renumbered(self, tokens: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Tokens with the task's own words numbered from `first` on, any other as unknown."""
+        found = np.where(tokens < self.first, tokens, self.unknown)
+        for i, word in enumerate(own):
+            found[tokens == word] = self.first + i
+        return found.astype(np.int64)
+
+    def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both halves of a meta-batch, `[tasks, rows, sentences, tokens]`, each task with its own words' numbers."""
+        own = [self.of(rows) for rows in support]
+        return tuple(
+            np.stack([self.renumbered(rows, words) for rows, words in zip(half, own, strict=True)])
+            for half in (support, query)
+        )  # type: ignore[return-value]

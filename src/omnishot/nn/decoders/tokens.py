@@ -1,0 +1,3 @@
+"""Token numbers that mean the same in every vocabulary."""
+
+PAD, BOS, EOS, UNKNOWN = SPECIAL = range(4)

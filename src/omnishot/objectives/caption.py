@@ -1,0 +1,28 @@
+"""Sentences: what a picture, or anything else, shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omnishot.episodes.rows import Rows
+from omnishot.metrics.new_words import new_word_figures
+from omnishot.metrics.sentences import corpus_figures
+from omnishot.objectives.telling import Telling, Told
+
+
+class Caption(Telling):
+    """A sentence a row, as good as people's: each of a row's sentences counts alike.
+
+    BLEU-1…4 (corpus), ROUGE-L, CIDEr-D; recall and precision of a task's own words; token accuracy, padding not counted.
+    """
+
+    name = "caption"
+    metric = "bleu4"
+    higher_is_better = True
+
+    def metrics(self, prediction: Any, rows: Rows) -> dict[str, float]:
+        return super().metrics(prediction, rows) | {"token_accuracy": prediction.accuracy(rows.target).item()}
+
+    def figures(self, episodes: Sequence[Told]) -> dict[str, tuple[float, float]]:
+        return corpus_figures([(said, texts) for said, texts, _ in episodes]) | new_word_figures(episodes)
