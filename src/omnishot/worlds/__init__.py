@@ -13,6 +13,8 @@ WORLDS = Registry(
     {
         "glyphs": "omnishot.worlds.glyphs:make",
         "functions": "omnishot.worlds.functions:make",
+        "scenes": "omnishot.worlds.scenes:make",
+        "accents": "omnishot.worlds.accents:make",
     },
 )
 

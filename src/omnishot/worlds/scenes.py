@@ -1,0 +1,116 @@
+"""The world `scenes`: drawn scenes that are told or asked about, with a new word to learn in every task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from omnishot.errors import UsageError, choose
+from omnishot.table.writing import TableWriter
+from omnishot.worlds import scene_concepts, scene_pictures
+from omnishot.worlds.scene_concepts import Concept
+from omnishot.worlds.scene_layout import Scene, draw_scene
+from omnishot.worlds.scene_sentences import sentences as tell
+
+FEWEST = 9  # concepts: one of each kind for each split
+SIDES = (24, 512)  # pixels
+MOST_QUESTIONS = 7
+MOST_SENTENCES = 20  # a lone plain thing can hardly be told in more ways
+
+
+def make(
+    out: str | Path,
+    *,
+    seed: int = 0,
+    form: str = "captions",
+    concepts: int = 600,
+    pictures: int = 20,
+    sentences: int = 5,
+    questions: int = 3,
+    size: int = 64,
+) -> Path:
+    """Drawn scenes in sentences, questions or short videos; every task has a new word for a colour, shape or texture.
+
+    Columns of `captions`, a row for each picture: `image` (PNG), `caption` (a list of sentences, the target);
+    of `questions`, a row for each question: `image`, `question`, `answer` (the target); of `videos`, a row for each
+    clip: `video` (2 s), `sound` (its tones), `caption`. All have `concept` (the group: the invented word), `split`
+    (seven tenths of the concepts of each kind train, one val, two test) and the notes `_kind` (what the word names,
+    or what is asked) and `_scene` (what there is, as JSON). The same seed and options give the same files, byte for
+    byte, with the same versions of Pillow and NumPy; pictures of `captions` and `questions` are the same.
+
+    Args:
+        out: the table to write; `.parquet` holds pictures itself, others in a folder beside it.
+        seed: of everything random, 0 or more.
+        form: `captions`, `questions` or `videos`; the last needs PyAV.
+        concepts: how many new words, 9 or more; a third each names colours, shapes and textures.
+        pictures: pictures, or clips, of each.
+        sentences: sentences of each picture or clip, 1 to 20.
+        questions: questions about each picture, 1 to 7.
+        size: pixels of a picture's side, 24 to 512.
+
+    Raises:
+        UsageError: for an unknown form or a number out of range, or `videos` without PyAV.
+    """
+    write = WRITERS[choose("form", form, WRITERS)]
+    if seed < 0:
+        raise UsageError(f"seed must be 0 or more, not {seed}")
+    if concepts < FEWEST:
+        raise UsageError(f"concepts must be {FEWEST} or more, not {concepts}")
+    if pictures < 1:
+        raise UsageError(f"pictures must be 1 or more, not {pictures}")
+    if not 1 <= sentences <= MOST_SENTENCES:
+        raise UsageError(f"sentences must be 1 to {MOST_SENTENCES}, not {sentences}")
+    if not 1 <= questions <= MOST_QUESTIONS:
+        raise UsageError(f"questions must be 1 to {MOST_QUESTIONS}, not {questions}")
+    if not SIDES[0] <= size <= SIDES[1]:
+        raise UsageError(f"size must be {SIDES[0]} to {SIDES[1]}, not {size}")
+    writer = TableWriter(out)
+    write(writer, Plan(seed, concepts, pictures, sentences, questions, size))
+    return writer.close()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The options of `make` that say what is drawn."""
+
+    seed: int
+    concepts: int
+    pictures: int
+    sentences: int
+    questions: int
+    size: int
+
+    def scenes(self) -> Iterator[tuple[Concept, Scene, Callable[[int], np.random.Generator]]]:
+        """Every scene with its concept and the generators of its parts: more pictures change none of these."""
+        for number, concept in enumerate(scene_concepts.concepts(self.concepts, self.seed)):
+            for picture in range(self.pictures):
+
+                def rng(part: int, key: tuple[int, ...] = (self.seed, 2, number, picture)) -> np.random.Generator:
+                    return np.random.default_rng([*key, part])
+
+                yield concept, draw_scene(concept, rng(0)), rng
+
+
+def _notes(concept: Concept, scene: Scene, kind: str) -> dict[str, str]:
+    return {"concept": concept.word, "split": concept.split, "_kind": kind, "_scene": scene.to_json()}
+
+
+def _image(
+    writer: TableWriter, plan: Plan, row: int, concept: Concept, scene: Scene, rng: np.random.Generator
+) -> str | bytes:
+    picture = scene_pictures.draw(scene, concept, plan.size, rng)
+    return writer.media(f"{row:06d}.png", scene_pictures.encode_png(picture))
+
+
+def _captions(writer: TableWriter, plan: Plan) -> None:
+    for row, (concept, scene, rng) in enumerate(plan.scenes()):
+        image = _image(writer, plan, row, concept, scene, rng(1))
+        caption = tell(scene, plan.sentences, rng(2))
+        writer.row(image=image, caption=caption, **_notes(concept, scene, concept.kind))
+
+
+#: Form -> function that writes its rows.
+WRITERS: dict[str, Callable[[TableWriter, Plan], None]] = {"captions": _captions}
