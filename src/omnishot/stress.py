@@ -13,6 +13,7 @@ from omnishot.attacks import ATTACKS, PGD_STEPS, attackable
 from omnishot.dataset import Dataset
 from omnishot.degradation import ALL, CLEAN, NOISE, Measured, Robustness
 from omnishot.distributed import join
+from omnishot.episodes.loader import least
 from omnishot.episodes.store import failing_inputs, named_inputs
 from omnishot.errors import UsageError, choose
 from omnishot.evaluation import Figure
@@ -25,6 +26,7 @@ LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Radii unless others are said, by kind of input, in the units of `Modality.reach`.
 BUDGETS = {
     "image": (0.01, 0.02, 0.04, 0.08),
+    "video": (0.01, 0.02, 0.04, 0.08),
     "audio": (0.0005, 0.001, 0.002, 0.004),
     "series": (0.05, 0.1, 0.2, 0.4),
     "tabular": (0.05, 0.1, 0.2, 0.4),
@@ -96,8 +98,8 @@ def robustness(
         *_attacks(spoiled, attacks, budgets, attack_steps, modalities),
     ]
     task = {
-        "ways": ways or _least(first.about["ways"]),
-        "shots": shots or _least(first.config.shots),
+        "ways": ways or least(first.about["ways"]),
+        "shots": shots or least(first.config.shots),
         "queries": queries,
         "episodes": episodes,
         "split": split,
@@ -150,7 +152,9 @@ def _attacks(
         raise UsageError("budgets are an attack's: say which attacks (attacks, --attack fgsm,pgd)")
     able = [name for name in inputs if attackable(modalities[name])]
     if attacks and not able:
-        raise UsageError(f"none of {', '.join(inputs)} can be attacked: pictures, sounds, series and numbers can")
+        raise UsageError(
+            f"none of {', '.join(inputs)} can be attacked: pictures, videos, sounds, series and numbers can"
+        )
     for name, own in _radii(budgets, able, modalities).items():
         for attack in several("attack", attacks, ATTACKS) if attacks else ():
             for radius in sorted({*own} - {0.0}):
@@ -200,7 +204,3 @@ def _check_alike(runs: Mapping[str, Run], data: Mapping[str, Dataset]) -> None:
         if not same or not np.array_equal(data[other].parts, data[name].parts):
             what = "deals its table into other parts" if same else "was trained on another table"
             raise UsageError(f"the run {other} {what} than {name}: their tasks cannot be the same")
-
-
-def _least(value: Any) -> Any:
-    return min(value) if isinstance(value, list | tuple) else value

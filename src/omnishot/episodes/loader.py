@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -30,6 +31,11 @@ MISSING_IN = ("all", *HALVES)
 def pick(rng: np.random.Generator, value: Range) -> int:
     """The number, or one drawn from the range."""
     return value if isinstance(value, int) else int(rng.integers(value[0], value[1] + 1))
+
+
+def least(value: Any) -> Any:
+    """A number, or the lower end of a range."""
+    return min(value) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from omnishot.dataset import Dataset
+from omnishot.episodes.loader import least
 from omnishot.errors import DataError
 from omnishot.insight.task import Task, learned, part_of
 from omnishot.run import Run
@@ -65,11 +65,6 @@ def held_out(data: Dataset) -> str:
         if (data.parts == part).any():
             return part
     raise DataError(f"{data.table.name} has neither a validation nor a test part: give a table of other rows")
-
-
-def least(value: Any) -> Any:
-    """A number, or the lower end of a range."""
-    return min(value) if isinstance(value, list | tuple) else value
 
 
 def _target(data: Dataset, index: np.ndarray, classes: np.ndarray | None) -> Tensor:

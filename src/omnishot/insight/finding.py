@@ -12,9 +12,10 @@ import torch
 from omnishot import dataset
 from omnishot.dataset import bad_cells
 from omnishot.episodes import shots
+from omnishot.episodes.loader import least
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError
-from omnishot.insight.drawing import draw, held_out, least
+from omnishot.insight.drawing import draw, held_out
 from omnishot.insight.task import Part, Task, learned, part_of
 from omnishot.learners.base import Learner
 from omnishot.modality import decode_inputs

@@ -11,7 +11,7 @@ from typing import Any
 
 from omnishot.artifacts import read_json, write_json
 from omnishot.dataset import Dataset
-from omnishot.episodes.loader import Loader, Shape
+from omnishot.episodes.loader import Loader, Shape, least
 from omnishot.episodes.missing import ALL
 from omnishot.errors import UsageError
 from omnishot.evaluation import Figure, figures
@@ -124,11 +124,6 @@ def task_loader(
 def opened(run: Run | str | Path) -> Run:
     """The run, or the one in a folder."""
     return run if isinstance(run, Run) else Run.load(run)
-
-
-def least(value: Any) -> Any:
-    """A number, or the lower end of a range."""
-    return min(value) if isinstance(value, list | tuple) else value
 
 
 def _figure(run: Run, learner: Learner, loader: Loader, episodes: int) -> Figure:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omnishot.dataset import Dataset
+from omnishot.episodes.loader import least
 from omnishot.episodes.missing import ALL
 from omnishot.evaluation import Figure
 from omnishot.insight.drawing import draw, held_out
@@ -13,7 +14,6 @@ from omnishot.insight.explanation import explain
 from omnishot.report import markup
 from omnishot.report.bars import conditions
 from omnishot.report.cards import cards, summary
-from omnishot.report.curves import least
 from omnishot.report.episode import draw_sample
 from omnishot.report.explained import brief
 from omnishot.report.page import Section

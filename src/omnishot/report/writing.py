@@ -7,10 +7,11 @@ from pathlib import Path
 
 from omnishot.artifacts import write_atomic
 from omnishot.dataset import Dataset
+from omnishot.episodes.loader import least
 from omnishot.errors import DataError
 from omnishot.evaluation import Figure
 from omnishot.report import charts, markup, sections
-from omnishot.report.curves import least, opened, step_option, stored
+from omnishot.report.curves import opened, step_option, stored
 from omnishot.report.page import Section, page
 from omnishot.run import Run
 
