@@ -25,7 +25,8 @@ from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
 from omnishot.modality.features import frozen_weights
 from omnishot.model import FROZEN
-from omnishot.run import VALIDATION_SEED, Run, checked_ways, frozen_inputs, read_about
+from omnishot.protocol import checked_ways
+from omnishot.run import VALIDATION_SEED, Run, frozen_inputs, read_about
 from omnishot.table.reading import read_table
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,25 +13,19 @@ from torch import Tensor
 from omnishot import dataset
 from omnishot.artifacts import FORMAT, read_json, read_tensors, write_json
 from omnishot.assembly import describe_learner, pick_device, restore_learner, restore_modality
-from omnishot.attacks import attack_of
 from omnishot.checkpoints import CHECKPOINT, load_parameters
 from omnishot.config import Config, read_toml
-from omnishot.dataset import Dataset, Tasks
+from omnishot.dataset import Dataset
 from omnishot.distributed import ALONE, Ranks, join
-from omnishot.episodes.loader import MISSING_IN, Loader, Shape
-from omnishot.episodes.missing import ALL
-from omnishot.episodes.store import failing_inputs, matching_inputs, named_inputs
-from omnishot.errors import DataError, UsageError, choose
-from omnishot.evaluation import Evaluation, Figure, figures
-from omnishot.gain import Meeting, gains
+from omnishot.errors import DataError
+from omnishot.evaluation import Evaluation, Figure
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
 from omnishot.model import FROZEN, Model
-from omnishot.newcomer import New, kinds_of, read_with_new
-from omnishot.outside import outside_figures
+from omnishot.newcomer import New, read_with_new
+from omnishot.protocol import Protocol, attack_said, spoiled
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
-from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
 
 #: Validation and evaluation draw from seeds of their own, so that no part is judged on tasks like those of training.
@@ -154,66 +147,25 @@ class Run:
             DataError: if the part has too few classes or rows, or shares classes with the training part.
             UsageError: for options that make no sense, alone or together.
         """
-        if episodes < 2:
-            raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
-        if seed < 0:
-            raise UsageError(f"seed must be at least 0, not {seed}")
-        if split not in PARTS:
-            raise UsageError(f"split must be one of {', '.join(PARTS)}, not {split!r}")
-        counts = (("ways", ways, 2), ("shots", shots, 1), ("queries", queries, 1), ("outside", outside, 0))
-        for name, number, least in counts:
-            if number is not None and number < least:
-                raise UsageError(f"{name} must be at least {least}, not {number}")
-        modalities = self.learner.network.modalities
-        everywhere = {ALL: missing[ALL]} if missing and missing.keys() == {ALL} else {}
-        missing, noise = matching_inputs(missing or {}, modalities), matching_inputs(noise or {}, modalities)
-        missing = everywhere or missing
-        failure = failing_inputs(failure or {}, modalities)
-        if budget and attack is None:
-            raise UsageError(f"a budget ({', '.join(budget)}) is an attack's: say which (attack, --attack fgsm or pgd)")
-        if attack_steps is not None and attack is None:
-            raise UsageError(f"attack_steps = {attack_steps} without an attack: say attack='pgd' (--attack pgd)")
-        if new and attack is not None:
-            raise UsageError("an attack does not reach new inputs: measure one after the other (attack, or new)")
-        attacking = None if attack is None else attack_of(attack, budget, modalities, attack_steps)
+        inputs = self.learner.network.modalities
+        protocol = Protocol(
+            split=split,
+            episodes=episodes,
+            seed=seed,
+            ways=ways,
+            shots=shots,
+            queries=queries,
+            outside=outside,
+            new=new,
+            subsets=subsets,
+            spoiled=spoiled(inputs, missing, missing_in, noise, failure, support_inputs, query_inputs),
+            attack=attack_said(inputs, attack, budget, attack_steps),
+        )
         ranks, device = (join() if ranks is None else ranks).on(self.learner.device)
-        progress = progress and ranks.rank == 0
         self.learner.to(device)
         data = self._dataset(table, split, ranks.host(), new)
-        shots = shots or _least(self.config.shots)
-        tasks = data.tasks(split, shots, queries, skip_small=self.config.skip_bad)
-        shape = Shape(
-            min(8, episodes), checked_ways(ways or _least(self.about["ways"]), tasks, split), shots, tasks.queries
-        )
-        # A part of the table is read once: it stays in memory, and only what is drawn goes to the device.
-        whole = Loader(
-            data.store.to(device, 0),
-            tasks.source,
-            shape,
-            seed=seed,
-            missing=missing,
-            missing_in=choose("missing_in", missing_in, MISSING_IN),
-            noise=noise,
-            failure=failure,
-            support_inputs=named_inputs(support_inputs, modalities),
-            query_inputs=named_inputs(query_inputs, modalities),
-            extra_shots=self.config.extra_shots,
-        )
-        conditions = _conditions(whole) if subsets and attacking is None else [whole]
-        if new:
-            meeting = Meeting(self.learner, whole, data.table, kinds_of(data.table, new), self.config.skip_bad)
-            conditions = []
-        stranger = _with_outside(whole, outside, tasks, split, attack) if outside else None
-        about = {"learner": self.config.learner, "fusion": self.config.fused_by, "split": split}
-        found: list[Figure] = []
-        if new:
-            found += gains(meeting, episodes, about, device, "evaluating" if progress else None, ranks)
-        for i, loader in enumerate(conditions, 1):
-            label = f"evaluating {i}/{len(conditions)}" if progress else None
-            found += figures(self.learner, loader, episodes, about, device, label, ranks, attacking)
-        if stranger is not None:
-            label = f"telling {outside} further classes apart" if progress else None
-            found += outside_figures(self.learner, stranger, outside, episodes, about, device, label, ranks)
+        shown = progress and ranks.rank == 0
+        found = protocol.measure(self.learner, self.config, self.about["ways"], data, device, ranks, shown)
         if save and ranks.rank == 0:
             self._keep(found)
         return Evaluation(tuple(found))
@@ -279,60 +231,12 @@ class Run:
     def _keep(self, found: Sequence[Figure]) -> None:
         """Add figures to `evaluation.json`, in place of those of the same protocol."""
         new = [figure.to_json() for figure in found]
-        taken = [_protocol(record) for record in new]
+        taken = [_key(record) for record in new]
         old = [f.to_json() for f in self.figures()]
-        write_json(self.folder / "evaluation.json", [r for r in old if _protocol(r) not in taken] + new)
+        write_json(self.folder / "evaluation.json", [r for r in old if _key(r) not in taken] + new)
 
 
-def _conditions(whole: Loader) -> list[Loader]:
-    """The tasks as they are, then each input alone and half of all cells missing, unless they are spoiled already."""
-    names = list(whole.store.modalities)
-    if whole.missing or whole.noise or whole.failure or whole.support_inputs or whole.query_inputs or len(names) == 1:
-        return [whole]
-    alone = [dataclasses.replace(whole, only=(name,)) for name in names]
-    return [whole, *alone, dataclasses.replace(whole, missing={ALL: 0.5})]
-
-
-def _with_outside(whole: Loader, outside: int, tasks: Tasks, part: str, attack: str | None) -> Loader:
-    """The loader of tasks with so many classes more.
-
-    Raises:
-        DataError: if the part has too few classes.
-        UsageError: if there are no classes, or an attack is asked for as well.
-    """
-    ways, most = whole.shape.ways, tasks.ways
-    if ways is None or most is None:
-        raise UsageError("outside is a number of classes, but this run predicts a number: leave it out")
-    if attack is not None:
-        raise UsageError("rows of classes outside are told apart without an attack: leave out outside, or attack")
-    assert isinstance(ways, int)
-    if ways + outside > most:
-        less = f"{most - ways} classes outside or fewer" if most > ways else "fewer ways"
-        raise DataError(
-            f"{ways} ways and {outside} classes outside need {ways + outside} classes with enough rows in every task, "
-            f"the part {part!r} has {most}: ask for {less}, or add rows of other classes"
-        )
-    return dataclasses.replace(whole, shape=dataclasses.replace(whole.shape, ways=ways + outside))
-
-
-def checked_ways(asked: int | None, tasks: Tasks, part: str) -> int | None:
-    """The number of classes a task, checked against what the part has."""
-    if tasks.ways is None:
-        return None
-    assert asked is not None
-    if asked > tasks.ways:
-        raise DataError(
-            f"{asked} ways need {asked} classes with enough rows in every task, the part {part!r} has {tasks.ways}: "
-            f"ask for {tasks.ways} ways or fewer, or add rows"
-        )
-    return asked
-
-
-def _least(value: Any) -> Any:
-    return min(value) if isinstance(value, list | tuple) else value
-
-
-def _protocol(record: Mapping[str, Any]) -> str:
+def _key(record: Mapping[str, Any]) -> str:
     return repr(sorted((k, repr(v)) for k, v in record.items() if k not in ("mean", "ci95", "seconds")))
 
 
