@@ -44,9 +44,9 @@ def test_kinds_are_dealt_evenly_and_every_split_has_each(table):
 
 
 def test_every_scene_has_its_new_thing_once_and_everything_else_is_known(table):
-    for row in table.itertuples():
-        first, *others = Scene.from_json(row._6).things
-        assert getattr(first, row._5) == row.concept
+    for row in table.rename(columns={"_kind": "kind", "_scene": "scene"}).itertuples():
+        first, *others = Scene.from_json(row.scene).things
+        assert getattr(first, row.kind) == row.concept
         said = [value for thing in (first, *others) for value in (thing.colour, thing.shape, thing.texture, thing.size)]
         assert Counter(said)[row.concept] == 1
         assert set(said) - {row.concept} <= VOCABULARY

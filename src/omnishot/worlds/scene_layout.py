@@ -75,7 +75,8 @@ def _pick(rng: np.random.Generator, values: dict[str, tuple[str, ...]]) -> str:
     return list(values)[rng.integers(len(values))]
 
 
-def _draw_thing(rng: np.random.Generator) -> Thing:
+def draw_thing(rng: np.random.Generator) -> Thing:
+    """A random thing with known attributes, in the middle."""
     texture = "plain" if rng.random() < PLAIN else list(TEXTURES)[rng.integers(1, len(TEXTURES))]
     size = ("small", "big")[rng.integers(2)]
     radius = round(rng.uniform(*RADII[size]), 3)
@@ -103,7 +104,7 @@ def draw_scene(concept: Concept | None, rng: np.random.Generator) -> Scene:
     count = 1 + int(rng.choice(3, p=COUNTS))
     placed: tuple[Thing, ...] = ()
     while not placed:
-        things = [_draw_thing(rng) for _ in range(count)]
+        things = [draw_thing(rng) for _ in range(count)]
         if concept is not None:
             things[0] = replace(things[0], **{concept.kind: concept.word})
         if len({(thing.colour, thing.shape) for thing in things}) == count:

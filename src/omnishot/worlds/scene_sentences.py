@@ -16,24 +16,25 @@ VAGUE = 0.08  # "thing" instead of the shape's name
 OPENINGS = ("", "", "", "there is ", "there is ", "i see ", "a picture of ", "here is ", "i can see ")
 
 
-def _one(rng: np.random.Generator, ways: tuple[str, ...]) -> str:
+def choice(rng: np.random.Generator, ways: tuple[str, ...]) -> str:
+    """One of the ways to say something."""
     return ways[rng.integers(len(ways))]
 
 
-def _say(attribute: str, value: str, rng: np.random.Generator) -> str:
+def say(attribute: str, value: str, rng: np.random.Generator) -> str:
     """A known value in one of its words, an invented one as it is."""
-    return _one(rng, KNOWN[attribute].get(value, (value,)))
+    return choice(rng, KNOWN[attribute].get(value, (value,)))
 
 
 def name(thing: Thing, rng: np.random.Generator) -> str:
     """The thing without an article: `big striped red star`, `blue wug with dots`. A new word is always said."""
     told = {a for a, share in TOLD.items() if rng.random() < (PLAIN if getattr(thing, a) == "plain" else share)}
     told |= {a for a in TOLD if getattr(thing, a) not in KNOWN[a]}
-    words = {a: _say(a, getattr(thing, a), rng) for a in told}
+    words = {a: say(a, getattr(thing, a), rng) for a in told}
     ending = ""
     if "texture" in told and rng.random() < 0.3:
         if thing.texture in ENDINGS:
-            ending = f" with {_one(rng, ENDINGS[thing.texture])}"
+            ending = f" with {choice(rng, ENDINGS[thing.texture])}"
         elif thing.texture not in KNOWN["texture"]:
             ending = f" with a {thing.texture} pattern"
         if ending:
@@ -41,38 +42,38 @@ def name(thing: Thing, rng: np.random.Generator) -> str:
     pair = [words[a] for a in ("texture", "colour") if a in words]
     adjectives = [words[a] for a in ("size",) if a in words] + (pair if rng.random() < 0.6 else pair[::-1])
     vague = thing.shape in KNOWN["shape"] and bool(told) and rng.random() < VAGUE
-    noun = _one(rng, NOUNS) if vague else _say("shape", thing.shape, rng)
+    noun = choice(rng, NOUNS) if vague else say("shape", thing.shape, rng)
     return " ".join([*adjectives, noun]) + ending
 
 
-def a(phrase: str) -> str:
+def article(phrase: str) -> str:
     """`phrase` with its indefinite article."""
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
 def _where(thing: Thing, rng: np.random.Generator) -> str:
     """A phrase that says where the thing is."""
-    return _one(rng, PLACES[_one(rng, tuple(where for where in PLACES if is_at(thing, where)))])
+    return choice(rng, PLACES[choice(rng, tuple(where for where in PLACES if is_at(thing, where)))])
 
 
 def relation(one: Thing, other: Thing, rng: np.random.Generator) -> str:
     """A phrase for where `one` is, seen from `other`; empty if neither direction is clear."""
     true = tuple(word for word in RELATIONS if is_related(one, word, other))
-    return _one(rng, RELATIONS[_one(rng, true)]) if true else ""
+    return choice(rng, RELATIONS[choice(rng, true)]) if true else ""
 
 
 def _told(thing: Thing, rng: np.random.Generator) -> str:
-    return a(name(thing, rng))
+    return article(name(thing, rng))
 
 
 def _solo(scene: Scene, rng: np.random.Generator) -> str:
     rest = f" {_where(scene.things[0], rng)}" if rng.random() < 0.6 else ""
-    rest += f" {_one(rng, GROUNDS[scene.ground])}" if rng.random() < 0.3 else ""
-    return f"{_one(rng, OPENINGS)}{_told(scene.things[0], rng)}{rest}"
+    rest += f" {choice(rng, GROUNDS[scene.ground])}" if rng.random() < 0.3 else ""
+    return f"{choice(rng, OPENINGS)}{_told(scene.things[0], rng)}{rest}"
 
 
 def _front(scene: Scene, rng: np.random.Generator) -> str:
-    verb = _one(rng, ("there is", "is", "sits"))
+    verb = choice(rng, ("there is", "is", "sits"))
     return f"{_where(scene.things[0], rng)} {verb} {_told(scene.things[0], rng)}"
 
 
@@ -93,8 +94,8 @@ def _two(scene: Scene, rng: np.random.Generator) -> tuple[Thing, Thing]:
 def _pair(scene: Scene, rng: np.random.Generator) -> str:
     one, other = _two(scene, rng)
     how = relation(one, other, rng)
-    rest = f" {_one(rng, GROUNDS[scene.ground])}" if rng.random() < 0.1 else ""
-    return f"{_one(rng, OPENINGS)}{_told(one, rng)} {how} {_told(other, rng)}{rest}" if how else ""
+    rest = f" {choice(rng, GROUNDS[scene.ground])}" if rng.random() < 0.1 else ""
+    return f"{choice(rng, OPENINGS)}{_told(one, rng)} {how} {_told(other, rng)}{rest}" if how else ""
 
 
 def _pair_fact(scene: Scene, rng: np.random.Generator) -> str:
@@ -110,7 +111,7 @@ def _with(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def _and(scene: Scene, rng: np.random.Generator) -> str:
-    return f"{_one(rng, OPENINGS)}{' and '.join(_told(thing, rng) for thing in _two(scene, rng))}"
+    return f"{choice(rng, OPENINGS)}{' and '.join(_told(thing, rng) for thing in _two(scene, rng))}"
 
 
 def _places(scene: Scene, rng: np.random.Generator) -> str:
@@ -119,13 +120,13 @@ def _places(scene: Scene, rng: np.random.Generator) -> str:
 
 def _list(scene: Scene, rng: np.random.Generator) -> str:
     said = [_told(scene.things[i], rng) for i in rng.permutation(len(scene.things))]
-    return f"{_one(rng, OPENINGS)}{', '.join(said[:-1])} and {said[-1]}"
+    return f"{choice(rng, OPENINGS)}{', '.join(said[:-1])} and {said[-1]}"
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> str:
-    number, noun = NUMBERS[len(scene.things)], _one(rng, ("things", "shapes"))
-    link = _one(rng, (", one of them", " and one is"))
-    return f"{_one(rng, ('', 'there are ', 'i see '))}{number} {noun}{link} {_told(scene.things[0], rng)}"
+    number, noun = NUMBERS[len(scene.things)], choice(rng, ("things", "shapes"))
+    link = choice(rng, (", one of them", " and one is"))
+    return f"{choice(rng, ('', 'there are ', 'i see '))}{number} {noun}{link} {_told(scene.things[0], rng)}"
 
 
 Form = Callable[[Scene, np.random.Generator], str]
@@ -141,11 +142,8 @@ def sentences(scene: Scene, count: int, rng: np.random.Generator) -> list[str]:
     """`count` different sentences about the scene. Each mentions its first thing, and by its new word if it has one."""
     said: dict[str, None] = {}
     while len(said) < count:
-        sentence = _one_of(FORMS[len(scene.things)], rng)(scene, rng)
+        forms = FORMS[len(scene.things)]
+        sentence = forms[rng.integers(len(forms))](scene, rng)
         if sentence:
             said[sentence] = None
     return list(said)
-
-
-def _one_of(forms: tuple[Form, ...], rng: np.random.Generator) -> Form:
-    return forms[rng.integers(len(forms))]

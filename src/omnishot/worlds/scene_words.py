@@ -52,9 +52,9 @@ GROUNDS = {
 NUMBERS = ("zero", "one", "two", "three")
 
 _FUNCTION = (
-    *("a", "an", "the", "and", "with", "it", "is", "are", "there", "here", "i", "can", "see", "picture", "of", "in"),
-    *("one", "them", "sits", "pattern", "things", "shapes", "how", "many", "what", "colour", "does", "have", "where"),
-    *("bigger", "smaller", "than", "or", "yes", "no", "has", "which", "by", "itself", "alone"),
+    *("a", "an", "the", "and", "with", "it", "is", "are", "there", "here", "i", "you", "can", "do", "does", "see"),
+    *("picture", "pattern", "of", "in", "one", "them", "sits", "things", "shapes", "how", "many", "besides"),
+    *("what", "where", "colour", "have", "bigger", "smaller", "than", "or", "yes", "no"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from omnishot.table.writing import TableWriter
 from omnishot.worlds import scene_concepts, scene_pictures
 from omnishot.worlds.scene_concepts import Concept
 from omnishot.worlds.scene_layout import Scene, draw_scene
+from omnishot.worlds.scene_questions import ask
 from omnishot.worlds.scene_sentences import sentences as tell
 
 FEWEST = 9  # concepts: one of each kind for each split
@@ -112,5 +114,14 @@ def _captions(writer: TableWriter, plan: Plan) -> None:
         writer.row(image=image, caption=caption, **_notes(concept, scene, concept.kind))
 
 
+def _questions(writer: TableWriter, plan: Plan) -> None:
+    asked: dict[str, Counter[str]] = {}
+    for row, (concept, scene, rng) in enumerate(plan.scenes()):
+        image = _image(writer, plan, row, concept, scene, rng(1))
+        for question in ask(scene, concept.word, plan.questions, asked.setdefault(concept.split, Counter()), rng(3)):
+            notes = _notes(concept, scene, question.kind)
+            writer.row(image=image, question=question.text, answer=question.answer, **notes)
+
+
 #: Form -> function that writes its rows.
-WRITERS: dict[str, Callable[[TableWriter, Plan], None]] = {"captions": _captions}
+WRITERS: dict[str, Callable[[TableWriter, Plan], None]] = {"captions": _captions, "questions": _questions}
