@@ -29,6 +29,21 @@ def test_what_there_is_not_is_refused(omnishot, tmp_path, args, message):
     assert message in done.err
 
 
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_what_is_missing_is_said_in_a_line_of_its_own(omnishot, tmp_path):
+    (tmp_path / "set" / "Images").mkdir(parents=True)
+    (tmp_path / "set" / "Images" / "a b.jpg").write_bytes(b"picture")
+    (tmp_path / "set" / "Flickr8k.token.txt").write_text("a b.jpg#0\tOne .\nlost.jpg#0\tTwo .\n")
+    out = tmp_path / "t.csv"
+    done = omnishot("data", "import", "flickr8k", tmp_path / "set", "--out", out, "--split", "none")
+    assert done.code == 0
+    assert not done.out
+    warning, last = done.err.splitlines()
+    assert warning.startswith("omnishot: warning: missing or empty pictures: 1 of 2 (lost.jpg); ")
+    assert last.startswith(f"the table is {out}")
+    assert [row["image"] for row in tables.read(out)] == ["t_files/a b.jpg", ""]
+
+
 def test_a_data_set_is_imported(omnishot, tmp_path, shared_data):
     folder = shared_data / "fsdd"
     if not folder.is_dir():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+
+from omnishot.datasets import read
 
 LITTER = (".DS_Store", "__MACOSX/{part}/._{file}", "sub/.hidden{suffix}")
 
@@ -51,3 +55,42 @@ def png() -> Callable[[int], bytes]:
         return buffer.getvalue()
 
     return make
+
+
+@pytest.fixture
+def lay(tmp_path: Path) -> Callable[[Mapping[str, str | bytes]], Path]:
+    """Writes files, by their path in the data set's folder, and returns the folder."""
+
+    def write(files: Mapping[str, str | bytes]) -> Path:
+        for name, content in files.items():
+            path = tmp_path / "set" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return tmp_path / "set"
+
+    return write
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Imports a data set as `t.jsonl` and returns its rows."""
+
+    def rows(name: str, directory: Path, **options: Any) -> list[dict[str, Any]]:
+        out = read(name, directory, tmp_path / "t.jsonl", **options)
+        return [json.loads(line) for line in out.read_text(encoding="utf-8").split("\n") if line]
+
+    return rows
+
+
+@pytest.fixture(scope="session")
+def pack() -> Callable[[Mapping[str, bytes]], bytes]:
+    """Makes a zip of files, as bytes."""
+
+    def zipped(files: Mapping[str, bytes]) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return buffer.getvalue()
+
+    return zipped

@@ -59,6 +59,12 @@ def test_a_folder_without_the_files_says_what_was_looked_for(tmp_path, name, exi
         "omniglot-strokes": "images_background_small1/ or images_background_small1.zip",
         "fsdd": "recordings/ or recordings.zip",
         "avmnist": "four idx files",
+        "flickr8k": "Flickr8k.token.txt",
+        "flickr30k": "results_20130124.token",
+        "coco": "captions_train2014.json",
+        "vqa": "v2_OpenEnded_mscoco_train2014_questions.json",
+        "sick": "SICK_test_annotated.txt",
+        "cub": "images.txt",
         "mnist": "train-images-idx3-ubyte.gz" if exists else "four idx files",
     }[name]
     with pytest.raises(DataError) as caught:

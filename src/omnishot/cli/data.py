@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from omnishot.cli.output import say
@@ -28,14 +31,24 @@ def add(commands: Any) -> None:
 def _make(args: argparse.Namespace) -> None:
     from omnishot.worlds import make
 
-    _done(make(args.world, args.out, **args.options))
+    with _warnings_said():
+        _done(make(args.world, args.out, **args.options))
 
 
 def _import(args: argparse.Namespace) -> None:
     from omnishot.datasets import read
 
-    _done(read(args.name, args.folder, args.out, **args.options))
+    with _warnings_said():
+        _done(read(args.name, args.folder, args.out, **args.options))
 
 
 def _done(table: Any) -> None:
     say(f"the table is {table}; next: omnishot check {table}")
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """Show warnings as words to people, without the line of code that they come from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(f"omnishot: warning: {message}")
+        yield

@@ -15,10 +15,16 @@ DATASETS = Registry(
     "data set",
     {
         "avmnist": "omnishot.datasets.avmnist:read",
+        "coco": "omnishot.datasets.coco:read",
+        "cub": "omnishot.datasets.cub:read",
+        "flickr30k": "omnishot.datasets.flickr30k:read",
+        "flickr8k": "omnishot.datasets.flickr8k:read",
         "fsdd": "omnishot.datasets.fsdd:read",
         "mnist": "omnishot.datasets.mnist:read",
         "omniglot": "omnishot.datasets.omniglot:read",
         "omniglot-strokes": "omnishot.datasets.omniglot_strokes:read",
+        "sick": "omnishot.datasets.sick:read",
+        "vqa": "omnishot.datasets.vqa:read",
     },
 )
 

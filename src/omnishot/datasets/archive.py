@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 from omnishot.errors import DataError
 
 LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+#: What reading a damaged zip raises.
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError)
 
 
 def locate(directory: Path, parts: Sequence[str]) -> dict[str, Path]:
@@ -76,17 +78,18 @@ def _zipped(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
             }
             for name in _wanted(entries, suffix):
                 yield name, archive.read(entries[PurePosixPath(name)])
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         raise damaged(path, f"{name}: {error}" if name else error) from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _wanted(names: Iterator[PurePosixPath] | dict, suffix: str) -> list[PurePosixPath]:
-    return sorted(name for name in names if name.suffix.lower() == suffix and not _is_litter(name))
+    return sorted(name for name in names if name.suffix.lower() == suffix and not is_litter(name))
 
 
-def _is_litter(name: PurePosixPath) -> bool:
+def is_litter(name: PurePosixPath) -> bool:
+    """Whether archivers or file managers left the file behind."""
     return any(part.startswith(".") or part in LITTER for part in name.parts)
 
 

@@ -66,7 +66,7 @@ def _lists_as_text(frame: pd.DataFrame) -> pd.DataFrame:
     def text(cell: Any) -> Any:
         return json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | tuple) else cell
 
-    return frame.assign(**{name: frame[name].map(text) for name in frame.select_dtypes(object)})
+    return frame.apply(lambda column: column.map(text) if column.dtype.kind == "O" else column)
 
 
 class TableWriter:

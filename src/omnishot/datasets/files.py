@@ -1,0 +1,138 @@
+"""Single files of a published data set, found by name, and what they say, read strictly."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from omnishot.datasets.archive import ZIP_ERRORS, damaged, is_litter
+from omnishot.errors import DataError
+
+DEPTH = 2  # folders below the one that was given
+
+
+class Found(NamedTuple):
+    """A file: where it lies, for messages, and its bytes."""
+
+    where: str
+    data: bytes
+
+
+def find(directory: Path, *names: str) -> Found | None:
+    """The first of the files `names` in `directory`, in a folder or two below it, or in a zip that lies in it.
+
+    Raises:
+        DataError: if `directory` is no folder, or the file or a zip on the way cannot be read.
+    """
+    if not directory.is_dir():
+        raise DataError(f"{directory} is not a folder; give the folder that holds {' or '.join(names)}")
+    for name in names:
+        for depth in range(DEPTH + 1):
+            for path in sorted(directory.glob("*/" * depth + name)):
+                if not is_litter(PurePosixPath(path.relative_to(directory).as_posix())) and (found := plain(path)):
+                    return found
+    for path in sorted(directory.glob("*.zip")):
+        if found := _in_zip(path, names):
+            return found
+    return None
+
+
+def plain(path: Path) -> Found | None:
+    """The file at exactly this path, if there is one.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    try:
+        return Found(str(path), path.read_bytes()) if path.is_file() else None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+
+
+def need(directory: Path, *names: str, remedy: str = "") -> Found:
+    """As `find`, for a file that must be there.
+
+    Raises:
+        DataError: also if it is not; `remedy` ends the message.
+    """
+    found = find(directory, *names)
+    if found is None:
+        raise DataError(
+            f"{directory} holds none of the published files; looked for {', '.join(names)}, unpacked or in a zip"
+            + (f"; {remedy}" if remedy else "")
+        )
+    return found
+
+
+def lines(found: Found) -> list[tuple[int, str]]:
+    """The lines that are not blank, each with its number. Line ends may be of any system.
+
+    Raises:
+        DataError: naming the line that is not UTF-8.
+    """
+    try:
+        text = found.data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = found.data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{found.where}, line {number}: not UTF-8 ({error.reason}); save it as UTF-8") from None
+    split = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # splitlines() would split in sentences, too
+    return [(number, line) for number, line in enumerate(split, start=1) if line.strip()]
+
+
+def fields(found: Found, least: int) -> list[list[str]]:
+    """The lines split at blanks into at least `least` fields.
+
+    Raises:
+        DataError: naming the line that has fewer.
+    """
+    rows = []
+    for number, line in lines(found):
+        rows.append(line.split())
+        if len(rows[-1]) < least:
+            raise damaged(f"{found.where}, line {number}", f"{line!r:.80} has fewer than {least} fields")
+    return rows
+
+
+def parse_json(found: Found) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        DataError: if it is none.
+    """
+    try:
+        return json.loads(found.data)
+    except ValueError as error:  # of the encoding, too
+        raise damaged(found.where, error) from None
+
+
+@contextmanager
+def laid_out(where: str) -> Iterator[None]:
+    """Turn the failure to take apart what `where` holds into the error that says so.
+
+    Raises:
+        DataError: if a part is missing or of another type.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        lacks = f"lacks {error.args[0]!r}" if isinstance(error, KeyError) else f"is laid out otherwise ({error})"
+        raise damaged(where, f"it {lacks}") from error
+
+
+def _in_zip(path: Path, names: Sequence[str]) -> Found | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                for entry in sorted(archive.namelist()):
+                    inside = PurePosixPath(entry.replace("\\", "/"))
+                    if inside.name == name and not is_litter(inside):
+                        return Found(f"{path}: {entry}", archive.read(entry))
+    except ZIP_ERRORS as error:
+        raise damaged(path, error) from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    return None

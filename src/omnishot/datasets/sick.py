@@ -1,0 +1,106 @@
+"""SICK: 9,840 pairs of sentences, how related they are, and whether one entails the other."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from omnishot.datasets.archive import damaged
+from omnishot.datasets.captioned import check_limit
+from omnishot.datasets.files import Found, find, lines, need
+from omnishot.errors import choose
+from omnishot.table.writing import TableWriter
+
+WHOLE = "SICK.txt"
+PARTS = {"TRAIN": "SICK_train.txt", "TRIAL": "SICK_trial.txt", "TEST": "SICK_test_annotated.txt"}
+SPLITS = {"TRAIN": "train", "TRIAL": "val", "TEST": "test"}
+RELATIONS = ("entailment_judgment", "entailment_label")  # in the parts, in the whole
+
+
+def read(
+    directory: Path, out: Path, *, split: str = "published", target: str = "both", limit: int | None = None
+) -> Path:
+    """SICK: 9,840 pairs of sentences, how related they are, and whether one entails the other.
+
+    Writes `SICK.txt`, or where it is not there `SICK_train.txt`, `SICK_trial.txt` and `SICK_test_annotated.txt` (as
+    many as are), as a table, one row a pair.
+
+    Columns: sentence_a, sentence_b, relatedness (1 to 5), entailment (NEUTRAL, ENTAILMENT or CONTRADICTION),
+    _pair, split.
+
+    Args:
+        split: "published" is that of SemEval 2014, its trial pairs for val; "none" writes no such column.
+        target: "both" keeps both judgements as columns; "relatedness" or "entailment" makes a note of the other
+            (`_entailment` or `_relatedness`), so that it is not learned from.
+        limit: keep the first so many pairs of each split.
+
+    Raises:
+        DataError: if the files are missing or damaged.
+
+    Paper: Marelli et al.: A SICK cure for the evaluation of compositional distributional semantic models, LREC 2014
+    """
+    choose("split", split, ("published", "none"))
+    choose("target", target, ("both", "relatedness", "entailment"))
+    check_limit(limit)
+    need(directory, WHOLE, *PARTS.values())
+    names = {name: name if target in ("both", name) else f"_{name}" for name in ("relatedness", "entailment")}
+    table, taken = TableWriter(out), Counter[str]()
+    for part, cells in _pairs(directory):
+        group = part if split == "published" else ""
+        taken[group] += 1
+        if limit is None or taken[group] <= limit:
+            assigned = {"split": part} if split == "published" else {}
+            table.row(**{names.get(name, name): cell for name, cell in cells.items()}, **assigned)
+    return table.close()
+
+
+def _pairs(directory: Path) -> Iterator[tuple[str, dict[str, str | float | None]]]:
+    """Each pair with its part."""
+    if found := find(directory, WHOLE):
+        yield from _file(found, None)
+        return
+    for part, name in PARTS.items():
+        if found := find(directory, name):
+            yield from _file(found, part)
+
+
+def _file(found: Found, part: str | None) -> Iterator[tuple[str, dict[str, str | float | None]]]:
+    """The pairs of one file; without `part`, the file says it. What is not a pair raises a DataError."""
+    (_, header), *rows = lines(found) or [(1, "")]
+    names = [name.strip() for name in header.split("\t")]
+    relation = next((name for name in RELATIONS if name in names), RELATIONS[0])
+    needed = ("pair_ID", "sentence_A", "sentence_B", "relatedness_score", relation, *(() if part else ("SemEval_set",)))
+    if lacking := [name for name in needed if name not in names]:
+        raise damaged(found.where, f"its first line names no column {', '.join(lacking)}")
+    if not rows:
+        raise damaged(found.where, "it holds no pair")
+    for number, line in rows:
+        where, fields = f"{found.where}, line {number}", line.split("\t")
+        if len(fields) != len(names):
+            raise damaged(where, f"{len(fields)} cells where the header has {len(names)}")
+        cell = {name: field.strip() or None for name, field in zip(names, fields, strict=True)}
+        said = part or (cell["SemEval_set"] or "").upper()
+        if said not in SPLITS:
+            raise damaged(where, f"SemEval_set {said!r} is none of {', '.join(SPLITS)}")
+        yield (
+            SPLITS[said],
+            {
+                "sentence_a": cell["sentence_A"],
+                "sentence_b": cell["sentence_B"],
+                "relatedness": _number(cell["relatedness_score"], where),
+                "entailment": cell[relation],
+                "_pair": cell["pair_ID"],
+            },
+        )
+
+
+def _number(text: str | None, where: str) -> float | None:
+    if text is None:
+        return None
+    with suppress(ValueError):
+        if math.isfinite(number := float(text)):
+            return number
+    raise damaged(where, f"relatedness_score {text!r} is no number")
