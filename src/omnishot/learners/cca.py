@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -68,9 +67,8 @@ class CCA(Learner):
         elif not 0 <= power < math.inf:
             raise UsageError(f"power must be at least 0 and finite, not {power!r}")
         self.principal, self.remembers = principal, fit_rows
-        cells = (torch.from_numpy(np.zeros((1, *m.shape), m.dtype)) for m in network.modalities.values())
-        read = zip(network.encoders, network.modalities.values(), cells, strict=True)
-        self.widths = [encoder.raw(modality.normalise(cell)).shape[-1] for encoder, modality, cell in read]  # type: ignore[operator]
+        read = zip(network.encoders, network.modalities.values(), strict=True)
+        self.widths = [encoder.raw(modality.blank()).shape[-1] for encoder, modality in read]  # type: ignore[operator]
         self.centres = nn.ParameterList(constant(torch.zeros(width)) for width in self.widths)
         self.maps = nn.ParameterList(constant(torch.zeros(width, components)) for width in self.widths)
         self.correlations = constant(torch.zeros(components))

@@ -23,8 +23,8 @@ class Memory(nn.Module):
     def __init__(self, modalities: Mapping[str, Modality], rows: int, classes: bool):
         super().__init__()
         self.names, self.classes = tuple(modalities), classes
-        cells = (m.normalise(torch.zeros(rows, *m.shape, dtype=_dtype(m))) for m in modalities.values())
-        self.inputs = nn.ParameterList(constant(x) for x in cells)  # by position: a column may have any name
+        # By position: a column may have any name.
+        self.inputs = nn.ParameterList(constant(m.blank(rows)) for m in modalities.values())
         self.present = constant(torch.zeros(rows, len(self.names), dtype=torch.bool))
         self.target = constant(torch.zeros(rows, dtype=torch.int64) if classes else torch.zeros(rows, 1))
         self.filled = constant(torch.zeros(()))
@@ -51,7 +51,3 @@ class Memory(nn.Module):
 def constant(x: Tensor) -> nn.Parameter:
     """A parameter that nothing trains."""
     return nn.Parameter(x, requires_grad=False)
-
-
-def _dtype(modality: Modality) -> torch.dtype:
-    return getattr(torch, modality.dtype.__name__)

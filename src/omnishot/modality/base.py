@@ -121,6 +121,10 @@ class Modality(ABC):
     def normalise(self, stored: Tensor) -> Tensor:
         """Stored cells `[..., *cell]` -> what the encoder reads: floats, or int64 tokens."""
 
+    def blank(self, rows: int = 1) -> Tensor:
+        """Cells `[rows, *cell]` as the encoder reads them, of zeros as they are stored: to see shapes with."""
+        return self.normalise(torch.from_numpy(np.zeros((rows, *self.shape), self.dtype)))
+
     def corrupt(self, stored: Tensor, level: float, generator: torch.Generator, each: bool = False) -> Tensor:
         """Stored cells `[..., *cell]` with noise of `level`, 0 (unchanged) to 1 (noise alone).
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -76,7 +75,7 @@ class Network(nn.Module):
         #: How many slots each input has.
         self.slots: list[int] = [1] * inputs
         if level == FEATURE:
-            widths = [e.bare().raw(_cell(m)).shape[-1] for e, m in zip(built, modalities.values(), strict=True)]
+            widths = [e.bare().raw(m.blank()).shape[-1] for e, m in zip(built, modalities.values(), strict=True)]
             self.fusion, self.out = Early(sum(widths), inputs, dim), dim
         elif level == EMBEDDING and inputs == 1:
             self.out = built[0].out
@@ -84,7 +83,7 @@ class Network(nn.Module):
             widths = [e.out for e in built]
             if level == MODEL:
                 with torch.no_grad():
-                    seen = [e.parts(_cell(m))[0].shape for e, m in zip(built, modalities.values(), strict=True)]
+                    seen = [e.parts(m.blank())[0].shape for e, m in zip(built, modalities.values(), strict=True)]
                 self.slots, widths = [s[-2] for s in seen], [s[-1] for s in seen]
             self.projections = nn.ModuleList(nn.Sequential(Linear(w, dim), LayerNorm(dim)) for w in widths)
             self.fusion, self.out = build(sum(self.slots), dim, **(fusion_options or {})), dim
@@ -164,10 +163,8 @@ class Network(nn.Module):
         weigh = getattr(self.fusion, "weights", None) if self._projected and self.level != FEATURE else None
         if weigh is None:
             return None
-        parts, present = self.parts(rows)
-        if self.filling is not None:
-            parts, present = self.filling(parts, present), torch.ones_like(present)
-        return torch.stack([own.sum(-1) for own in weigh(parts, present).split(self.slots, -1)], -1)
+        of_slots = weigh(*self.filled(*self.parts(rows)))
+        return torch.stack([own.sum(-1) for own in of_slots.split(self.slots, -1)], -1)
 
     def raw(self, rows: Rows) -> Tensor:
         """Plain features `[rows, features]`, nothing learned, each input scaled to count the same, absent as zero."""
@@ -233,8 +230,3 @@ def _of_present(encoder: nn.Module, x: Tensor, here: Tensor) -> Tensor:
         return encoder(x)
     some = encoder(x.index_select(0, index))
     return some.new_zeros(len(here), some.shape[-1]).index_copy(0, index, some)
-
-
-def _cell(modality: Modality) -> Tensor:
-    """One row of an input, normalised, of zeros: good to see shapes with."""
-    return modality.normalise(torch.from_numpy(np.zeros((1, *modality.shape), modality.dtype)))

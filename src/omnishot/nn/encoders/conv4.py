@@ -47,7 +47,7 @@ class Conv4(Encoder):
         self.convs = nn.ModuleList(convs)
         self.norms = nn.ModuleList(Norm(width, norm) for _ in inputs)
         with torch.no_grad():
-            self.out = self(torch.zeros(1, *modality.shape)).shape[-1]
+            self.out = self(modality.blank()).shape[-1]
 
     def forward(self, x: Tensor) -> Tensor:
         return self._maps(x).flatten(1)
