@@ -22,8 +22,11 @@ from omnishot.objectives.classify import Classify
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
     """How often a row of the task scores higher than one that is not, `[rows]` each; equal scores count half."""
-    a, b = (np.nan_to_num(scores, nan=-np.inf) for scores in (inside[:, None], outside))
-    return float(((a > b) + 0.5 * (a == b)).mean())
+    from sklearn.metrics import roc_auc_score  # a second to import, that few need
+
+    scores = np.concatenate([inside, outside])
+    known = np.nan_to_num(scores, nan=np.finfo(scores.dtype).min)
+    return float(roc_auc_score(np.arange(len(scores)) < len(inside), known))
 
 
 def familiarity(objective: Classify, prediction: Tensor) -> dict[str, np.ndarray]:

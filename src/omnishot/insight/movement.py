@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 
@@ -27,11 +26,6 @@ def movement(before: Mapping[str, Tensor], after: Mapping[str, Tensor], inputs: 
         sums[1] += float(start.square().sum())
     gone = {name: math.sqrt(way / was) if was else math.inf for name, (way, was) in squares.items() if way}
     return dict(sorted(gone.items(), key=lambda item: (-item[1], item[0])))
-
-
-def unmoved(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> bool:
-    """Whether every parameter that both have is the same, bit for bit."""
-    return all(torch.equal(before[name], after[name]) for name in before.keys() & after.keys())
 
 
 def module_name(parameter: str, inputs: Sequence[str] = ()) -> str:
