@@ -94,15 +94,10 @@ def karpathy(found: Found) -> list[tuple[Mapping[str, Any], Captioned]]:
         DataError: if the file is laid out otherwise.
     """
     with laid_out(found.where):
-        pictures = [
-            (
-                image,
-                Captioned(
-                    [image["filename"]], [s["raw"].strip() for s in image["sentences"]], KARPATHY[image["split"]]
-                ),
-            )
-            for image in parse_json(found)["images"]
-        ]
+        pictures = []
+        for image in parse_json(found)["images"]:
+            captions = [sentence["raw"].strip() for sentence in image["sentences"]]
+            pictures.append((image, Captioned([image["filename"]], captions, KARPATHY[image["split"]])))
     if not pictures:
         raise damaged(found.where, "it holds no picture")
     return pictures

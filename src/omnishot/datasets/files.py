@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -68,33 +69,34 @@ def need(directory: Path, *names: str, remedy: str = "") -> Found:
     return found
 
 
-def lines(found: Found) -> list[tuple[int, str]]:
+def lines(found: Found) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, each with its number. Line ends may be of any system.
 
     Raises:
         DataError: naming the line that is not UTF-8.
     """
     try:
-        text = found.data.decode("utf-8-sig")
+        found.data.decode()
     except UnicodeDecodeError as error:
         number = found.data.count(b"\n", 0, error.start) + 1
         raise DataError(f"{found.where}, line {number}: not UTF-8 ({error.reason}); save it as UTF-8") from None
-    split = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # splitlines() would split in sentences, too
-    return [(number, line) for number, line in enumerate(split, start=1) if line.strip()]
+    # Line by line, for some files are large; splitlines() would also split at the Unicode separators in a sentence.
+    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(found.data), encoding="utf-8-sig"), start=1):
+        if line.strip():
+            yield number, line.removesuffix("\n")
 
 
-def fields(found: Found, least: int) -> list[list[str]]:
+def fields(found: Found, least: int) -> Iterator[list[str]]:
     """The lines split at blanks into at least `least` fields.
 
     Raises:
         DataError: naming the line that has fewer.
     """
-    rows = []
     for number, line in lines(found):
-        rows.append(line.split())
-        if len(rows[-1]) < least:
+        row = line.split()
+        if len(row) < least:
             raise damaged(f"{found.where}, line {number}", f"{line!r:.80} has fewer than {least} fields")
-    return rows
+        yield row
 
 
 def parse_json(found: Found) -> Any:
@@ -129,7 +131,7 @@ def _in_zip(path: Path, names: Sequence[str]) -> Found | None:
             for name in names:
                 for entry in sorted(archive.namelist()):
                     inside = PurePosixPath(entry.replace("\\", "/"))
-                    if inside.name == name and not is_litter(inside):
+                    if inside.name == name and not entry.endswith("/") and not is_litter(inside):
                         return Found(f"{path}: {entry}", archive.read(entry))
     except ZIP_ERRORS as error:
         raise damaged(path, error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import Path
 
 from omnishot.datasets import captioned
@@ -57,7 +58,7 @@ def results(found: Found) -> dict[str, list[str]]:
         DataError: naming the line that is laid out otherwise.
     """
     captions: dict[str, dict[tuple[str, str], None]] = {}
-    for number, line in lines(found)[1:]:
+    for number, line in islice(lines(found), 1, None):
         parts = re.fullmatch(r"([^|]+)\|\s*(\d+)(?:\s*\||\s|$)(.*)", line)
         if not parts:
             raise damaged(f"{found.where}, line {number}", f"{line!r:.80} is not NAME| NUMBER| CAPTION")

@@ -68,7 +68,7 @@ def _dealt(directory: Path, pictures: list[Captioned]) -> list[Captioned]:
 def _mirrored(found: Found) -> dict[str, list[str]]:
     """The captions by picture of the mirror's file: a header, then comma-separated name and caption."""
     captions: dict[str, list[str]] = {}
-    numbered = lines(found)
+    numbered = list(lines(found))
     rows = csv.reader(line for _, line in numbered)
     for (number, line), row in zip(numbered[1:], list(rows)[1:], strict=True):
         if len(row) != 2:

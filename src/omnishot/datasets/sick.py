@@ -69,7 +69,7 @@ def _pairs(directory: Path) -> Iterator[tuple[str, dict[str, str | float | None]
 
 def _file(found: Found, part: str | None) -> Iterator[tuple[str, dict[str, str | float | None]]]:
     """The pairs of one file; without `part`, the file says it. What is not a pair raises a DataError."""
-    (_, header), *rows = lines(found) or [(1, "")]
+    (_, header), *rows = list(lines(found)) or [(1, "")]
     names = [name.strip() for name in header.split("\t")]
     relation = next((name for name in RELATIONS if name in names), RELATIONS[0])
     needed = ("pair_ID", "sentence_A", "sentence_B", "relatedness_score", relation, *(() if part else ("SemEval_set",)))
