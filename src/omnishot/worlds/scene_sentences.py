@@ -28,11 +28,11 @@ def say(attribute: str, value: str, rng: np.random.Generator) -> str:
 
 def name(thing: Thing, rng: np.random.Generator) -> str:
     """The thing without an article: `big striped red star`, `blue wug with dots`. A new word is always said."""
-    told = {a for a, share in TOLD.items() if rng.random() < (PLAIN if getattr(thing, a) == "plain" else share)}
-    told |= {a for a in TOLD if getattr(thing, a) not in KNOWN[a]}
-    words = {a: say(a, getattr(thing, a), rng) for a in told}
+    said = {a for a, share in TOLD.items() if rng.random() < (PLAIN if getattr(thing, a) == "plain" else share)}
+    said |= {a for a in TOLD if getattr(thing, a) not in KNOWN[a]}
+    words = {a: say(a, getattr(thing, a), rng) for a in said}
     ending = ""
-    if "texture" in told and rng.random() < 0.3:
+    if "texture" in said and rng.random() < 0.3:
         if thing.texture in ENDINGS:
             ending = f" with {choice(rng, ENDINGS[thing.texture])}"
         elif thing.texture not in KNOWN["texture"]:
@@ -41,7 +41,7 @@ def name(thing: Thing, rng: np.random.Generator) -> str:
             del words["texture"]
     pair = [words[a] for a in ("texture", "colour") if a in words]
     adjectives = [words[a] for a in ("size",) if a in words] + (pair if rng.random() < 0.6 else pair[::-1])
-    vague = thing.shape in KNOWN["shape"] and bool(told) and rng.random() < VAGUE
+    vague = thing.shape in KNOWN["shape"] and bool(said) and rng.random() < VAGUE
     noun = choice(rng, NOUNS) if vague else say("shape", thing.shape, rng)
     return " ".join([*adjectives, noun]) + ending
 
@@ -62,19 +62,20 @@ def relation(one: Thing, other: Thing, rng: np.random.Generator) -> str:
     return choice(rng, RELATIONS[choice(rng, true)]) if true else ""
 
 
-def _told(thing: Thing, rng: np.random.Generator) -> str:
+def told(thing: Thing, rng: np.random.Generator) -> str:
+    """The thing with its article, the details that are told chosen at random."""
     return article(name(thing, rng))
 
 
 def _solo(scene: Scene, rng: np.random.Generator) -> str:
     rest = f" {_where(scene.things[0], rng)}" if rng.random() < 0.6 else ""
     rest += f" {choice(rng, GROUNDS[scene.ground])}" if rng.random() < 0.3 else ""
-    return f"{choice(rng, OPENINGS)}{_told(scene.things[0], rng)}{rest}"
+    return f"{choice(rng, OPENINGS)}{told(scene.things[0], rng)}{rest}"
 
 
 def _front(scene: Scene, rng: np.random.Generator) -> str:
     verb = choice(rng, ("there is", "is", "sits"))
-    return f"{_where(scene.things[0], rng)} {verb} {_told(scene.things[0], rng)}"
+    return f"{_where(scene.things[0], rng)} {verb} {told(scene.things[0], rng)}"
 
 
 def _fact(scene: Scene, rng: np.random.Generator) -> str:
@@ -95,7 +96,7 @@ def _pair(scene: Scene, rng: np.random.Generator) -> str:
     one, other = _two(scene, rng)
     how = relation(one, other, rng)
     rest = f" {choice(rng, GROUNDS[scene.ground])}" if rng.random() < 0.1 else ""
-    return f"{choice(rng, OPENINGS)}{_told(one, rng)} {how} {_told(other, rng)}{rest}" if how else ""
+    return f"{choice(rng, OPENINGS)}{told(one, rng)} {how} {told(other, rng)}{rest}" if how else ""
 
 
 def _pair_fact(scene: Scene, rng: np.random.Generator) -> str:
@@ -107,26 +108,26 @@ def _pair_fact(scene: Scene, rng: np.random.Generator) -> str:
 def _with(scene: Scene, rng: np.random.Generator) -> str:
     one, other = _two(scene, rng)
     how = relation(other, one, rng)
-    return f"{_told(one, rng)} with {_told(other, rng)} {how} it" if how else ""
+    return f"{told(one, rng)} with {told(other, rng)} {how} it" if how else ""
 
 
 def _and(scene: Scene, rng: np.random.Generator) -> str:
-    return f"{choice(rng, OPENINGS)}{' and '.join(_told(thing, rng) for thing in _two(scene, rng))}"
+    return f"{choice(rng, OPENINGS)}{' and '.join(told(thing, rng) for thing in _two(scene, rng))}"
 
 
 def _places(scene: Scene, rng: np.random.Generator) -> str:
-    return " and ".join(f"{_told(thing, rng)} {_where(thing, rng)}" for thing in _two(scene, rng))
+    return " and ".join(f"{told(thing, rng)} {_where(thing, rng)}" for thing in _two(scene, rng))
 
 
 def _list(scene: Scene, rng: np.random.Generator) -> str:
-    said = [_told(scene.things[i], rng) for i in rng.permutation(len(scene.things))]
+    said = [told(scene.things[i], rng) for i in rng.permutation(len(scene.things))]
     return f"{choice(rng, OPENINGS)}{', '.join(said[:-1])} and {said[-1]}"
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> str:
     number, noun = NUMBERS[len(scene.things)], choice(rng, ("things", "shapes"))
     link = choice(rng, (", one of them", " and one is"))
-    return f"{choice(rng, ('', 'there are ', 'i see '))}{number} {noun}{link} {_told(scene.things[0], rng)}"
+    return f"{choice(rng, ('', 'there are ', 'i see '))}{number} {noun}{link} {told(scene.things[0], rng)}"
 
 
 Form = Callable[[Scene, np.random.Generator], str]

@@ -11,11 +11,13 @@ import numpy as np
 
 from omnishot.errors import UsageError, choose
 from omnishot.table.writing import TableWriter
-from omnishot.worlds import scene_concepts, scene_pictures
+from omnishot.worlds import scene_concepts, scene_happenings, scene_motion, scene_pictures, scene_videos
 from omnishot.worlds.scene_concepts import Concept
 from omnishot.worlds.scene_layout import Scene, draw_scene
+from omnishot.worlds.scene_motion import Clip
 from omnishot.worlds.scene_questions import ask
 from omnishot.worlds.scene_sentences import sentences as tell
+from omnishot.worlds.speech import encode_wav
 
 FEWEST = 9  # concepts: one of each kind for each split
 SIDES = (24, 512)  # pixels
@@ -69,6 +71,10 @@ def make(
         raise UsageError(f"questions must be 1 to {MOST_QUESTIONS}, not {questions}")
     if not SIDES[0] <= size <= SIDES[1]:
         raise UsageError(f"size must be {SIDES[0]} to {SIDES[1]}, not {size}")
+    if form == "videos" and size % 2:
+        raise UsageError(f"size must be even for videos, not {size}")
+    if form == "videos" and not scene_videos.installed():
+        raise UsageError(f"videos cannot be written without PyAV; install it with: {scene_videos.INSTALL}")
     writer = TableWriter(out)
     write(writer, Plan(seed, concepts, pictures, sentences, questions, size))
     return writer.close()
@@ -96,7 +102,7 @@ class Plan:
                 yield concept, draw_scene(concept, rng(0)), rng
 
 
-def _notes(concept: Concept, scene: Scene, kind: str) -> dict[str, str]:
+def _notes(concept: Concept, scene: Scene | Clip, kind: str) -> dict[str, str]:
     return {"concept": concept.word, "split": concept.split, "_kind": kind, "_scene": scene.to_json()}
 
 
@@ -123,5 +129,19 @@ def _questions(writer: TableWriter, plan: Plan) -> None:
             writer.row(image=image, question=question.text, answer=question.answer, **notes)
 
 
+def _videos(writer: TableWriter, plan: Plan) -> None:
+    for row, (concept, _, rng) in enumerate(plan.scenes()):
+        clip = scene_motion.draw_clip(concept, rng(4))
+        frames = scene_videos.draw(clip, concept, plan.size, rng(5))
+        video = writer.media(f"{row:06d}.mp4", scene_videos.encode_mp4(frames))
+        sound = writer.media(f"{row:06d}.wav", encode_wav(scene_motion.sound(clip, rng(6))))
+        caption = scene_happenings.sentences(clip, plan.sentences, rng(7))
+        writer.row(video=video, sound=sound, caption=caption, **_notes(concept, clip, concept.kind))
+
+
 #: Form -> function that writes its rows.
-WRITERS: dict[str, Callable[[TableWriter, Plan], None]] = {"captions": _captions, "questions": _questions}
+WRITERS: dict[str, Callable[[TableWriter, Plan], None]] = {
+    "captions": _captions,
+    "questions": _questions,
+    "videos": _videos,
+}
