@@ -21,6 +21,7 @@ from omnishot.modality.image import Image
 from omnishot.modality.series import Series
 from omnishot.modality.tabular import Tabular
 from omnishot.modality.text import Text
+from omnishot.modality.video import Video
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
 from omnishot.options import keywords
@@ -32,6 +33,7 @@ MODALITIES: dict[str, Modality] = {
     "photo": Image((16, 16), 1, (0.5,), (0.5,)),
     "words": Text("", 6, VOCABULARY),
     "sound": Audio(800, 200, 1.0),
+    "clip": Video(2, (16, 16), 1, (0.5,), (0.5,)),
     "sensor": Series(12, 2, (0.0, 0.0), (1.0, 1.0)),
     "facts": Tabular(
         ("size", "weight", "colour"),
@@ -50,12 +52,14 @@ READS = {
     "transformer": "words",
     "gru": "words",
     "logmel": "sound",
+    "framewise": "clip",
     "conv1d": "sensor",
     "mlp": "facts",
     "scale": "traits",
 }
 #: Small enough for a test.
-SMALL = {"conv4": 8, "resnet": 2, "lenet": 2, "transformer": 8, "gru": 6, "logmel": 4, "conv1d": 4, "mlp": 8}
+SMALL = {"conv4": 8, "resnet": 2, "lenet": 2, "transformer": 8, "gru": 6, "logmel": 4, "framewise": 4, "conv1d": 4}
+SMALL |= {"mlp": 8}
 #: Options of learners that have them: few steps, small enough that the loss is smooth along them.
 QUICK = {"inner_steps": 2, "inner_rate": 0.05, "fit_steps": 3, "fit_rate": 0.01, "labels": LABELS, "memory": 4}
 #: Learners that are tested in every combination of encoders and fusions by default; the others are where it is slow.
@@ -102,13 +106,14 @@ def network(
     **settings: str,
 ) -> Network:
     """A small network over some of MODALITIES; `encoders` replaces the default ones of the inputs they read."""
-    chosen = {"photo": "conv4", "words": "transformer", "sound": "logmel", "sensor": "conv1d", "facts": "mlp"}
+    chosen = {"photo": "conv4", "words": "transformer", "sound": "logmel", "clip": "framewise", "sensor": "conv1d"}
+    chosen |= {"facts": "mlp"}
     chosen = {n: e for n, e in (chosen | {READS[e]: e for e in encoders}).items() if n in names}
     options: dict[str, dict[str, Any]] = {n: {"width": SMALL[e]} for n, e in chosen.items() if e in SMALL}
     for n, e in chosen.items():
-        if e in ("conv4", "resnet", "lenet", "logmel", "conv1d"):
+        if e in ("conv4", "resnet", "lenet", "logmel", "conv1d", "framewise"):
             options[n]["norm"] = norm
-        if e == "transformer":
+        if e in ("transformer", "framewise"):
             options[n]["heads"] = 2
     with torch.random.fork_rng():
         torch.manual_seed(0)

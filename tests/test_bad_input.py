@@ -237,9 +237,9 @@ def test_a_table_with_no_input(tmp_path, capsys):
     assert message in capsys.readouterr().out
 
 
-def test_a_video_column_is_not_served_yet(tmp_path, capsys):
+def test_pictures_said_to_be_videos(tmp_path, capsys):
     assert main(["check", str(tables.birds(tmp_path)), "--modality", "photo=video"]) == 1
-    assert "problem: video is not supported" in capsys.readouterr().out
+    assert "no video, but a PNG image" in capsys.readouterr().out
 
 
 # -- adapting and predicting -------------------------------------------------------------------------------

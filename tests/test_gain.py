@@ -114,7 +114,7 @@ def test_kinds_are_found_by_looking_and_a_damaged_cell_is_named(blind, rows, flo
         ({"species": "text"}, UsageError, "'species' is the target that the run was trained with"),
         ({"phto": "image"}, UsageError, "unknown column 'phto': did you mean 'photo'"),
         ({"photo": "imge"}, UsageError, "unknown modality 'imge': did you mean 'image'"),
-        ({"photo": "video"}, UsageError, "video is not supported"),
+        ({"photo": "video"}, DataError, "no video, but a PNG image"),
         (["empty"], DataError, "the new column 'empty' is empty"),
         ({"empty": "image"}, DataError, "image input 'empty' cannot be learned from the 20 training rows"),
         ({"once": "number"}, DataError, r"1 support rows have once and a known input"),

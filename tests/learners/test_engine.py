@@ -51,7 +51,7 @@ def test_every_learner_with_every_encoder(name, encoder):
     check(helpers.learner(name, helpers.network(helpers.READS[encoder], encoders=(encoder,))))
 
 
-@pytest.mark.parametrize("encoder", ["conv4", "resnet", "logmel", "conv1d"])
+@pytest.mark.parametrize("encoder", ["conv4", "resnet", "logmel", "conv1d", "framewise"])
 @pytest.mark.parametrize("norm", ["layer", "instance", "batch", "none"])
 def test_every_norm(norm, encoder):
     check(helpers.learner("maml", helpers.network(helpers.READS[encoder], encoders=(encoder,), norm=norm)))
@@ -124,7 +124,7 @@ def test_split_refuses_a_learner_whose_loss_is_its_own():
         method.backward(batch, Plan("split"))
 
 
-@pytest.mark.parametrize("encoder", ["conv4", "logmel", "conv1d", "transformer", "gru", "mlp"])
+@pytest.mark.parametrize("encoder", ["conv4", "logmel", "framewise", "conv1d", "transformer", "gru", "mlp"])
 @pytest.mark.parametrize("plan", ["loop", "split", "vmap"])
 def test_half_precision_stays_near_and_leaves_the_parameters_alone(encoder, plan):
     """Products in bfloat16 have eight bits: the gradient is some per cent off, so it is never chosen unasked."""

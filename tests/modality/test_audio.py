@@ -1,7 +1,9 @@
 import io
 import struct
+import sys
 import zipfile
 
+import clips
 import numpy as np
 import pytest
 import soundfile
@@ -171,3 +173,28 @@ def test_a_spoken_digit(shared_data):
     fitted = Audio.fit(cells)
     assert fitted.rate == 8000
     assert np.stack([fitted.decode(cell) for cell in cells]).any(1).all()
+
+
+# -- the sound of videos -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "sound"), [("mp4", "aac"), ("matroska", "pcm_s16le"), ("webm", "libopus")])
+def test_the_sound_of_a_video(kind, sound):
+    pytest.importorskip("av")
+    data = clips.encoded(clips.greys(16), kind, "libvpx" if kind == "webm" else "mpeg4", sound=sound)
+    fitted = Audio.fit([data])
+    assert fitted.rate == 16_000
+    assert fitted.samples / fitted.rate == pytest.approx(2.0, abs=0.15)
+    spectrum = np.abs(np.fft.rfft(MODALITY.decode(data).astype(float)))
+    assert abs(np.argmax(spectrum) * 2 - clips.HERTZ) <= 4
+    assert np.abs(MODALITY.decode(data)).max() / 32768 == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_video_that_has_no_sound_to_give(monkeypatch):
+    pytest.importorskip("av")
+    data = clips.encoded(clips.greys(4))
+    with pytest.raises(CellError, match="a video without sound"):
+        MODALITY.decode(data)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(CellError, match=r"pip install omnishot\[video\]"):
+        MODALITY.decode(data)

@@ -120,14 +120,12 @@ def test_a_table_without_a_column_that_is_read(table, tmp_path):
         decode_inputs(other, fitted, root=tmp_path)
 
 
-def test_video_is_refused():
-    with pytest.raises(UsageError, match="video is not supported by this version"):
-        modality_class("video")
+def test_an_unknown_kind_names_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'image'"):
         modality_class("imag")
 
 
-@pytest.mark.parametrize("kind", ["image", "text", "audio", "series", "tabular"])
+@pytest.mark.parametrize("kind", ["image", "text", "audio", "video", "series", "tabular"])
 def test_the_registry_names_each_class_by_its_kind(kind):
     assert modality_class(kind).kind == kind
 

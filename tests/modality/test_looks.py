@@ -8,6 +8,9 @@ from omnishot.modality.looks import looks_like, unreadable
     [
         (b"", "an empty file"),
         (b"RIFF\0\0\0\0WAVEfmt ", "a WAV sound"),
+        (b"\0\0\0\x18ftypisom", "an MP4 video"),
+        (b"\0\0\0\x18ftypavif", "an AVIF or HEIC image"),
+        (b"\x1aE\xdf\xa3\x01", "a Matroska or WebM video"),
         (b"\x00\x01\x02", "3 bytes that begin 00 01 02"),
         ("Grüße".encode(), "7 bytes that begin 47 72 c3 bc c3 9f 65"),
         (b"species,count\n1,2\n", r"text that begins 'species,count\n1,2\n'"),

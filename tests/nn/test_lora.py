@@ -11,7 +11,7 @@ from omnishot.nn.linear import dense
 from omnishot.nn.lora import LoRA
 
 
-@pytest.mark.parametrize("encoder", ["conv4", "logmel", "conv1d", "transformer", "mlp"])
+@pytest.mark.parametrize("encoder", ["conv4", "logmel", "framewise", "conv1d", "transformer", "mlp"])
 def test_changes_are_the_product_of_the_factors(encoder):
     name = helpers.READS[encoder]
     net = helpers.network(name, encoders=(encoder,)).double()

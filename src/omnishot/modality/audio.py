@@ -1,4 +1,4 @@
-"""Sounds: any file libsndfile reads, or an array, as 16-bit samples of one rate and length."""
+"""Sounds: any file libsndfile reads, a video's sound, or an array, as 16-bit samples of one rate and length."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from scipy.signal import resample_poly  # type: ignore[import-untyped]
 from torch import Tensor
 
 from omnishot.errors import UsageError
+from omnishot.modality import clip
 from omnishot.modality.base import CellError, Media, Reach, dense, random_like, usable
 from omnishot.modality.failing import LATEST
 from omnishot.modality.looks import unreadable
@@ -185,6 +186,10 @@ def _check(rate: int, channels: int) -> None:
 
 def _read(data: bytes, seconds: float) -> tuple[np.ndarray, int]:
     """The first `seconds` as `[time, channels]`; no more is unpacked, however long the file claims to be."""
+    if clip.is_clip(data):
+        wave, rate = clip.sound(data, seconds)
+        _check(rate, wave.shape[1])
+        return wave, rate
     with _open(data) as file:
         # A margin, so that the resampling filter sees what follows the cut.
         wanted = min(file.frames, math.ceil(seconds * file.samplerate) + file.samplerate // 100)
@@ -221,6 +226,8 @@ def _from_array(cell: np.ndarray | dict[str, Any], rate: int) -> tuple[np.ndarra
 def _rate_and_frames(cell: Any) -> tuple[int | None, int]:
     """The sampling rate (None if an array does not say) and the length in samples."""
     if isinstance(cell, bytes):
+        if clip.is_clip(cell):
+            return clip.sound_length(cell)
         with _open(cell) as file:
             return file.samplerate, file.frames
     wave, rate = _from_array(cell, HIGHEST_RATE)

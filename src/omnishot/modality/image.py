@@ -72,19 +72,24 @@ class Image(Media):
         """
         if channels not in (None, 1, 3):
             raise UsageError(f"channels = {channels} for images: give 1 (grey) or 3 (colour)")
-        shape = _common_size(usable(_size, cells)) if size is None else _sides(size)
+        shape = common_size(usable(_size, cells)) if size is None else sides(size)
         colour = cls(shape, 3, (0.0,) * 3, (1.0,) * 3)
-        seen = usable(lambda cell: _moments(colour.decode(cell)), cells)
+        seen = usable(lambda cell: moments(colour.decode(cell)), cells)
         if channels is None:
             channels = 1 if all(grey for grey, _ in seen) else 3
+        return cls.measured(shape, channels, [of_image for _, of_image in seen])
+
+    @classmethod
+    def measured(cls, shape: tuple[int, int], channels: int, seen: Sequence[np.ndarray]) -> Image:
+        """Of a size, and of what `moments` gave for training images of it."""
         chosen = slice(3, 4) if channels == 1 else slice(3)
-        mean, square = np.mean([moments for _, moments in seen], 0)[:, chosen]
+        mean, square = np.mean(seen, 0)[:, chosen]
         std = np.sqrt(np.maximum(square - mean**2, 0))
         return cls(shape, channels, tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist()))
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
         """Turned upright (EXIF), on white where transparent, resized (Lanczos, proportions not kept)."""
-        image = _from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
+        image = from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
         height, width = self.size
         try:
             # JPEG can unpack at a fraction of its size; twice what is wanted leaves enough to average.
@@ -160,21 +165,27 @@ def by_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
     return torch.tensor(values, device=device).view(-1, 1, 1)
 
 
-def _sides(size: int | Sequence[int]) -> tuple[int, int]:
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in sides):
+def sides(size: int | Sequence[int]) -> tuple[int, int]:
+    """(height, width) as a user says it.
+
+    Raises:
+        UsageError: if it is no size.
+    """
+    both = (size, size) if isinstance(size, int) else tuple(size)
+    if len(both) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in both):
         raise UsageError(f"size = {size!r} for images: give pixels a side, or [height, width], from 1 to 4096")
-    return sides[0], sides[1]
+    return both[0], both[1]
 
 
-def _common_size(sizes: list[tuple[int, int]]) -> tuple[int, int]:
-    same = len(set(sizes)) == 1 and max(sizes[0]) <= LARGEST
-    return sizes[0] if same else (LARGEST, LARGEST)
+def common_size(sizes: list[tuple[int, int]], largest: int = LARGEST) -> tuple[int, int]:
+    """The (height, width) that all share if it is `largest` a side at most, else a square of that."""
+    same = len(set(sizes)) == 1 and max(sizes[0]) <= largest
+    return sizes[0] if same else (largest, largest)
 
 
 def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
-    """(height, width) as a person sees it, as far as `_common_size` needs it."""
-    image = _from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
+    """(height, width) as a person sees it, as far as `common_size` needs it."""
+    image = from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
     if image.width == image.height or max(image.size) > LARGEST:  # spare the work where it decides nothing
         return image.size[::-1]
     try:
@@ -184,7 +195,7 @@ def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
     return image.size if turned else image.size[::-1]
 
 
-def _moments(pixels: np.ndarray) -> tuple[bool, np.ndarray]:
+def moments(pixels: np.ndarray) -> tuple[bool, np.ndarray]:
     """Whether `[3, h, w]` is grey; mean and mean square `[2, 4]` of red, green, blue and luma (ITU-R BT.601)."""
     grey = bool((pixels == pixels[:1]).all())
     values = pixels / np.float64(255)
@@ -206,7 +217,7 @@ def _open(data: bytes) -> PIL.Image.Image:
         raise CellError(unreadable("image", data)) from None
     except Exception as error:  # as in decode
         raise CellError(_reason(error)) from error
-    _check_pixels(*image.size)
+    check_pixels(*image.size)
     return image
 
 
@@ -218,7 +229,8 @@ def _reason(error: Exception) -> str:
     return f"image file is truncated ({said})" if "truncated" in said.lower() else f"damaged image ({said})"
 
 
-def _check_pixels(width: int, height: int) -> None:
+def check_pixels(width: int, height: int) -> None:
+    """Raises CellError for a picture too large to be unpacked."""
     if width * height > PIXEL_LIMIT:
         raise CellError(f"refused as a decompression bomb ({width} x {height} pixels; the limit is {PIXEL_LIMIT:,})")
 
@@ -240,7 +252,7 @@ def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("L") if image.mode == "1" else image
 
 
-def _from_array(cell: np.ndarray) -> PIL.Image.Image:
+def from_array(cell: np.ndarray) -> PIL.Image.Image:
     """`[h, w]`, `[h, w, c]` or `[c, h, w]` with 1, 3 or 4 channels; integers 0..255, floats 0..1 or bool."""
     array = dense(cell)
     if array.ndim == 3 and array.shape[2] not in (1, 3, 4):
@@ -249,7 +261,7 @@ def _from_array(cell: np.ndarray) -> PIL.Image.Image:
         raise CellError(
             f"array of shape {cell.shape} is no image: expected [h, w], [h, w, c] or [c, h, w], c 1, 3 or 4"
         )
-    _check_pixels(array.shape[1], array.shape[0])
+    check_pixels(array.shape[1], array.shape[0])
     white = 1 if array.dtype.kind in "bf" else 255
     low, high = array.min(), array.max()
     if not (low >= -1e-6 and high <= white + 1e-6):  # also true of NaN

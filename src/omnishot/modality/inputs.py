@@ -59,7 +59,7 @@ def fit_inputs(
         given: modalities of inputs that need no fitting, by name.
 
     Raises:
-        UsageError: for an unknown input or option, naming the nearest, and for video.
+        UsageError: for an unknown input or option, naming the nearest.
         DataError: if an input has no training cell that can be decoded.
     """
     inputs, options, given = table.schema.inputs(), options or {}, given or {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from omnishot.errors import UsageError
 from omnishot.modality.base import Modality
 from omnishot.registry import Registry
 
@@ -14,6 +13,7 @@ MODALITIES = Registry(
         "image": "omnishot.modality.image:Image",
         "text": "omnishot.modality.text:Text",
         "audio": "omnishot.modality.audio:Audio",
+        "video": "omnishot.modality.video:Video",
         "series": "omnishot.modality.series:Series",
         "tabular": "omnishot.modality.tabular:Tabular",
     },
@@ -24,13 +24,8 @@ def modality_class(kind: str) -> type[Modality]:
     """The class that decodes cells of this kind.
 
     Raises:
-        UsageError: for an unknown kind, naming the nearest, and for video.
+        UsageError: for an unknown kind, naming the nearest.
     """
-    if kind == "video":
-        raise UsageError(
-            "video is not supported by this version of Omnishot: leave the column out, or make frames "
-            "(image) and sound (audio) of it"
-        )
     return MODALITIES.load(kind)
 
 

@@ -13,13 +13,15 @@ _MAGIC = [
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "gzip data"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
 ]
 _RIFF = {b"WAVE": "a WAV sound", b"WEBP": "a WebP image", b"AVI ": "an AVI video"}
+_STILLS = (b"avif", b"heic", b"mif1")  # pictures in the container of MP4
 
 
 def unreadable(noun: str, data: bytes) -> str:
-    """Why bytes cannot be read as an "image" or a "sound": they are something else, or damaged."""
+    """Why bytes cannot be read as an "image", a "sound" or a "video": they are something else, or damaged."""
     look = looks_like(data)
     return f"{look} that is damaged or cut off" if look.endswith(noun) else f"no {noun}, but {look}"
 
@@ -30,6 +32,8 @@ def looks_like(data: bytes) -> str:
         return "an empty file"
     if data.startswith(b"RIFF") and data[8:12] in _RIFF:
         return _RIFF[data[8:12]]
+    if data[4:8] == b"ftyp":
+        return "an AVIF or HEIC image" if data[8:12] in _STILLS else "an MP4 video"
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name

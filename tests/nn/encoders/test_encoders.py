@@ -11,7 +11,9 @@ from torch import nn
 from omnishot.errors import UsageError
 from omnishot.modality.audio import Audio
 from omnishot.modality.image import Image
+from omnishot.modality.video import Video
 from omnishot.nn.encoders import DEFAULTS, ENCODERS, build
+from omnishot.nn.encoders.conv4 import Conv4
 from omnishot.nn.encoders.logmel import LogMelConv, mel_filters
 from omnishot.options import keywords, typed
 
@@ -196,6 +198,29 @@ def test_pictures_down_to_one_pixel_are_read_in_any_norm(norm):
         encoder = build(tiny, name, width=8, norm=norm, **options)
         out = encoder(torch.randn(1, 1, 2, 2))
         assert out.shape == (1, encoder.out)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31)])
+def test_frames_are_read_by_one_image_encoder(size):
+    """With what looks from frame to frame turned off, a clip is the mean of its normed frames, position added."""
+    modality = Video(5, size, 3, (0.5,) * 3, (0.5,) * 3)
+    encoder = build(modality, "framewise", width=8, layers=0).double()
+    assert isinstance(encoder.still, Conv4)
+    x = torch.randn(2, *modality.shape, dtype=torch.float64)
+    each = [encoder.norm(encoder.shrink(encoder.still(x[:, t])) + encoder.positions[t]) for t in range(5)]
+    assert torch.allclose(encoder(x), torch.stack(each).mean(0))
+    parts, real = encoder.parts(x)
+    assert real is None
+    assert torch.allclose(parts, torch.stack(each, 1))
+
+
+def test_a_clip_played_backwards_is_another():
+    encoder = helpers.learner("protonet", helpers.network("clip")).network.encoders[0]
+    x = helpers.random_cells(helpers.MODALITIES["clip"], (2,), torch.Generator().manual_seed(0)).double()
+    assert (encoder(x) - encoder(x.flip(1))).abs().max() > 1e-4
+    first = encoder.parts(x)[0][:, 0]
+    other = torch.cat([x[:, :1], x[:, 1:] + 1], 1)
+    assert (encoder.parts(other)[0][:, 0] - first).abs().max() > 1e-4  # a frame is read in the light of the others
 
 
 def test_tables_read_numbers_flags_and_levels():

@@ -17,6 +17,7 @@ ENCODERS = Registry(
         "conv4": "omnishot.nn.encoders.conv4:Conv4",
         "resnet": "omnishot.nn.encoders.resnet:ResNet",
         "lenet": "omnishot.nn.encoders.lenet:LeNet",
+        "framewise": "omnishot.nn.encoders.framewise:Framewise",
         "transformer": "omnishot.nn.encoders.transformer:TextTransformer",
         "gru": "omnishot.nn.encoders.gru:TextGRU",
         "logmel": "omnishot.nn.encoders.logmel:LogMelConv",
@@ -28,6 +29,7 @@ ENCODERS = Registry(
 
 #: What each kind of input is read with unless something else is asked for.
 DEFAULTS = {"image": "conv4", "text": "transformer", "audio": "logmel", "series": "conv1d", "tabular": "mlp"}
+DEFAULTS |= {"video": "framewise"}
 DEFAULTS |= {"features": "scale"}  # what a frozen encoder gives
 
 

@@ -1,0 +1,197 @@
+"""Videos: any file PyAV reads, or an array, as uint8 frames of one size, evenly spaced in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+from torch import Tensor
+
+from omnishot.errors import UsageError
+from omnishot.modality import clip
+from omnishot.modality.base import CellError, Media, Reach, dense, random_like, usable
+from omnishot.modality.failing import LATEST
+from omnishot.modality.image import Image, check_pixels, common_size, from_array, moments, sides
+
+FRAMES = 8  # of a clip, unless something else is asked for
+LARGEST = 64  # pixels a side that frames are brought to unless something else is asked for
+_MOST = 1024
+_SAMPLE = 128  # training clips that are measured
+_SHOWN = 8  # frames in a picture, with so many pixels between them:
+_GAP = 2
+
+
+@dataclass(frozen=True)
+class Video(Media):
+    """Clips of as many frames of one size.
+
+    Args:
+        frames: how many there are of each clip, from the middles of as many equal parts of its time.
+        size: height and width in pixels.
+        channels: 1 (grey) or 3 (red, green, blue).
+        mean, std: of the training pixels, by channel, in units where white is 1.
+    """
+
+    frames: int
+    size: tuple[int, int]
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    kind = "video"
+    later = ("mean", "std")
+    dtype = np.uint8
+    unit = Image.unit
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.frames, *self.still.shape)
+
+    @property
+    def still(self) -> Image:
+        """What one frame is."""
+        return Image(self.size, self.channels, self.mean, self.std)
+
+    @classmethod
+    def fit(
+        cls,
+        cells: Sequence[Any],
+        *,
+        frames: int | None = None,
+        size: int | Sequence[int] | None = None,
+        channels: int | None = None,
+    ) -> Video:
+        """Measure training clips.
+
+        Args:
+            cells: bytes, or arrays `[time, h, w, c]`.
+            frames: default: 8.
+            size: pixels a side, or (height, width). Default: the clips' own size if all share one of at most
+                64 pixels a side, else 64 x 64.
+            channels: 1 or 3. Default: 1 if no clip has any colour.
+
+        Raises:
+            CellError: if no cell can be decoded.
+            UsageError: for frames, a size or a number of channels that no clip can have, or if PyAV is not installed
+                and not every cell is an array.
+        """
+        frames = FRAMES if frames is None else frames
+        if not 1 <= frames <= _MOST:
+            raise UsageError(f"frames = {frames} for videos: give how many there are to be of a clip, 1 to {_MOST:,}")
+        if channels not in (None, 1, 3):
+            raise UsageError(f"channels = {channels} for videos: give 1 (grey) or 3 (colour)")
+        cells = cells[:_SAMPLE]
+        if any(isinstance(cell, bytes) for cell in cells):
+            _check_library()
+        shape = common_size(usable(_size, cells), LARGEST) if size is None else sides(size)
+        colour = cls(frames, shape, 3, (0.0,) * 3, (1.0,) * 3)
+        seen = usable(lambda cell: _moments(colour.decode(cell)), cells)
+        channels = channels or (1 if all(grey for grey, _ in seen) else 3)
+        still = Image.measured(shape, channels, [of_clip for _, of_clip in seen])
+        return cls(frames, shape, channels, still.mean, still.std)
+
+    def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
+        """Turned upright, each frame resized (Lanczos, proportions not kept); a short clip's are repeated."""
+        seen = _of_array(cell, self.frames) if isinstance(cell, np.ndarray) else clip.pictures(cell, self.frames)
+        stored = np.empty(self.shape, np.uint8)
+        done = 0
+        for picture, times in seen:
+            check_pixels(*picture.shape[:2])
+            stored[done : done + times] = self.still.decode(picture)
+            done += times
+        return stored
+
+    def normalise(self, stored: Tensor) -> Tensor:
+        """uint8 `[..., frames, channels, h, w]` -> float32, mean 0 and deviation 1 over the training pixels."""
+        return self.still.normalise(stored)
+
+    def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
+        """Mix with uniform noise, another in every frame."""
+        return self.still._corrupt(stored, level, generator)
+
+    @property
+    def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
+        """Of the camera: `dead`: black from a frame on, drawn by chance; `frozen`: the same frame from one on;
+        `delayed`: the clip begins late, by up to half of its length, with its first frame, and its end is cut off."""
+        return {"dead": self._dead, "frozen": self._frozen, "delayed": self._delayed}
+
+    def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        seen = torch.arange(self.frames, device=stored.device) < self._chance(stored, generator) * self.frames
+        return torch.where(seen[..., None, None, None], stored, 0)
+
+    def _frozen(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        last = (self._chance(stored, generator) * self.frames).long()
+        return self._at(stored, torch.minimum(torch.arange(self.frames, device=stored.device), last))
+
+    def _delayed(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        late = (LATEST * self._chance(stored, generator) * self.frames).round().long()
+        return self._at(stored, (torch.arange(self.frames, device=stored.device) - late).clamp(min=0))
+
+    def _chance(self, stored: Tensor, generator: torch.Generator) -> Tensor:
+        """From 0 to 1 for each clip, `[..., 1]`."""
+        return random_like(torch.rand, (*stored.shape[:-4], 1), generator, stored)
+
+    def _at(self, stored: Tensor, order: Tensor) -> Tensor:
+        """The frames that `order` `[..., frames]` names."""
+        return stored.gather(-4, order[..., None, None, None].expand(stored.shape))
+
+    def reach(self, cells: Tensor) -> Reach:
+        """A budget of 1 is from black to white; no pixel leaves that range."""
+        return self.still.reach(cells)
+
+    def vary(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
+        """As images vary, all frames of a clip alike."""
+        return self.still.vary(stored.flatten(-4, -3), level, generator).view(stored.shape)
+
+    def turn(self, stored: Tensor, turns: Tensor) -> Tensor:
+        """uint8 `[..., frames, channels, h, w]`, each clip turned by `turns` `[...]` quarter turns against the clock.
+
+        Raises:
+            UsageError: if the frames are not square.
+        """
+        return self.still.turn(stored.flatten(-4, -3), turns).view(stored.shape)
+
+    def picture(self, stored: np.ndarray) -> PIL.Image.Image:
+        """The frames, or eight of them, side by side."""
+        height, width = self.size
+        chosen = np.unique(((np.arange(_SHOWN) + 0.5) / _SHOWN * self.frames).astype(int))
+        strip = PIL.Image.new("RGB", (len(chosen) * (width + _GAP) - _GAP, height), "white")
+        for i, frame in enumerate(chosen):
+            strip.paste(self.still.picture(stored[frame]).convert("RGB"), (i * (width + _GAP), 0))
+        return strip
+
+
+def _check_library() -> None:
+    try:
+        clip.library()
+    except CellError as error:
+        raise UsageError(str(error)) from None
+
+
+def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
+    """(height, width) of the frames."""
+    if isinstance(cell, np.ndarray):
+        return from_array(next(_of_array(cell, 1))[0]).size[::-1]
+    height, width = clip.size(cell)
+    check_pixels(height, width)
+    return height, width
+
+
+def _moments(stored: np.ndarray) -> tuple[bool, np.ndarray]:
+    """Whether `[frames, 3, h, w]` is grey, and the mean moments of its frames."""
+    seen = [moments(frame) for frame in stored]
+    return all(grey for grey, _ in seen), np.mean([of_frame for _, of_frame in seen], 0)
+
+
+def _of_array(cell: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, int]]:
+    """What is seen in the middle of each of `count` equal parts of `[time, h, w, c]` or `[time, c, h, w]`."""
+    array = dense(cell)
+    if array.ndim != 4 or 0 in array.shape:
+        raise CellError(f"array of shape {cell.shape} is no video: expected [time, h, w, c], c 1, 3 or 4")
+    chosen, times = np.unique(((np.arange(count) + 0.5) / count * len(array)).astype(int), return_counts=True)
+    for frame, repeated in zip(chosen, times.tolist(), strict=True):
+        yield array[frame], repeated
