@@ -17,10 +17,12 @@ from omnishot.learners import LEARNERS, TOLD_BY_TABLE
 from omnishot.learners.engine import Plan
 from omnishot.modality import modality_class
 from omnishot.nn.auxiliary import AUXILIARIES
+from omnishot.nn.decoders import DECODERS
 from omnishot.nn.encoders import DEFAULTS, ENCODERS
 from omnishot.nn.filling import FILLINGS, MASK
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import EMBEDDING, FEATURE, LEVELS, MODEL
+from omnishot.objectives.telling import Telling
 from omnishot.options import keywords, parse, typed
 
 SCHEDULES = ("cosine", "linear", "constant")
@@ -72,6 +74,7 @@ class Config:
         device: auto, cpu, cuda, …
         options: of the learner.
         fuse: options of the fusion.
+        tell: options of the objective, where the target is a text: `decoder`, `beam`, `longest` and so on.
         inputs: by input name or kind: `encoder`, and options of the modality and of the encoder; or `frozen`, the
             folder of an earlier run, whose encoder of this input is taken as it is and learns no more.
     """
@@ -109,6 +112,7 @@ class Config:
     device: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
     fuse: dict[str, Any] = field(default_factory=dict)
+    tell: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -172,12 +176,12 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
     said = _nest(given)
     if said.get("level") == MODEL:
         said.setdefault("fusion", "transformer")
-    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "fuse", "inputs")}
+    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "fuse", "tell", "inputs")}
     learner = said.get("learner", Config.learner)
     fuse = _of_fusion(said.get("fusion", Config.fusion), said.pop("fuse", {}))
     own = {n: a for n, a in keywords(LEARNERS.load(learner)).items() if n not in TOLD_BY_TABLE}
     places = {*inputs, *inputs.values()}
-    values: dict[str, Any] = {"options": {}, "fuse": fuse, "inputs": {}}
+    values: dict[str, Any] = {"options": {}, "fuse": fuse, "tell": _of_texts(said.pop("tell", {})), "inputs": {}}
     for name, value in said.items():
         if name in fields:
             values[name] = typed(name, value, fields[name].type)
@@ -187,7 +191,7 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
             values["inputs"][name] = {o: _plain(o, v) for o, v in value.items()}
         else:
             raise UsageError(
-                f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places, 'fuse'})}"
+                f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places, 'fuse', 'tell'})}"
             )
     config = Config(**values)
     for name, kind in inputs.items():
@@ -202,6 +206,23 @@ def _of_fusion(fusion: str, said: Any) -> dict[str, Any]:
     FUSIONS.check_options(fusion, said)
     own = keywords(FUSIONS.load(fusion))
     return {name: typed(f"fuse.{name}", value, own[name]) for name, value in said.items()}
+
+
+def _of_texts(said: Any) -> dict[str, Any]:
+    """The options of an objective whose target is a text, those of its decoder among them, as the objective takes them.
+
+    Which decoder there is depends on the objective; it is the objective that refuses another one's options.
+    """
+    if not isinstance(said, Mapping):
+        raise UsageError(f"option 'tell' takes options of the objective, as in tell.NAME, not {said!r}")
+    own = {name: kind for name, kind in keywords(Telling.__init__).items() if name != "decode"}
+    decoders = {n: k for decoder in DECODERS.names() for n, k in keywords(DECODERS.load(decoder)).items()}
+    flat = {**said.get("decode", {}), **{name: value for name, value in said.items() if name != "decode"}}
+    for name in flat:
+        choose("option of tell", name, {**own, **decoders})
+    typed_ = {name: typed(f"tell.{name}", value, {**decoders, **own}[name]) for name, value in flat.items()}
+    decode = {name: value for name, value in typed_.items() if name not in own}
+    return {name: value for name, value in typed_.items() if name in own} | ({"decode": decode} if decode else {})
 
 
 def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict[str, Any], dict[str, Any]]:

@@ -10,15 +10,18 @@ import pandas as pd
 
 from omnishot.config import Config, split_input_options
 from omnishot.distributed import ALONE, Ranks
+from omnishot.episodes.clusters import text_clusters
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
 from omnishot.errors import DataError, UsageError
 from omnishot.modality import Decoded, decode_inputs, fit_inputs
 from omnishot.modality.base import Modality
+from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
-from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
+from omnishot.objectives.telling import Telling
 from omnishot.table.checking import BadCell, check
+from omnishot.table.schema import TELLING
 from omnishot.table.splits import assign
 from omnishot.table.table import Table, require_target
 
@@ -42,6 +45,7 @@ class Dataset:
 
     Args:
         parts: `[n]` train, val, test, or "" for a row that is left out.
+        clusters: `[n]` the task that each row was put to (-1: none), where the table has no groups.
         skipped: bad cells, rows and classes that were left out.
     """
 
@@ -49,6 +53,7 @@ class Dataset:
     store: Store
     parts: np.ndarray
     objective: Objective
+    clusters: np.ndarray | None = None
     skipped: tuple[BadCell, ...] = ()
 
     def tasks(
@@ -67,6 +72,7 @@ class Dataset:
         rows = np.flatnonzero(self.parts == part)
         if not len(rows):
             raise DataError(f"{self.table.name} has no rows in the part {part!r}")
+        skip_small = skip_small or self.clusters is not None  # nobody made those on purpose
         keys, names = self._keys(rows)
         found, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         small = counts < shots + (queries or 1)
@@ -85,6 +91,15 @@ class Dataset:
         codes, names = self.table.groups if self.table.schema.group else self.table.labels
         return {names[code] for code in np.unique(codes[self.parts == part])}
 
+    @property
+    def groups(self) -> tuple[np.ndarray, tuple[str, ...]] | None:
+        """The group of each row, and the groups' names, where each is a task; None where tasks are of any classes."""
+        if self.table.schema.group is not None:
+            return self.table.groups
+        if self.clusters is None:
+            return None
+        return self.clusters, tuple(f"cluster {i}" for i in range(int(self.clusters.max(initial=0)) + 1))
+
     def labels(self) -> np.ndarray | None:
         """Each training row's class among all training classes, int64 `[n]`, -1 elsewhere; None for numbers."""
         if self.objective.name != "classify":
@@ -95,9 +110,10 @@ class Dataset:
 
     def _keys(self, rows: np.ndarray) -> tuple[np.ndarray, Callable[[int], str]]:
         """What must have enough rows, by row: the class, the group, or the class within the group; and its name."""
-        classify, grouped = self.objective.name == "classify", self.table.schema.group is not None
-        classes, names = self.table.labels if classify else (np.zeros(len(self.parts), dtype=np.int64), ("",))
-        groups, group_names = self.table.groups if grouped else (np.zeros(len(self.parts), dtype=np.int64), ("",))
+        one = (np.zeros(len(self.parts), dtype=np.int64), ("",))
+        classify, grouped = self.objective.name == "classify", self.groups is not None
+        classes, names = self.table.labels if classify else one
+        groups, group_names = self.groups or one
 
         def name(key: int) -> str:
             group, kind = divmod(int(key), len(names))
@@ -109,12 +125,12 @@ class Dataset:
 
     def _source(self, rows: np.ndarray, part: str) -> tuple[TaskSource, int | None]:
         codes = self.table.labels[0][rows] if self.objective.name == "classify" else None
-        if self.table.schema.group is None:
+        if self.groups is None:
             assert codes is not None
             source: TaskSource = ClassTasks(codes, rows)
             ways: int | None = len(source.index)
         else:
-            source = GroupTasks(self.table.groups[0][rows], rows, codes)
+            source = GroupTasks(self.groups[0][rows], rows, codes)
             ways = None if codes is None else int(np.diff(source.bounds).min())
         if ways is not None and ways < 2:
             where = "a group of the part" if self.table.schema.group else "the part"
@@ -150,7 +166,7 @@ def build(
         DataError: for bad cells, listed by row and column, unless `config.skip_bad`.
         UsageError: if the table has no target or no input.
     """
-    target = require_target(table)
+    require_target(table)
     if not table.schema.inputs():
         raise UsageError(no_inputs(table))
     parts = assign(table, config.seed) if parts is None else parts
@@ -160,18 +176,39 @@ def build(
     decoded, bad = look_through(table, modalities, progress, host)
     if bad and not config.skip_bad:
         raise DataError(bad_cells(table, bad, REMEDY))
-    lost = {cell.row for cell in bad if cell.column in (target, table.schema.group, EVERY)}
+    lost = {cell.row for cell in bad if cell.column in (*table.schema.targets, table.schema.group, EVERY)}
     parts = np.where(np.isin(np.arange(len(table)), list(lost)), "", parts)
-    values = None
-    if table.schema.objective == "regress":
-        numbers = pd.to_numeric(table.frame[target], errors="coerce").to_numpy(dtype=np.float64)
-        if objective is None:
-            training = numbers[parts == "train"]
-            objective = Regress(float(training.mean()), float(training.std()) or 1.0)
-        assert isinstance(objective, Regress)
-        values = ((numbers - objective.mean) / objective.std).astype(np.float32)[:, None]
-    store = Store(modalities, decoded.stored, decoded.present, values)
-    return Dataset(table, store, parts, objective or Classify(), tuple(bad))
+    clusters: np.ndarray | None = None
+    if table.schema.objective in TELLING and table.schema.group is None:
+        clusters = text_clusters(table.texts, parts, config.seed)
+        parts = np.where(clusters < 0, "", parts)
+    tasks = table.groups[0] if clusters is None and table.schema.group else clusters
+    if objective is None:
+        objective = _objective(table, config, parts == "train", tasks)
+    values, words = None, None
+    if isinstance(objective, Telling):
+        values, words = objective.encode(table.texts)[0], objective.own
+    elif isinstance(objective, Regress):
+        values = objective.encode(_numbers(table)).astype(np.float32)
+    store = Store(modalities, decoded.stored, decoded.present, values, words)
+    return Dataset(table, store, parts, objective, clusters, tuple(bad))
+
+
+def _objective(table: Table, config: Config, training: np.ndarray, tasks: np.ndarray | None) -> Objective:
+    """The table's objective, fitted to the targets of the rows `training` (bool `[n]`), of `tasks` `[n]`."""
+    name = table.schema.objective or ""
+    objective = OBJECTIVES.load(name)(**config.tell)
+    if isinstance(objective, Telling):
+        assert tasks is not None
+        rows = np.flatnonzero(training)
+        return objective.fitted_to([table.texts[row] for row in rows], tasks[rows])
+    return objective.fitted_to(_numbers(table)[training]) if isinstance(objective, Regress) else objective
+
+
+def _numbers(table: Table) -> np.ndarray:
+    """The target columns as float64 `[n, targets]`, NaN where there is no number."""
+    columns = [pd.to_numeric(table.frame[name], errors="coerce") for name in table.schema.targets]
+    return np.stack([column.to_numpy(dtype=np.float64) for column in columns], 1)
 
 
 REMEDY = "Mend them, or go on without them with skip_bad (--skip-bad), which lists what it left out in the run folder"

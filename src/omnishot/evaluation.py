@@ -173,10 +173,9 @@ def scored(
 
 def summed(learner: Learner, scores: Scores, outcomes: Outcomes) -> dict[str, tuple[float, float]]:
     """The figures of all episodes: metric -> (mean, half-width of its interval)."""
-    names = list(scores[0])
-    if learner.objective.metric in names:  # the metric that counts comes first
-        names.sort(key=lambda name: name != learner.objective.metric)
-    return {name: interval([s[name] for s in scores]) for name in names} | learner.objective.pooled(outcomes)
+    found = {name: interval([s[name] for s in scores]) for name in scores[0]} | learner.objective.pooled(outcomes)
+    first = learner.objective.metric  # what counts
+    return ({first: found[first]} if first in found else {}) | found
 
 
 def answered(

@@ -25,16 +25,20 @@ from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
 from omnishot.modality.features import frozen_weights
 from omnishot.model import FROZEN
+from omnishot.nn.network import MODEL
 from omnishot.protocol import checked_ways
 from omnishot.run import VALIDATION_SEED, Run, frozen_inputs, read_about
 from omnishot.table.reading import read_table
-from omnishot.table.schema import Schema
+from omnishot.table.schema import TELLING, Schema
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
 from omnishot.training import meta_train
 
-#: The learner unless one is said: `Config.learner` where it serves the objective.
-LEARNER_FOR = {"regress": "maml"}
+#: What is chosen unless it is said, where the defaults of `Config` do not serve the objective.
+CHOSEN_FOR: dict[str, dict[str, Any]] = {
+    "regress": {"learner": "maml"},
+    **{name: {"learner": "maml", "level": MODEL} for name in TELLING},
+}
 #: Rows to remember are drawn from a seed of their own.
 MEMORY_SEED = 2_000_003
 #: What `read_table` is told; every other option is the training's.
@@ -82,7 +86,7 @@ def train(
     if resume:
         ranks.lead(lambda: _check_same_table(folder, read))
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
-    asked = from_options({"learner": LEARNER_FOR.get(read.schema.objective or "", Config.learner)} | said, kinds)
+    asked = from_options(CHOSEN_FOR.get(read.schema.objective or "", {}) | said, kinds)
     ranks, device = ranks.on(pick_device(asked.device))
     frozen = ranks.lead(lambda: frozen_inputs(folder) if resume else freeze_inputs(asked, read.schema))
     for modality in frozen.values():
@@ -214,7 +218,12 @@ def _resumed(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
                 f"the run in {folder} has {name} {own.get(name)!r}, not {value!r}: a resumed run keeps its options"
             )
     modality = {c.name: c.modality or "note" for c in schema.columns if c.role in ("input", "note")}
-    table = {"target": schema.target, "group": schema.group, "objective": schema.objective, "split": schema.split}
+    table = {
+        "target": list(schema.targets),
+        "group": schema.group,
+        "objective": schema.objective,
+        "split": schema.split,
+    }
     table |= {name: said[name] for name in TABLE_OPTIONS if name in said}
     return own | table | {"modality": modality | dict(said.get("modality") or {})}
 

@@ -33,11 +33,12 @@ from omnishot.modality.features import Features, frozen_weights
 from omnishot.newcomer import New, Newcomer, look_at, meet, read_with_new, widened
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
+from omnishot.objectives.telling import Telling
 from omnishot.table.checking import BadCell
 from omnishot.table.frames import is_text
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
-from omnishot.table.table import Table, encode
+from omnishot.table.table import Table
 
 #: Weights of frozen encoders, in a file of a model that has any.
 FROZEN = "frozen.safetensors"
@@ -59,9 +60,10 @@ class Model:
     Args:
         learner, state: what was learned across tasks and from this task's rows.
         schema: which columns are the inputs.
-        classes_: the classes, sorted; empty where a number is predicted.
+        classes_: the classes, sorted; empty where something else is predicted.
         about: what it takes to rebuild the learner (`describe_learner`).
         newcomer: what was learned of inputs that the run was trained without, if there are any.
+        words: where texts are predicted, the task's own words: those that its rows say and the run did not know.
     """
 
     learner: Learner
@@ -70,20 +72,24 @@ class Model:
     classes_: np.ndarray
     about: Mapping[str, Any]
     newcomer: Newcomer | None = None
+    words: tuple[str, ...] = ()
 
     @classmethod
     def adapt(cls, learner: Learner, schema: Schema, rows: Any, about: Mapping[str, Any], new: New = ()) -> Model:
         """Learn a task from labelled rows (see `Run.adapt`)."""
-        (table, kinds), target = read_with_new(rows, schema, new), schema.target
+        table, kinds = read_with_new(rows, schema, new)
         store, bad = _decode(table, learner)
-        if target is None or target not in table.frame.columns:
-            raise UsageError(f"{table.name} has no column {target!r}: adapting needs labelled rows")
-        unlabelled = np.flatnonzero(table.frame[target].isna())
-        bad = [*bad, *(BadCell(int(i), target, "the target is missing", table.row_number(int(i))) for i in unlabelled)]
+        for target in schema.targets or (None,):
+            if target not in table.frame.columns:
+                raise UsageError(f"{table.name} has no column {target!r}: adapting needs labelled rows")
+            assert target is not None
+            gaps = np.flatnonzero(table.frame[target].isna()).tolist()
+            bad = [*bad, *(BadCell(i, target, "the target is missing", table.row_number(i)) for i in gaps)]
         modalities, arrived, wrong = meet(table, kinds)
         if bad := sorted([*bad, *wrong], key=lambda cell: cell.row):
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
-        target_tensor, classes = targets(table, target, learner)
+        target_tensor, names = targets(table, learner)
+        classes, words = (names, ()) if isinstance(learner.objective, Classify) else ((), names)
         support = store.gather(np.arange(len(table)))
         labelled = Rows(support.inputs, support.present, target_tensor, None, len(classes) or None)
         newcomer = None
@@ -93,7 +99,7 @@ class Model:
             labelled = newcomer.tell(labelled, cells, learning=True)
         device = learner.device
         state = learner.adapt(learned_from(labelled, learner.extra_shots).to(device))
-        return cls(learner, state, widened(schema, kinds), np.array(classes), about, newcomer)
+        return cls(learner, state, widened(schema, kinds), np.array(classes), about, newcomer, words)
 
     @property
     def notes(self) -> dict[str, str]:
@@ -102,7 +108,7 @@ class Model:
         return self.learner.notes(self.state) | (self.newcomer.notes if self.newcomer else {})
 
     def predict(self, rows: Any, abstain: float | None = None) -> np.ndarray:
-        """One answer a row, in order: a class, or a number in the target's own unit.
+        """One answer a row, in order: a class, a number in the target's own unit (several: `[rows, targets]`), a text.
 
         Args:
             abstain: a probability: rows whose likeliest class has less get None (an object array).
@@ -112,9 +118,7 @@ class Model:
         """
         self._check_abstain(abstain)
         scores, _ = self._predict(read_rows(rows, self.schema))
-        if not len(self.classes_):
-            return scores[:, 0].numpy()
-        found = self.classes_[scores.argmax(-1).numpy()]
+        found = self._found(scores)
         return found if abstain is None else abstained(found, self._probabilities(scores), abstain)
 
     def predict_proba(self, rows: Any) -> np.ndarray:
@@ -124,7 +128,7 @@ class Model:
             UsageError: if the model predicts a number.
         """
         if not len(self.classes_):
-            raise UsageError("this model predicts a number: it has no class probabilities")
+            raise UsageError(f"this model predicts {self._what}: it has no class probabilities")
         scores, _ = self._predict(read_rows(rows, self.schema))
         return self._probabilities(scores)
 
@@ -157,12 +161,22 @@ class Model:
         problems = [""] * len(scores)
         for cell in bad:
             problems[cell.row] += ("; " if problems[cell.row] else "") + f"{cell.column}: {cell.reason}"
+        found = self._found(scores)
         if not len(self.classes_):
-            return pd.DataFrame({"prediction": scores[:, 0].numpy(), "problem": problems})
-        p, found = self._probabilities(scores), self.classes_[scores.argmax(-1).numpy()]
+            several = enumerate(self.schema.targets) if found.ndim > 1 else ()
+            values = {f"prediction({name})": found[:, i] for i, name in several} or {"prediction": found}
+            return pd.DataFrame(values | {"problem": problems})
+        p = self._probabilities(scores)
         frame = {"prediction": found if abstain is None else abstained(found, p, abstain), "probability": p.max(-1)}
         frame |= {f"p({name})": p[:, i] for i, name in enumerate(self.classes_)}
         return pd.DataFrame(frame | {"problem": problems})
+
+    def _found(self, scores: Tensor) -> np.ndarray:
+        return self.learner.objective.answers(scores, [*self.classes_.tolist(), *self.words])
+
+    @property
+    def _what(self) -> str:
+        return "a text" if isinstance(self.learner.objective, Telling) else "a number"
 
     def _probabilities(self, scores: Tensor) -> np.ndarray:
         assert isinstance(self.learner.objective, Classify)
@@ -172,13 +186,14 @@ class Model:
         if abstain is None:
             return
         if not len(self.classes_):
-            raise UsageError("this model predicts a number: it has no probability to abstain by")
+            raise UsageError(f"this model predicts {self._what}: it has no probability to abstain by")
         check_probability("abstain", abstain)
 
     def save(self, path: str | Path) -> Path:
         """Write an `.omni` file: a zip of safetensors and JSON, nothing that runs code when it is opened."""
         path = check_name(path)
         about = {"format": FORMAT, **self.about, "schema": self.schema.to_json(), "classes": self.classes_.tolist()}
+        about |= {"words": list(self.words)} if self.words else {}
         about["notes"] = self.notes  # for people: they follow from the state
         if self.newcomer:
             about["newcomer"] = self.newcomer.to_json()
@@ -213,6 +228,7 @@ class Model:
             _, learner = restore_learner(about, frozen)
             learner.load_state_dict(params)
             schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))
+            words = tuple(about.pop("words", ()))
             newcomer = Newcomer.from_json(about.pop("newcomer"), met) if "newcomer" in about else None
         except FileNotFoundError:
             raise DataError(f"{path} does not exist") from None
@@ -220,10 +236,10 @@ class Model:
             raise
         except Exception as error:  # whatever a damaged file makes the readers say
             raise DataError(f"{path} is not a whole Omnishot model: {error}") from error
-        return cls(learner, unflatten(state), schema, classes, about, newcomer)
+        return cls(learner, unflatten(state), schema, classes, about, newcomer, words)
 
     def _predict(self, table: Table) -> tuple[Tensor, list[BadCell]]:
-        """What the objective makes of the scores of every row, `[rows, out]`, and the cells taken as missing.
+        """What the objective keeps of the prediction of every row, `[rows, …]`, and the cells taken as missing.
 
         A part of the table is decoded at a time and read in chunks, unless rows depend on one another.
         """
@@ -238,8 +254,7 @@ class Model:
             bad += [dataclasses.replace(cell, row=cell.row + part.start) for cell in found]
             chunks = _ranges(len(part), len(part) if whole else CHUNK)
             scores += [self._answer(store, arrived, chunk) for chunk in chunks]
-        answers, objective = torch.cat(scores), learner.objective
-        return (objective.decode(answers) if isinstance(objective, Regress) else answers), bad
+        return torch.cat(scores), bad
 
     def _answer(self, store: Store, arrived: Store, chunk: range) -> Tensor:
         rows = store.gather(np.asarray(chunk))
@@ -247,7 +262,7 @@ class Model:
         query = Rows(rows.inputs, rows.present, ways=len(self.classes_) or None).to(device)
         if self.newcomer:
             query = self.newcomer.tell(query, arrived.gather(np.asarray(chunk)))
-        return self.learner.answer(self.state, query).cpu()
+        return self.learner.objective.kept(self.learner.answer(self.state, query)).cpu()
 
 
 def abstained(answers: np.ndarray, probabilities: np.ndarray, least: float) -> np.ndarray:
@@ -297,24 +312,30 @@ def _ranges(total: int, size: int) -> list[range]:
     return [range(start, min(start + size, total)) for start in range(0, total, size)]
 
 
-def targets(table: Table, target: str, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:
-    """The support rows' target as the learner reads it, and the classes.
+def targets(table: Table, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:
+    """The support rows' target as the learner reads it, and the names of the task's classes, or of its own words.
 
     Raises:
         DataError: if there is one class only, or a number is no number.
     """
     objective = learner.objective
+    if isinstance(objective, Telling):
+        tokens, new = objective.encode(table.texts)
+        own = objective.own.of(tokens)
+        names = tuple(new[number - len(objective.vocabulary)] for number in own)
+        return torch.from_numpy(objective.own.renumbered(tokens, own)), names
     if isinstance(objective, Regress):
-        numbers = pd.to_numeric(table.frame[target], errors="coerce").to_numpy(dtype=np.float64)
-        if not np.isfinite(numbers).all():
-            row = int(np.flatnonzero(~np.isfinite(numbers))[0])
-            raise DataError(f"{table.name}, row {table.row_number(row)}, column {target!r}: no finite number")
-        return objective.encode(torch.tensor(numbers, dtype=torch.float32))[:, None], ()
-    codes, classes = encode(table.frame[target])
+        columns = [pd.to_numeric(table.frame[name], errors="coerce") for name in table.schema.targets]
+        for name, column in zip(table.schema.targets, columns, strict=True):
+            if not np.isfinite(column).all():
+                row = int(np.flatnonzero(~np.isfinite(column))[0])
+                raise DataError(f"{table.name}, row {table.row_number(row)}, column {name!r}: no finite number")
+        return torch.from_numpy(objective.encode(np.stack(columns, 1).astype(np.float64)).astype(np.float32)), ()
+    codes, classes = table.labels
     if len(classes) < 2:
         raise DataError(
-            f"{table.name}, column {target!r}: the only class is {classes[0]!r}; there is nothing to tell apart: "
-            "add labelled rows of at least one other class"
+            f"{table.name}, column {table.schema.target!r}: the only class is {classes[0]!r}; there is nothing to tell "
+            "apart: add labelled rows of at least one other class"
         )
     return torch.from_numpy(codes), classes
 

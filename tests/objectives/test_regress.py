@@ -23,7 +23,7 @@ def test_figures_equal_scikit_learn(seed, rows, mean, std):
     target = torch.randn(rows, 1, generator=g, dtype=torch.float64)
     prediction = target + 0.5 * torch.randn(rows, 1, generator=g, dtype=torch.float64)
     objective = Regress(mean, std)
-    own, guessed = objective.decode(target).numpy(), objective.decode(prediction).numpy()
+    own, guessed = objective.decode(target), objective.decode(prediction)
     figures = objective.metrics(prediction, rows_of(target))
     assert figures["mae"] == pytest.approx(mean_absolute_error(own, guessed), rel=1e-6)
     assert figures["rmse"] == pytest.approx(root_mean_squared_error(own, guessed), rel=1e-6)
@@ -33,10 +33,25 @@ def test_figures_equal_scikit_learn(seed, rows, mean, std):
 
 @given(st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.integers(0, 99))
 def test_encode_and_decode_are_inverse(mean, std, seed):
-    x = torch.randn(5, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 100
+    x = np.random.default_rng(seed).normal(size=(5, 1)) * 100
     objective = Regress(mean, std)
-    assert torch.allclose(objective.decode(objective.encode(x)), x, rtol=1e-9, atol=1e-9)
-    assert torch.allclose(objective.encode(torch.tensor([mean + std], dtype=torch.float64)), torch.ones(1).double())
+    np.testing.assert_allclose(objective.decode(torch.from_numpy(objective.encode(x))), x, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(objective.encode(np.array([[mean + std]])), 1)
+
+
+def test_several_targets_each_by_its_place_and_their_mean():
+    rng = np.random.default_rng(0)
+    target, guess = rng.normal(size=(2, 40, 3)) * [1, 10, 0.1] + [0, 5, -2]
+    objective = Regress().fitted_to(target)
+    rows = rows_of(torch.from_numpy(objective.encode(target)))
+    figures = objective.metrics(torch.from_numpy(objective.encode(guess)), rows)
+    for i in range(3):
+        assert figures[f"mae_{i + 1}"] == pytest.approx(mean_absolute_error(target[:, i], guess[:, i]))
+        assert figures[f"r2_{i + 1}"] == pytest.approx(r2_score(target[:, i], guess[:, i]))
+    assert figures["mae"] == pytest.approx(mean_absolute_error(target, guess))
+    assert figures["r2"] == pytest.approx(r2_score(target, guess))
+    assert objective.outputs(None) == 3
+    assert objective.answers(torch.from_numpy(objective.encode(guess)), ()) == pytest.approx(guess)
 
 
 def test_figures_are_finite_where_all_targets_are_equal():

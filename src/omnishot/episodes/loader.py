@@ -103,11 +103,15 @@ class Loader:
         rng, spoil = np.random.default_rng([self.seed, step, 0]), np.random.default_rng([self.seed, step, 1])
         shape = self.shape
         ways, draw = self._draw(rng)
-        halves = [(draw.support, draw.support_target), (draw.query, draw.query_target)]
+        if draw.support_target is None or draw.query_target is None:
+            targets = self.store.targets(draw.support, draw.query)
+        else:
+            targets = draw.support_target, draw.query_target
+        halves = list(zip((draw.support, draw.query), targets, strict=True))
         turned: list[np.ndarray | None] = [None, None]
         if self.rotations and ways is not None:
             turns = rng.integers(4, size=(shape.tasks, ways))
-            turned = [np.take_along_axis(turns, classes, 1) for _, classes in halves if classes is not None]
+            turned = [np.take_along_axis(turns, classes, 1) for classes in targets]
         inputs = self._inputs([index for index, _ in halves], turned, int(spoil.integers(2**63)))
         names = (self.support_inputs, self.query_inputs)
         kept = crossed(shape.tasks, len(self.store.modalities), self.cross, spoil) if self.cross else [None, None]
@@ -159,7 +163,7 @@ class Loader:
         self,
         half: str,
         index: np.ndarray,
-        classes: np.ndarray | None,
+        target: np.ndarray,
         turned: np.ndarray | None,
         inputs: dict[str, Tensor],
         spoil: np.random.Generator,
@@ -178,16 +182,11 @@ class Loader:
             present = remove(present, list(self.store.modalities), self.missing, spoil)
         if self.dropout:
             present = drop(present, self._rates, spoil)
-        if classes is None:
-            assert self.store.target is not None
-            target = placed(self.store.target[index[own]], device)
-        else:
-            target = placed(classes[own].copy(), device)
         label = None
         if self.labels is not None:
             of_class = self.labels[index]
             label = placed((of_class if turned is None else 4 * of_class + turned)[own], device)
-        return Rows(inputs, placed(present[own], device), target, label, ways)
+        return Rows(inputs, placed(present[own], device), placed(target[own].copy(), device), label, ways)
 
     @property
     def _rates(self) -> float | np.ndarray:

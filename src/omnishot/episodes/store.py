@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
+from omnishot.episodes.words import OwnWords
 from omnishot.errors import UsageError, nearest
 from omnishot.modality.base import Modality
 
@@ -106,7 +107,9 @@ class Store:
         modalities: by input name.
         stored: by input name, `[n, *cell]`: in memory, memory-mapped, or as a tensor on `device`.
         present: bool `[n, inputs]`.
-        target: int64 `[n]` class codes, float32 `[n, 1]` standardised numbers, or None.
+        target: int64 `[n]` class codes, float32 `[n, targets]` standardised numbers, int32 `[n, texts, longest]`
+            tokens, or None.
+        words: how a task's own words are numbered, where the target is tokens.
         device: where rows are gathered to and normalised.
     """
 
@@ -114,6 +117,7 @@ class Store:
     stored: Mapping[str, np.ndarray | Tensor]
     present: np.ndarray
     target: np.ndarray | None = None
+    words: OwnWords | None = None
     device: torch.device = CPU
 
     def __len__(self) -> int:
@@ -131,6 +135,12 @@ class Store:
         if device.type != "cpu" and sum(cells.nbytes for cells in stored.values()) <= share * free_memory(device):
             stored = {name: resident(np.asarray(cells), device) for name, cells in stored.items()}
         return dataclasses.replace(self, stored=stored, device=device)
+
+    def targets(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The targets of the rows of a meta-batch `[tasks, rows]`, both halves."""
+        assert self.target is not None
+        halves = self.target[support], self.target[query]
+        return halves if self.words is None else self.words.of_tasks(*halves)
 
     def gather(self, index: np.ndarray) -> Rows:
         """Normalised rows at row numbers `index` `[...]`, without a target, on the store's device."""

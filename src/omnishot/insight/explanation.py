@@ -214,7 +214,7 @@ def _answers(task: Task, scores: Tensor) -> tuple[np.ndarray, np.ndarray | None]
         probabilities = objective.probabilities(scores)
         return probabilities.argmax(-1), probabilities
     assert isinstance(objective, Regress)
-    return objective.decode(scores.double())[:, 0].numpy(), None
+    return objective.decode(scores)[:, 0], None
 
 
 def _shown(task: Task, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +222,7 @@ def _shown(task: Task, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     answered with under each input alone, `[rows, inputs]`."""
     present, every = task.query.present, subsets(task.query.present.shape[1])
     objective = task.learner.objective
-    nothing = objective.mean if isinstance(objective, Regress) else 1 / len(task.names)
+    nothing = float(objective.mean[0]) if isinstance(objective, Regress) else 1 / len(task.names)
     found, alone = [np.full(len(answer), nothing)], []
     for shown in every[1:]:
         answers, probabilities = _answers(task, _scores(task, present & shown))

@@ -123,7 +123,7 @@ def _support(labelled: Table, learner: Learner) -> tuple[Part, tuple[str, ...]]:
     if name is None or not has.all():
         where = "" if name is None else f", row {labelled.row_number(int(np.flatnonzero(~has)[0]))}"
         raise DataError(f"{labelled.name}{where}: rows to learn from need a target")
-    target, names = targets(labelled, name, learner)
+    target, names = targets(labelled, learner)
     decoded = decode_inputs(labelled, learner.network.modalities, cached=False)
     if decoded.bad:
         raise DataError(bad_cells(labelled, decoded.bad, "Mend them, or leave these cells empty"))

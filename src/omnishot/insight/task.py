@@ -117,5 +117,5 @@ def learned(
 def in_own_unit(learner: Learner, target: Tensor) -> np.ndarray:
     """A target `[rows]` or `[rows, 1]` as classes, or as numbers in their own unit, `[rows]`."""
     if isinstance(learner.objective, Regress):
-        return learner.objective.decode(target.double())[:, 0].numpy()
+        return learner.objective.decode(target)[:, 0]
     return target.numpy()

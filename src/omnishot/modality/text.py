@@ -132,7 +132,12 @@ class Text(Values):
 
 
 def _text(cell: Any) -> str | None:
-    """The text in lower case with single blanks, "" if missing, None if it is no text (numbers and dates are)."""
+    """The text in lower case with single blanks, "" if missing, None if it is no text (numbers and dates are).
+
+    Of a list of texts, the first.
+    """
+    if isinstance(cell, list) and cell and isinstance(cell[0], str):
+        cell = cell[0]
     if isinstance(cell, _CONTAINERS):
         return None
     if not isinstance(cell, str):

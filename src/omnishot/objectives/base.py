@@ -49,6 +49,19 @@ class Objective(ABC):
     def metrics(self, prediction: Any, rows: Rows) -> dict[str, float]:
         """Figures of one task's query rows."""
 
+    def kept(self, prediction: Any) -> Tensor:
+        """What is left of a prediction when a large table is predicted a part at a time: `[rows, …]`."""
+        return prediction
+
+    @abstractmethod
+    def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
+        """What people are told of each row, `[rows]` (several numbers: `[rows, targets]`).
+
+        Args:
+            kept: of all rows, `[rows, …]`.
+            names: of the task's classes, or of its own words.
+        """
+
     def outcome(self, prediction: Any, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """A prediction of labelled rows and their target, as `pooled` takes them."""
         assert rows.target is not None

@@ -14,7 +14,8 @@ from omnishot.objectives.telling import Telling, Told
 class Caption(Telling):
     """A sentence a row, as good as people's: each of a row's sentences counts alike.
 
-    BLEU-1…4 (corpus), ROUGE-L, CIDEr-D; recall and precision of a task's own words; token accuracy, padding not counted.
+    BLEU-1…4 (corpus), ROUGE-L, CIDEr-D; recall and precision of a task's own words; token accuracy without
+    padding.
     """
 
     name = "caption"

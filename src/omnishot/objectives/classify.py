@@ -67,6 +67,9 @@ class Classify(Objective):
             "accuracy_at_coverage_80": accuracy_at_coverage(sure, right.cpu().numpy(), 0.8),
         }
 
+    def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
+        return np.array(names)[kept.argmax(-1).cpu().numpy()]
+
     def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         """Calibration error over all rows, and what it would be at a temperature of 1."""
         found = {}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
@@ -13,18 +16,33 @@ from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
 
+#: One number, or one of each target.
+Numbers = float | Sequence[float] | np.ndarray
+
+
 class Regress(Objective):
-    """One number a row, standardised by the training rows' mean and spread while learning."""
+    """One number a row, or several, each standardised by the training rows' mean and spread while learning.
+
+    Args:
+        mean, std: of the training rows, of each number; a single one may be said by itself.
+    """
 
     name = "regress"
     metric = "mae"
     higher_is_better = False
 
-    def __init__(self, mean: float = 0.0, std: float = 1.0):
-        self.mean, self.std = mean, std
+    def __init__(
+        self, mean: Numbers = 0.0, std: Numbers = 1.0
+    ):
+        self.mean, self.std = (np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in (mean, std))
+
+    def fitted_to(self, numbers: np.ndarray) -> Regress:
+        """This objective for the targets `[rows, targets]` of training rows."""
+        spread = numbers.std(0)
+        return Regress(numbers.mean(0), np.where(spread > 0, spread, 1.0))
 
     def outputs(self, ways: int | None) -> int:
-        return 1
+        return len(self.mean)
 
     def head(self, network: Network, kind: str, ways: int | None) -> Head:
         """A learned head, whatever is said: numbers have no class means to start at."""
@@ -36,23 +54,30 @@ class Regress(Objective):
         return (prediction - rows.target).square().mean()
 
     def metrics(self, prediction: Tensor, rows: Rows) -> dict[str, float]:
+        """Mean absolute error, root of the mean squared error and R² in the targets' own units, of several targets the
+        mean over them and each by its place (`mae_1` …)."""
         assert rows.target is not None
-        error = (prediction - rows.target).double() * self.std
-        spread = (rows.target.double() * self.std).var(correction=0).clamp(min=1e-12)
-        return {
-            "mae": error.abs().mean().item(),
-            "rmse": error.square().mean().sqrt().item(),
-            "r2": (1 - error.square().mean() / spread).item(),
-            "loss": self.loss(prediction, rows).item(),
-        }
+        std = torch.from_numpy(self.std).to(prediction.device)
+        error = (prediction - rows.target).double() * std
+        spread = (rows.target.double() * std).var(0, correction=0).clamp(min=1e-12)
+        squared = error.square().mean(0)
+        each = {"mae": error.abs().mean(0), "rmse": squared.sqrt(), "r2": 1 - squared / spread}
+        found = {name: values.mean().item() for name, values in each.items()}
+        if len(self.std) > 1:
+            found |= {f"{name}_{i}": v for name, values in each.items() for i, v in enumerate(values.tolist(), 1)}
+        return found | {"loss": self.loss(prediction, rows).item()}
 
-    def decode(self, prediction: Tensor) -> Tensor:
-        """Standardised predictions in the target's own unit."""
-        return prediction * self.std + self.mean
+    def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
+        found = self.decode(kept)
+        return found[:, 0] if found.shape[-1] == 1 else found
 
-    def encode(self, target: Tensor) -> Tensor:
-        """Numbers in their own unit, standardised."""
-        return (target - self.mean) / self.std
+    def decode(self, prediction: Tensor) -> np.ndarray:
+        """Standardised predictions `[rows, targets]` in the targets' own units."""
+        return prediction.double().cpu().numpy() * self.std + self.mean
+
+    def encode(self, numbers: np.ndarray) -> np.ndarray:
+        """Numbers `[rows, targets]` in their own units, standardised."""
+        return (numbers - self.mean) / self.std
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "mean": self.mean, "std": self.std}
+        return {"name": self.name, "mean": self.mean.tolist(), "std": self.std.tolist()}

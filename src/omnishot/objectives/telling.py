@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -40,11 +40,11 @@ class Telling(Objective):
         seen_in: how many training tasks (or groups) must say a token for it to be shared.
     """
 
-    #: What a token is, which decoder says it, and how long a text may be, unless said.
-    unit: ClassVar[str] = "word"
-    decoder: ClassVar[str] = "transformer"
-    longest: ClassVar[int] = 24
-    own_words: ClassVar[int] = 8
+    # Unless said:
+    unit: str = "word"
+    decoder: str = "transformer"
+    longest: int = 24
+    own_words: int = 8
 
     def __init__(
         self,
@@ -59,34 +59,30 @@ class Telling(Objective):
         seen_in: int = 2,
     ):
         self.vocabulary = Vocabulary(tuple(tokens), unit or self.unit)
-        self.settings = {
-            "decoder": decoder or self.decoder,
-            "decode": dict(decode or {}),
-            "longest": longest or self.longest,
-            "own_words": self.own_words if own_words is None else own_words,
-            "beam": beam,
-            "seen_in": seen_in,
-        }
+        self.decoder, self.decode = decoder or self.decoder, dict(decode or {})
+        self.longest = self.longest if longest is None else longest
+        self.own_words = self.own_words if own_words is None else own_words
+        self.beam, self.seen_in = beam, seen_in
         for name, least in (("longest", 2), ("own_words", 0), ("beam", 1), ("seen_in", 1)):
-            if self.settings[name] < least:
-                raise UsageError(f"{name} must be at least {least}, not {self.settings[name]}")
-        DECODERS.check_options(self.settings["decoder"], self.settings["decode"])
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        DECODERS.check_options(self.decoder, self.decode)
 
     # -- texts and tokens --------------------------------------------------------------------------------
 
     def fitted_to(self, rows: Sequence[Sequence[str]], tasks: np.ndarray) -> Telling:
         """This objective with the tokens that the texts of training rows share, `tasks` `[rows]` saying whose."""
-        tokens = shared_tokens(rows, tasks, self.vocabulary.unit, self.settings["seen_in"])
-        return type(self)(tokens, unit=self.vocabulary.unit, **self.settings)
+        tokens = shared_tokens(rows, tasks, self.vocabulary.unit, self.seen_in)
+        return type(self)(**{**self._settings(), "tokens": tokens})
 
     def encode(self, rows: Sequence[Sequence[str]]) -> tuple[np.ndarray, tuple[str, ...]]:
         """Texts as numbers `[rows, sentences, longest]`, and the words that are not shared (`Vocabulary.encode`)."""
-        return self.vocabulary.encode(rows, self.settings["longest"])
+        return self.vocabulary.encode(rows, self.longest)
 
     @property
     def own(self) -> OwnWords:
         """How a task's own words are numbered."""
-        return OwnWords(len(self.vocabulary), self.settings["own_words"], UNKNOWN)
+        return OwnWords(len(self.vocabulary), self.own_words, UNKNOWN)
 
     def texts(self, tokens: np.ndarray, own: Sequence[str] = ()) -> list[str]:
         """The text of each row of tokens `[rows, longest]`."""
@@ -101,12 +97,12 @@ class Telling(Objective):
     # -- the objective -----------------------------------------------------------------------------------
 
     def outputs(self, ways: int | None) -> int:
-        return len(self.vocabulary) + self.settings["own_words"]
+        return len(self.vocabulary) + self.own_words
 
     def head(self, network: Network, kind: str, ways: int | None) -> Head:
-        build = DECODERS.load(self.settings["decoder"])
-        own, longest = self.settings["own_words"], self.settings["longest"]
-        return build(network.out, len(self.vocabulary), own, longest, kind, **self.settings["decode"])
+        build = DECODERS.load(self.decoder)
+        own, longest = self.own_words, self.longest
+        return build(network.out, len(self.vocabulary), own, longest, kind, **self.decode)
 
     def loss(self, prediction: Any, rows: Rows) -> Tensor:
         """Mean negative log-likelihood of a token of the rows' texts, given those before it."""
@@ -117,11 +113,14 @@ class Telling(Objective):
 
     def outcome(self, prediction: Any, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         assert rows.target is not None
-        return self.said(prediction), rows.target.cpu().numpy()
+        return self.kept(prediction).cpu().numpy(), rows.target.cpu().numpy()
 
-    def said(self, prediction: Any) -> np.ndarray:
+    def kept(self, prediction: Any) -> Tensor:
         """The tokens of the likeliest text of every row that is found, `[rows, longest]`."""
-        return prediction.decode(self.settings["beam"], self.settings["longest"]).cpu().numpy()
+        return prediction.decode(self.beam, self.longest)
+
+    def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
+        return np.array(self.texts(kept.cpu().numpy(), names), dtype=object)
 
     def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         return self.figures([self.told(said, target) for said, target in episodes])
@@ -131,4 +130,16 @@ class Telling(Objective):
         raise NotImplementedError(f"{type(self).__name__}.figures")
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "tokens": list(self.vocabulary.tokens), "unit": self.vocabulary.unit} | self.settings
+        return {"name": self.name, **self._settings()}
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "tokens": list(self.vocabulary.tokens),
+            "unit": self.vocabulary.unit,
+            "decoder": self.decoder,
+            "decode": self.decode,
+            "longest": self.longest,
+            "own_words": self.own_words,
+            "beam": self.beam,
+            "seen_in": self.seen_in,
+        }

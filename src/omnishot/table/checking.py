@@ -66,14 +66,15 @@ def _values(table: Table, columns: tuple[str, ...], decoder: Any, label: str | N
 
 def _unlabelled(table: Table) -> list[tuple[int, str, str]]:
     found = []
-    target, group = table.schema.target, table.schema.group
-    for name, what in ((target, "target"), (group, "group")):
+    schema = table.schema
+    for name, what in (*((target, "target") for target in schema.targets), (schema.group, "group")):
         if name is not None:
             gaps = np.flatnonzero(table.frame[name].isna())
             found += [(int(row), name, f"the {what} is missing") for row in gaps]
-    if target is not None and table.schema.objective == "regress":
-        column = table.frame[target]
-        numbers = pd.to_numeric(column, errors="coerce")
-        wrong = np.flatnonzero(column.notna() & ~np.isfinite(numbers))
-        found += [(int(row), target, f"{column[row]!r} is no finite number") for row in wrong]
+    if schema.objective == "regress":
+        for target in schema.targets:
+            column = table.frame[target]
+            numbers = pd.to_numeric(column, errors="coerce")
+            wrong = np.flatnonzero(column.notna() & ~np.isfinite(numbers))
+            found += [(int(row), target, f"{column[row]!r} is no finite number") for row in wrong]
     return found

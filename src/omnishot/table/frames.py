@@ -1,4 +1,4 @@
-"""A data frame whose columns are of four types only: numbers, bool, text, or objects (bytes and arrays)."""
+"""A data frame whose columns are of four types only: numbers, bool, text, or objects (bytes, arrays, lists of text)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pandas.api import types
 
 from omnishot.errors import DataError
 from omnishot.table.cells import missing
+from omnishot.table.texts import as_lists
 
 #: What pandas calls objects that are all of one scalar type, and the type such a column becomes.
 SCALARS = {
@@ -28,7 +29,8 @@ def clean(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
     Numbers stay numbers; True and False stay so unless a cell is missing; a column that mixes numbers and
     text is text, as it would be in a CSV file; dates and categories become text; `{"bytes", "path"}` becomes
-    one of them.
+    one of them; a column of lists of texts, or of JSON of such as text files hold it, is one of lists without blank
+    texts.
 
     Raises:
         DataError: if the frame has no column, no row, or two columns of one name.
@@ -69,7 +71,18 @@ def is_text(column: pd.Series) -> bool:
     return types.is_string_dtype(column.dtype)
 
 
+def is_listed(column: pd.Series) -> bool:
+    """Whether a clean column holds lists of texts."""
+    present = column.dropna() if column.dtype == object else column[:0]
+    return any(isinstance(cell, list) and all(isinstance(text, str) for text in cell) for cell in present[:1])
+
+
 def _clean(column: pd.Series) -> pd.Series:
+    lists = as_lists(column.array) if column.dtype == object or types.is_string_dtype(column.dtype) else None
+    return _clean_plain(column) if lists is None else objects(lists)
+
+
+def _clean_plain(column: pd.Series) -> pd.Series:
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _clean(column.astype(dtype.categories.dtype if not column.hasnans else object))

@@ -10,12 +10,14 @@ from pandas.api import types
 
 from omnishot.errors import DataError
 from omnishot.table.cells import media_kind
-from omnishot.table.frames import is_text
+from omnishot.table.frames import is_listed, is_text
 
 SAMPLE = 1000
 ID_NAMES = ("id", "index", "row", "uuid")
 MEDIA_SHARE, NUMBER_SHARE, CATEGORY_SHARE = 0.8, 0.9, 0.2
 CATEGORY_MOST, CATEGORY_LENGTH = 50, 40
+#: Words that make a text a sentence.
+SENTENCE = 3
 #: Digits that are a code, not a number: with a leading zero, or more of them than a float holds.
 CODE = r"^(-?0[0-9]+|-?[0-9]{16,})$"
 
@@ -23,7 +25,7 @@ CODE = r"^(-?0[0-9]+|-?[0-9]{16,})$"
 def look(name: str, column: pd.Series, asked: bool = False) -> str:
     """The modality of a column, or "note", by these rules, the first that fits:
 
-    1. a name that begins with "_", or no present cell -> note
+    1. a name that begins with "_", or no present cell -> note; lists of texts -> text
     2. at least 80% of up to 1,000 cells, evenly spread, look like one kind of media (`media_kind`) -> that
     3. named id, index, row or uuid, text or whole numbers, and not `asked` for -> note
     4. True/False -> category; numbers, or text of which 90% of the sample reads as numbers -> number
@@ -37,6 +39,8 @@ def look(name: str, column: pd.Series, asked: bool = False) -> str:
     present = column.dropna()
     if name.startswith("_") or not len(present):
         return "note"
+    if is_listed(column):
+        return "text"
     sample = _sample(present)
     media = Counter(kind for kind in map(media_kind, sample) if kind) if present.dtype.kind not in "biuf" else Counter()
     likeliest, count = (media.most_common(1) or [("", 0)])[0]
@@ -64,12 +68,17 @@ def tabular_kind(column: pd.Series) -> str:
 
 
 def objective_of(column: pd.Series) -> str:
-    """Whether a target is to "classify" or to "regress".
+    """Whether a target is to "classify", to "regress", or a "caption".
+
+    Lists of texts are sentences if most texts have several words.
 
     Text is classes unless 90% of it reads as fractional numbers; numbers are quantities if one is fractional.
     Whole numbers are classes if they repeat (half as many distinct as rows at most) and there are either few
     (50, or twice the root of the rows) or every one of them repeats.
     """
+    if is_listed(column):
+        texts = [text for cell in _sample(column.dropna()) for text in cell]
+        return "caption" if sum(len(text.split()) >= SENTENCE for text in texts) > len(texts) / 2 else "classify"
     if types.is_bool_dtype(column) or not _numeric(column):
         return "classify"
     values = pd.to_numeric(column, errors="coerce").to_numpy(float)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.table.frames import check_header, clean, objects
 from omnishot.table.huggingface import is_dataset, read_dataset
-from omnishot.table.schema import Column, Schema, infer
+from omnishot.table.schema import Column, Schema, infer, said_targets
 from omnishot.table.splits import given
 from omnishot.table.table import Table
 from omnishot.table.textfiles import read_csv, read_jsonl
@@ -26,7 +26,7 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 def read_table(
     source: Any,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     group: str | None = None,
     modality: Mapping[str, str] | None = None,
     inputs: Sequence[str] | None = None,
@@ -39,13 +39,14 @@ def read_table(
     Args:
         source: a path to .csv, .tsv, .jsonl or .parquet; a DataFrame; a list of dicts; a Hugging Face dataset; or
             a Table, which is then described anew as far as options are given.
-        target: column to predict; by default the one named label, target, class or y, if exactly one is.
+        target: column to predict; by default the one named label, target, class or y, if exactly one is. Several
+            columns of numbers may be predicted at once, said as a list or joined by commas.
         group: column whose values are tasks.
         modality: by column image, text, audio, video, series, number, category, tabular (number or category)
             or note.
         inputs: the only columns to learn from.
         split: column of train, val and test, used if it exists; None ignores it.
-        objective: "classify" or "regress".
+        objective: "classify", "regress", "caption", "answer" or "transcribe".
         folder: where paths in a table in memory start from (a file's paths start from its own folder);
             None refuses paths.
 
@@ -107,15 +108,15 @@ def _again(table: Table, split: str | None, options: dict[str, Any]) -> Table:
     if split == "split" and all(option is None for option in options.values()):
         return table
     old = table.schema
-    target = options["target"] or old.target
+    target = said_targets(options["target"], list(table.frame.columns)) or old.targets
     group = options["group"] or old.group
     column = split if split != "split" else old.split or split
     stays = {c.name: c.modality or "note" for c in old.columns if c.role in ("input", "note")}
     if options["inputs"] is not None:
         stays = {name: kind for name, kind in stays.items() if kind != "note"}
-    stays = {name: kind for name, kind in stays.items() if name not in (target, group, column)}
+    stays = {name: kind for name, kind in stays.items() if name not in (*target, group, column)}
     said = {**stays, **dict(options["modality"] or {})}
-    objective = options["objective"] or (old.objective if target == old.target else None)
+    objective = options["objective"] or (old.objective if target == old.targets else None)
     schema = infer(
         table.frame,
         target=target,

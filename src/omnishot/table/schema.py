@@ -16,7 +16,9 @@ MEDIA = ("image", "audio", "video", "series")
 VALUES = ("text", "number", "category")
 TABULAR = ("number", "category")
 KINDS = (*MEDIA, *VALUES, "tabular", "note")
-OBJECTIVES = ("classify", "regress")
+OBJECTIVES = ("answer", "caption", "classify", "regress", "transcribe")
+#: Those whose target is a text, or a list of texts.
+TELLING = ("answer", "caption", "transcribe")
 TARGET_NAMES = ("label", "target", "class", "y")
 
 
@@ -31,15 +33,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns in table order, and the objective ("classify" or "regress"; None without a target)."""
+    """The columns in table order, and the objective (one of `OBJECTIVES`; None without a target)."""
 
     columns: tuple[Column, ...]
     objective: str | None
 
     @property
     def target(self) -> str | None:
-        """The column to predict."""
+        """The column to predict, of several the first."""
         return self._named("target")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict; several are numbers."""
+        return tuple(column.name for column in self.columns if column.role == "target")
 
     @property
     def group(self) -> str | None:
@@ -86,7 +93,7 @@ class Schema:
 def infer(
     frame: pd.DataFrame,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     group: str | None = None,
     modality: Mapping[str, str] | None = None,
     inputs: Sequence[str] | None = None,
@@ -99,7 +106,8 @@ def infer(
         UsageError: if what is said names an unknown column, modality or objective, or contradicts itself.
     """
     names, said = list(frame.columns), dict(modality or {})
-    for name in (target, group, *said, *(inputs or ())):
+    targets = said_targets(target, names)
+    for name in (*targets, group, *said, *(inputs or ())):
         if name is not None:
             choose("column", name, names)
     for kind in said.values():
@@ -107,11 +115,13 @@ def infer(
     if split is not None and split != "split":
         choose("column", split, names)
     spoken = {*said, *(inputs or ())}
-    if target is None:
-        target = _default_target([n for n in names if n not in spoken and n not in (group, split)])
-    roles = {name: role for name, role in ((split, "split"), (group, "group"), (target, "target")) if name in names}
-    if len(roles) < sum(name in names for name in (split, group, target)):
-        raise UsageError(f"one column cannot be two of target ({target}), group ({group}) and split ({split})")
+    if not targets:
+        targets = _default_target([n for n in names if n not in spoken and n not in (group, split)])
+    said_roles = ((split, "split"), (group, "group"), *((name, "target") for name in targets))
+    roles = {name: role for name, role in said_roles if name in names}
+    if len(roles) < sum(name in names for name, _ in said_roles):
+        of = ", ".join(targets)
+        raise UsageError(f"one column cannot be two of target ({of}), group ({group}) and split ({split})")
     for name in roles.keys() & {*(inputs or ()), *(n for n, kind in said.items() if kind != "note")}:
         raise UsageError(f"column {name!r} is the {roles[name]} and cannot be an input too")
 
@@ -129,11 +139,20 @@ def infer(
         raise UsageError("no image, text, audio, video or series column may be named 'tabular': rename it")
     if objective is not None:
         choose("objective", objective, OBJECTIVES)
-    elif target is not None:
-        objective = objective_of(frame[target])
+    elif targets:
+        objective = "regress" if len(targets) > 1 else objective_of(frame[targets[0]])
+    if len(targets) > 1 and objective != "regress":
+        raise UsageError(f"only numbers can be several targets: to {objective}, say one of {', '.join(targets)}")
     return Schema(columns, objective)
 
 
-def _default_target(names: Sequence[str]) -> str | None:
+def said_targets(said: str | Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns said to predict: one, or several, joined by commas where no column is called so."""
+    if isinstance(said, str):
+        return (said,) if said in names else tuple(name.strip() for name in said.split(","))
+    return tuple(said or ())
+
+
+def _default_target(names: Sequence[str]) -> tuple[str, ...]:
     found = [name for name in names if name.lower() in TARGET_NAMES]
-    return found[0] if len(found) == 1 else None
+    return tuple(found) if len(found) == 1 else ()

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from omnishot.errors import DataError, UsageError
+from omnishot.table.frames import is_text
+from omnishot.table.schema import MEDIA, TELLING
 from omnishot.table.table import Table, encode
 
 PARTS = ("train", "val", "test")
@@ -56,11 +58,11 @@ def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.
     if said is not None:
         _check_disjoint(table, said, codes, names, kind)
         return said
-    sizes = _sizes(len(names), fractions, LEAST_GROUPS if kind == "group" else LEAST_CLASSES)
+    sizes = _sizes(len(names), fractions, LEAST_CLASSES if kind == "class" else LEAST_GROUPS)
     if sizes is None:
         counts = np.bincount(codes[codes >= 0], minlength=len(names))
         found = ", ".join(f"{name} ({count} rows)" for name, count in zip(names, counts, strict=True)) or "none"
-        need = "2 groups" if kind == "group" else "4 classes (2 to train on, 2 to test on)"
+        need = "4 classes (2 to train on, 2 to test on)" if kind == "class" else f"2 {kind}s"
         raise DataError(
             f"{table.name}: {len(names)} distinct {table.schema.group or table.schema.target}: {found}; "
             f"parts that share no {kind} need at least {need}: add rows of others, or give a split column of your own"
@@ -77,9 +79,19 @@ def _tasks(table: Table, needed: bool) -> tuple[np.ndarray, tuple[str, ...], str
         return *table.groups, "group"
     if table.schema.objective == "classify":
         return *table.labels, "class"
+    if table.schema.objective in TELLING:
+        return *_apart(table), "picture or other input"
     if needed:
         raise UsageError(f"{table.name}: tasks that predict a number need a group column: say which (group=)")
     return np.full(len(table), -1), (), "group"
+
+
+def _apart(table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Rows whose first media cell is the same file count as one, so that no picture is in two parts; `_tasks`."""
+    for column in table.schema.columns:
+        if column.modality in MEDIA and is_text(table.frame[column.name]):
+            return encode(table.frame[column.name])
+    return np.arange(len(table)), tuple(map(str, range(len(table))))
 
 
 def _check_disjoint(table: Table, said: np.ndarray, codes: np.ndarray, names: Sequence[str], kind: str) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from omnishot.errors import UsageError
 from omnishot.table.cells import CellProblem, open_cell
 from omnishot.table.schema import Schema
+from omnishot.table.texts import texts_of
 
 __all__ = ["CellProblem", "Table", "encode", "open_cell", "require_target"]
 
@@ -51,6 +52,11 @@ class Table:
         return encode(self.frame[require_target(self)])
 
     @cached_property
+    def texts(self) -> list[list[str]]:
+        """The texts that the target holds of each row, `[n]`; none where it is missing."""
+        return [texts_of(cell) for cell in self.frame[require_target(self)]]
+
+    @cached_property
     def groups(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """The group of each row like `labels`.
 
@@ -83,7 +89,7 @@ class Table:
 
 
 def require_target(table: Table) -> str:
-    """The name of the target column.
+    """The name of the target column, of several the first.
 
     Raises:
         UsageError: if the table has none, listing the columns.

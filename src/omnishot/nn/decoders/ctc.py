@@ -144,8 +144,10 @@ def _greedy(logs: Tensor) -> list[int]:
 
 
 def _prefixes(probabilities: Tensor, width: int) -> list[int]:
-    """The likeliest sentence of log-probabilities `[moments, vocabulary]`, read as `_greedy` does, over all ways to write it, keeping `width` beginnings."""
-    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}  # by sentence: the logs of writing it so far with a blank last, and without
+    """The likeliest sentence of log-probabilities `[moments, vocabulary]`, by `_greedy`'s rules over all ways to write
+    it, keeping `width` beginnings."""
+    # By sentence the logs of all ways to have written it so far: those with a blank last, and the others.
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
     for moment in probabilities:
         likely = moment.topk(min(width + 1, len(moment)))
         found: dict[tuple[int, ...], list[float]] = {}
@@ -161,7 +163,7 @@ def _prefixes(probabilities: Tensor, width: int) -> list[int]:
                     _add(found, (*said, now), 1, whole + log)
         best = sorted(found.items(), key=lambda item: -np.logaddexp(item[1][0], item[1][1]))[:width]
         beams = {said: (logs[0], logs[1]) for said, logs in best}
-    return list(max(beams, key=lambda said: np.logaddexp(*beams[said])))
+    return list(max(beams.items(), key=lambda item: float(np.logaddexp(*item[1])))[0])
 
 
 def _add(found: dict[tuple[int, ...], list[float]], said: tuple[int, ...], last: int, log: float) -> None:
