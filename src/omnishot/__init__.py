@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does th
     from omnishot.api import evaluate as evaluate
     from omnishot.api import explain as explain
     from omnishot.api import load as load
+    from omnishot.api import search as search
     from omnishot.comparison import compare as compare
     from omnishot.errors import DataError as DataError
     from omnishot.errors import OmnishotError as OmnishotError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does th
     from omnishot.launch import train as train
     from omnishot.model import Model as Model
     from omnishot.run import Run as Run
+    from omnishot.searching import Gallery as Gallery
     from omnishot.stress import robustness as robustness
     from omnishot.table.reading import read_table as read_table
 
@@ -27,6 +29,7 @@ _PLACES = {
     "DataError": "errors",
     "FewShotClassifier": "estimators",
     "FewShotRegressor": "estimators",
+    "Gallery": "searching",
     "Model": "model",
     "OmnishotError": "errors",
     "Run": "run",
@@ -37,6 +40,7 @@ _PLACES = {
     "load": "api",
     "read_table": "table.reading",
     "robustness": "stress",
+    "search": "api",
     "train": "launch",
 }
 

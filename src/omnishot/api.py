@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation import Evaluation
 from omnishot.insight.explanation import Explanation
 from omnishot.model import Model
 from omnishot.run import Run
+
+if TYPE_CHECKING:
+    from omnishot.searching import Found
 
 
 def load(path: str | Path) -> Run | Model:
@@ -30,6 +33,37 @@ def evaluate(run: Run | str | Path, table: Any = None, **options: Any) -> Evalua
     """Evaluate a run, or the run in a folder; see `Run.evaluate`."""
     run = run if isinstance(run, Run) else Run.load(run)
     return run.evaluate(table, **options)
+
+
+def search(
+    of: Run | Model | str | Path,
+    table: Any,
+    query: Any,
+    *,
+    input: str | None = None,
+    by: str | None = None,
+    top: int = 10,
+    exact: bool | None = None,
+) -> Found:
+    """The rows of a table that are nearest to words, a picture, a sound; `Gallery` answers many queries.
+
+    Args:
+        of: a run, a model, or the path of one, trained to bring inputs together (`auxiliary={"infonce": 1}`).
+        table: as `Run.adapt` takes it; it needs no target.
+        query: words, the path of a file, or a row as a dict with the columns of one input.
+        input: which input the query is; None: words are the first text, a file the first input of its kind.
+        by: the input that rows are found by; None: the first other one that some row has.
+        top: how many rows, if there are as many.
+        exact: whether every row is compared; None: up to a hundred thousand, and beyond through an index.
+
+    Raises:
+        UsageError: if what is given does not go together.
+        DataError: if something cannot be read.
+    """
+    from omnishot.searching import gallery_for
+
+    of = of if isinstance(of, Run | Model) else load(of)
+    return gallery_for(of, table, query, input, by, exact).search(query, input, top)
 
 
 def explain(

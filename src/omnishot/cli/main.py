@@ -9,11 +9,15 @@ from collections.abc import Sequence
 import omnishot
 from omnishot.cli import adapt, check, compare, data, demo, evaluate, explain, predict, report, robustness, train
 from omnishot.cli import list as listing
+from omnishot.cli import search as searching
 from omnishot.cli.parsing import Parser
 from omnishot.distributed import first_to_say
 from omnishot.errors import OmnishotError
 
-COMMANDS = (demo, check, train, compare, evaluate, adapt, predict, explain, report, robustness, data, listing)
+COMMANDS = (
+    *(demo, check, train, compare, evaluate, adapt, predict, searching),
+    *(explain, report, robustness, data, listing),
+)
 
 
 def parser() -> Parser:

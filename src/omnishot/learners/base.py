@@ -149,6 +149,11 @@ class Learner(nn.Module):
         """The embedding of every input of every row `[rows, inputs, dim]`, not fused, under `params`."""
         return self.part("network", params, rows, method="embeddings")
 
+    def embedding(self, params: Params, name: str, cells: Tensor, present: Tensor) -> Tensor:
+        """The embedding `[rows, dim]` of one input alone under `params`, in a space that all inputs share: of cells
+        `[rows, *cell]`, zero where not `present` `[rows]`."""
+        return self.part("network", params, name, cells, present, method="embedding")
+
     def seen(self, head: Head, params: Params, rows: Rows) -> Any:
         """What a head reads of rows under `params`: the network's features `[rows, dim]`, or its memory."""
         return self.part("network", params, rows, method=head.reads)

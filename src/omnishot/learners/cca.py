@@ -14,7 +14,7 @@ from omnishot.learners.canonical import canonical
 from omnishot.learners.distances import SCALE, cosines
 from omnishot.learners.memory import constant
 from omnishot.nn.heads import class_means
-from omnishot.nn.layers import masked_mean
+from omnishot.nn.layers import mask, masked_mean
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -108,6 +108,13 @@ class CCA(Learner):
         """The mean of what the inputs of every row are mapped to, `[rows, components]`; zero for an empty row."""
         views = [(x - params[f"centres.{i}"]) @ params[f"maps.{i}"] for i, x in enumerate(self._views(rows))]
         return masked_mean(torch.stack(views, -2), rows.present) * params["correlations"] ** params["power"]
+
+    def embedding(self, params: Params, name: str, cells: Tensor, present: Tensor) -> Tensor:
+        """What one input is mapped to, `[rows, components]`."""
+        i = self.network.names.index(name)
+        x = self.network.encoders[i].raw(mask(cells, present)) / self.widths[i] ** 0.5  # type: ignore[operator]
+        view = (x - params[f"centres.{i}"]) @ params[f"maps.{i}"]
+        return mask(view, present) * params["correlations"] ** params["power"]
 
     def _views(self, rows: Rows) -> tuple[Tensor, ...]:
         """The plain features of every input, `[rows, width]` each."""

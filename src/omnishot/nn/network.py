@@ -21,6 +21,7 @@ from omnishot.nn.linear import Linear
 
 #: Where the inputs of a row come together.
 FEATURE, EMBEDDING, MODEL = LEVELS = ("feature", "embedding", "model")
+NO_EMBEDDINGS = "a network of level 'feature' has no embeddings: use level='embedding'"
 
 
 class Network(nn.Module):
@@ -112,8 +113,9 @@ class Network(nn.Module):
             UsageError: at level `feature`, which has none.
         """
         if self.level == FEATURE:
-            raise UsageError("a network of level 'feature' has no embeddings: use level='embedding'")
-        seen, here = zip(*(self._parts(i, rows) for i in range(len(self.names))), strict=True)
+            raise UsageError(NO_EMBEDDINGS)
+        read = ((i, rows.inputs[name], rows.present[..., i]) for i, name in enumerate(self.names))
+        seen, here = zip(*(self._parts(*cells) for cells in read), strict=True)
         return torch.cat(seen, -2), torch.cat(here, -1)
 
     def memory(self, rows: Rows) -> tuple[Tensor, Tensor]:
@@ -150,6 +152,16 @@ class Network(nn.Module):
         """
         return self.pooled(*self.parts(rows))
 
+    def embedding(self, name: str, cells: Tensor, present: Tensor) -> Tensor:
+        """The embedding `[rows, dim]` of one input alone: cells `[rows, *cell]`, zero where not `present` `[rows]`.
+
+        Raises:
+            UsageError: at level `feature`, which has none.
+        """
+        if self.level == FEATURE:
+            raise UsageError(NO_EMBEDDINGS)
+        return masked_mean(*self._parts(self.names.index(name), cells, present))
+
     def pooled(self, parts: Tensor, present: Tensor) -> Tensor:
         """The embedding of every input of every row, `[rows, inputs, dim]`, of what `parts` gives."""
         if self.level == EMBEDDING:
@@ -175,14 +187,14 @@ class Network(nn.Module):
             parts.append(mask(x, here) / x.shape[-1] ** 0.5)
         return torch.cat(parts, -1)
 
-    def _parts(self, i: int, rows: Rows) -> tuple[Tensor, Tensor]:
+    def _parts(self, i: int, cells: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """The slots of input `i`, and which of them are there."""
-        here = rows.present[..., i, None]
-        x, real = mask(rows.inputs[self.names[i]], here[..., 0]), None
+        here = present.unsqueeze(-1)
+        x, real = mask(cells, present), None
         if self.level == MODEL:
             x, real = self.encoders[i].parts(x)  # type: ignore[operator]
         else:
-            x = _of_present(self.encoders[i], x, here[..., 0]).unsqueeze(-2)
+            x = _of_present(self.encoders[i], x, present).unsqueeze(-2)
         if self._projected:
             x = self.projections[i](x)
         here = here.expand(x.shape[:-1]) if real is None else here & real
