@@ -133,6 +133,14 @@ def test_photographs_of_2017_serve_captions_of_2014(lay, imported, png, tmp_path
     assert [(tmp_path / row["image"]).read_bytes() for row in rows] == [png(9), png(25), png(30)]
 
 
+def test_photographs_of_2014_serve_captions_of_2017(lay, imported, published, photographs, tmp_path):
+    pictures = {9: ("000000000009.jpg", ["Food."]), 42: ("000000000042.jpg", ["Eine Katze."])}
+    lay({"annotations/captions_train2017.json": annotations(pictures)})
+    rows = imported("coco", published, year=2017)
+    expected = [photographs["COCO_train2014_000000000009.jpg"], photographs["COCO_val2014_000000000042.jpg"]]
+    assert [(tmp_path / row["image"]).read_bytes() for row in rows] == expected
+
+
 @pytest.mark.parametrize("packing", ["folder", "zip"])
 def test_karpathys_split_with_his_restval_in_train(lay, published, imported, pack, packing):
     content = json.dumps(KARPATHY).encode()

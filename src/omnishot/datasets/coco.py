@@ -65,7 +65,9 @@ def read(
 
 def aliases(name: str) -> Sequence[str]:
     """The names that a photograph goes by: `COCO_train2014_000000000009.jpg` in 2014 is `000000000009.jpg` in 2017."""
-    return (name, name.rpartition("_")[2]) if name.startswith("COCO_") else (name,)
+    if name.startswith("COCO_"):
+        return name, name.rpartition("_")[2]
+    return name, f"COCO_train2014_{name}", f"COCO_val2014_{name}"
 
 
 def set_apart(pictures: Sequence[Captioned], val: int) -> list[Captioned]:
