@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,23 +15,13 @@ from omnishot.episodes.store import Store
 from omnishot.modality.audio import Audio
 from omnishot.modality.image import Image
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "avmnist"
 EACH = 10  # training rows of each digit, and test rows
 
 
 @pytest.fixture(scope="module")
-def bench():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import data
-        import page
-        import recipes
-        import results
-        import run
-        import training
-    finally:
-        sys.path.remove(str(FOLDER))
-    return SimpleNamespace(data=data, page=page, recipes=recipes, results=results, run=run, training=training)
+def bench(script):
+    names = ("data", "page", "recipes", "results", "run", "training")
+    return SimpleNamespace(**{name: script(f"avmnist/{name}") for name in names})
 
 
 @pytest.fixture

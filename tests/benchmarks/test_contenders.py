@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def contenders() -> ModuleType:
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import contenders
-    finally:
-        sys.path.remove(str(FOLDER))
-    return contenders
+def contenders(script) -> ModuleType:
+    return script("contenders")
 
 
 def test_ratios_are_to_the_fastest_peer_and_never_to_the_library(contenders):

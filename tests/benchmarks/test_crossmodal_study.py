@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import tables
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
-
 
 @pytest.fixture(scope="module")
-def bench():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import crossmodal
-    finally:
-        sys.path.remove(str(FOLDER))
-    return crossmodal
+def bench(script):
+    return script("studies/crossmodal")
 
 
 @pytest.fixture

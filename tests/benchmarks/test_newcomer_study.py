@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import tables
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
-
 
 @pytest.fixture
-def bench(monkeypatch):
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import newcomer
-    finally:
-        sys.path.remove(str(FOLDER))
+def bench(script, monkeypatch):
+    newcomer = script("studies/newcomer")
     monkeypatch.setattr(newcomer, "TARGET", "species")
     monkeypatch.setattr(newcomer, "INPUTS", {"photo": "image", "note": "text"})
     common = {

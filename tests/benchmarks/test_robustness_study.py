@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import tables
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
-
 
 @pytest.fixture(scope="module")
-def bench():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import robustness
-    finally:
-        sys.path.remove(str(FOLDER))
-    return robustness
+def bench(script):
+    return script("studies/robustness")
 
 
 def test_trainings_differ_in_what_they_are_to_withstand_alone(bench, birds, tmp_path, monkeypatch):

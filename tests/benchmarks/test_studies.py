@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,21 +13,13 @@ import torch
 
 from omnishot.errors import DataError
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 ALL = ("sinusoids", "lines", "quadratics")
 
 
 @pytest.fixture(scope="module")
-def bench():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import functions
-        import mixed_letters
-        import sinusoid
-        import studies
-    finally:
-        sys.path.remove(str(FOLDER))
-    return SimpleNamespace(functions=functions, letters=mixed_letters, sinusoid=sinusoid, studies=studies)
+def bench(script):
+    names = {"functions": "functions", "letters": "mixed_letters", "sinusoid": "sinusoid", "studies": "studies"}
+    return SimpleNamespace(**{name: script(f"studies/{module}") for name, module in names.items()})
 
 
 @pytest.fixture

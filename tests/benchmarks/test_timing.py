@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -14,13 +13,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
-def timing() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("timing", FOLDER / "timing.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def timing(script) -> ModuleType:
+    return script("timing")
 
 
 def test_contenders_take_turns_and_the_first_rounds_do_not_count(timing):
