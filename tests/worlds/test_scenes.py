@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -74,6 +77,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another_world(world, tmp
     ours, theirs = files(world.parent), files(other.parent)
     assert ours.keys() == theirs.keys()
     assert not [name for name in ours if ours[name] == theirs[name]]
+
+
+@pytest.mark.parametrize("form", ["captions", "questions"])
+def test_another_process_gives_the_same_table(form, tmp_path):
+    """Its sets have another order."""
+    texts = []
+    for hashing in "04":
+        out = tmp_path / hashing / "s.csv"
+        code = f"from omnishot.worlds import make; make('scenes', {str(out)!r}, form={form!r}, concepts=9, pictures=4)"
+        subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONHASHSEED": hashing})
+        texts.append(out.read_text())
+    assert texts[0] == texts[1]
 
 
 def test_more_pictures_and_sentences_change_none_of_those_before(table, tmp_path):

@@ -28,8 +28,8 @@ def say(attribute: str, value: str, rng: np.random.Generator) -> str:
 
 def name(thing: Thing, rng: np.random.Generator) -> str:
     """The thing without an article: `big striped red star`, `blue wug with dots`. A new word is always said."""
-    said = {a for a, share in TOLD.items() if rng.random() < (PLAIN if getattr(thing, a) == "plain" else share)}
-    said |= {a for a in TOLD if getattr(thing, a) not in KNOWN[a]}
+    shares = {a: PLAIN if getattr(thing, a) == "plain" else share for a, share in TOLD.items()}
+    said = [a for a, share in shares.items() if rng.random() < share or getattr(thing, a) not in KNOWN[a]]
     words = {a: say(a, getattr(thing, a), rng) for a in said}
     ending = ""
     if "texture" in said and rng.random() < 0.3:
