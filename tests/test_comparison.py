@@ -229,6 +229,14 @@ def test_subsets_are_evaluated_when_asked_for(birds, tmp_path):
     assert "half of all cells missing" in (tmp_path / "out" / "comparison.html").read_text()
 
 
+def test_nothing_is_fused_at_level_feature(birds, tmp_path):
+    found = quick(birds, tmp_path / "out", learners=["protonet"], level="feature", steps=1)
+    assert found.cells[0].figures[0].fusion == "plain features"
+    with pytest.raises(UsageError, match="nothing is fused: leave out fusion"):
+        quick(birds, tmp_path / "asked", learners=["protonet"], fusions=["sum"], level="feature", steps=1)
+    assert not (tmp_path / "asked").exists()
+
+
 def test_a_single_input_has_no_fusion(birds, tmp_path):
     found = quick(birds, tmp_path / "out", learners=["centroid"], fusions=["sum", "concat"], steps=1, **TEXT)
     assert [cell.name for cell in found.cells] == ["centroid"]

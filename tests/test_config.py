@@ -59,6 +59,12 @@ def test_the_names_options_count_before_the_kinds():
     assert split_input_options(config, "other", "image") == ("conv4", {"size": 20}, {"width": 8})
 
 
+def test_where_nothing_is_fused_no_fusion_is_named():
+    config = from_options({"level": "feature"}, INPUTS)
+    assert not {"fusion", "fuse"} & config.to_options().keys()
+    assert from_options(config.to_options(), INPUTS) == config
+
+
 def test_options_of_the_fusion_are_said_in_a_table_of_their_own(tmp_path):
     config = from_options({"fusion": "sum", "fuse": {"alpha": "gate"}}, INPUTS)
     assert config.fuse == {"alpha": "gate"}
@@ -114,6 +120,8 @@ def test_nothing_said_is_the_default():
         ({"fuse": {"alpha": "gate"}}, "fusion 'attention' has no option 'alpha'"),
         ({"fusion": "sum", "fuse.alpha": 3}, "option 'fuse.alpha' takes str, not 3"),
         ({"fuse": "gate"}, "option 'fuse' takes options of the fusion, as in fuse.NAME, not 'gate'"),
+        ({"level": "feature", "fusion": "sum"}, "nothing is fused: leave out fusion .'sum'."),
+        ({"level": "feature", "fuse.alpha": "gate", "fusion": None}, "nothing is fused: leave out fuse"),
         ({"fuze.alpha": "gate"}, "no option 'fuze' .* did you mean 'fuse'"),
         ({"options": {}}, "no option 'options'"),
         ({"inputs": {}}, "no option 'inputs'"),

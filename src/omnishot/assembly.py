@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from omnishot.config import Config, from_options, split_input_options
+from omnishot.config import OF_FUSION, Config, from_options, split_input_options
 from omnishot.errors import DataError, UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
@@ -17,7 +17,7 @@ from omnishot.modality.base import Modality
 from omnishot.modality.features import Features, digest_of, freeze, weights_of
 from omnishot.nn import encoders
 from omnishot.nn.auxiliary.base import Auxiliaries
-from omnishot.nn.network import Network
+from omnishot.nn.network import FEATURE, Network
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
 from omnishot.options import keywords
@@ -73,7 +73,10 @@ def restore_learner(about: Mapping[str, Any], frozen: Mapping[str, Tensor] | Non
         DataError: if frozen weights are missing or changed.
     """
     modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in about["modalities"].items()}
-    config = from_options(about["config"], {name: m.cell_kind for name, m in modalities.items()})
+    said = about["config"]
+    if said.get("level") == FEATURE:  # where early runs name a fusion all the same
+        said = {name: value for name, value in said.items() if name not in OF_FUSION}
+    config = from_options(said, {name: m.cell_kind for name, m in modalities.items()})
     objective = restore_objective(about["objective"])
     return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
 

@@ -23,6 +23,7 @@ from omnishot.launch import TABLE_OPTIONS, train
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.nn.fusion import FUSIONS
+from omnishot.nn.network import FEATURE
 from omnishot.report.compared import write
 from omnishot.report.wording import duration, interval
 from omnishot.standings import NAME, Cell, Comparison
@@ -99,7 +100,8 @@ def compare(
     configs: dict[str, Config] = {}
     for learner, own in wanted.items():
         for fusion in reversed(fused):  # what is said of the fusion is said of all
-            configs[learner] = from_options({"learner": learner, "fusion": fusion, **own}, kinds)
+            place = {"learner": learner, **_fused_by(fusion, own, fusions)}
+            configs[learner] = from_options(place | own, kinds)
     data, data_options = (table, told) if on_disk else (_parted(read, next(iter(configs.values())).seed), {})
     asked: dict[str, Any] = {
         "table": read.fingerprint,
@@ -134,7 +136,7 @@ def compare(
             continue
         console.print(f"[bold]{i} of {len(cells)}[/] {cell.name}")
         own = {**data_options, **wanted[cell.learner], "learner": cell.learner}
-        own |= {"fusion": cell.fusion} if cell.fusion else {}
+        own |= _fused_by(cell.fusion, own, fusions)
         own |= {"steps": budget.steps} if budget.steps else {}
         test = {"episodes": episodes, "subsets": subsets}
         cell = _run(cell, data, folder / cell.name, own, test, budget, keep, progress)
@@ -142,6 +144,11 @@ def compare(
         console.print(f"  {_told(cell)}", markup=False)
     write(found)
     return found
+
+
+def _fused_by(fusion: str | None, own: Mapping[str, Any], said: Sequence[str] | None) -> dict[str, str]:
+    """What a training is told of its fusion; unless one is asked for, there is none at level `feature`."""
+    return {"fusion": fusion} if fusion and (said or own.get("level") != FEATURE) else {}
 
 
 def _run(

@@ -28,6 +28,10 @@ from omnishot.options import keywords, parse, typed
 SCHEDULES = ("cosine", "linear", "constant")
 
 
+#: Options of what there is none of at level `feature`.
+OF_FUSION = ("fusion", "fuse")
+
+
 @dataclass(frozen=True)
 class Config:
     """What a run was asked for.
@@ -152,6 +156,8 @@ class Config:
         """The options, flat, as `from_options` takes them; what is None is left out."""
         plain = dataclasses.asdict(self)
         options, inputs = plain.pop("options"), plain.pop("inputs")
+        if self.level == FEATURE:
+            plain = {name: value for name, value in plain.items() if name not in OF_FUSION}
         return _without_none({**plain, **options, **inputs})
 
     def to_toml(self) -> str:
@@ -171,9 +177,16 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
         inputs: kind by name of the table's inputs.
 
     Raises:
-        UsageError: for an unknown option, with the nearest right name, or a value of the wrong type.
+        UsageError: for an unknown option, with the nearest right name, a value of the wrong type, or a fusion where
+            there is none.
     """
     said = _nest(given)
+    for name in OF_FUSION:
+        if said.get("level") == FEATURE and said.get(name):
+            raise UsageError(
+                f"level='feature' puts the inputs' plain features side by side, nothing is fused: leave out {name} "
+                f"({said[name]!r}), or choose another level"
+            )
     if said.get("level") == MODEL:
         said.setdefault("fusion", "transformer")
     fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "fuse", "tell", "inputs")}
