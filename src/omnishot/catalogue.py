@@ -14,6 +14,7 @@ REGISTRIES = {
     "fusions": "omnishot.nn.fusion:FUSIONS",
     "fillings": "omnishot.nn.filling:FILLINGS",
     "auxiliaries": "omnishot.nn.auxiliary:AUXILIARIES",
+    "decoders": "omnishot.nn.decoders:DECODERS",
     "encoders": "omnishot.nn.encoders:ENCODERS",
     "objectives": "omnishot.objectives:OBJECTIVES",
     "worlds": "omnishot.worlds:WORLDS",

@@ -22,6 +22,7 @@ from omnishot.nn.encoders import DEFAULTS, ENCODERS
 from omnishot.nn.filling import FILLINGS, MASK
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import EMBEDDING, FEATURE, LEVELS, MODEL
+from omnishot.objectives.answer import Answer
 from omnishot.objectives.telling import Telling
 from omnishot.options import keywords, parse, typed
 
@@ -228,7 +229,7 @@ def _of_texts(said: Any) -> dict[str, Any]:
     """
     if not isinstance(said, Mapping):
         raise UsageError(f"option 'tell' takes options of the objective, as in tell.NAME, not {said!r}")
-    own = {name: kind for name, kind in keywords(Telling.__init__).items() if name != "decode"}
+    own = {n: k for kind in (Telling, Answer) for n, k in keywords(kind.__init__).items() if n != "decode"}
     decoders = {n: k for decoder in DECODERS.names() for n, k in keywords(DECODERS.load(decoder)).items()}
     flat = {**said.get("decode", {}), **{name: value for name, value in said.items() if name != "decode"}}
     for name in flat:

@@ -15,7 +15,6 @@ from omnishot.nn.heads import Head, LinearHead
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
-
 #: One number, or one of each target.
 Numbers = float | Sequence[float] | np.ndarray
 
@@ -31,9 +30,7 @@ class Regress(Objective):
     metric = "mae"
     higher_is_better = False
 
-    def __init__(
-        self, mean: Numbers = 0.0, std: Numbers = 1.0
-    ):
+    def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0):
         self.mean, self.std = (np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in (mean, std))
 
     def fitted_to(self, numbers: np.ndarray) -> Regress:

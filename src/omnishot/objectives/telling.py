@@ -73,7 +73,7 @@ class Telling(Objective):
     def fitted_to(self, rows: Sequence[Sequence[str]], tasks: np.ndarray) -> Telling:
         """This objective with the tokens that the texts of training rows share, `tasks` `[rows]` saying whose."""
         tokens = shared_tokens(rows, tasks, self.vocabulary.unit, self.seen_in)
-        return type(self)(**{**self._settings(), "tokens": tokens})
+        return type(self)(**{**self.settings(), "tokens": tokens})
 
     def encode(self, rows: Sequence[Sequence[str]]) -> tuple[np.ndarray, tuple[str, ...]]:
         """Texts as numbers `[rows, sentences, longest]`, and the words that are not shared (`Vocabulary.encode`)."""
@@ -130,9 +130,10 @@ class Telling(Objective):
         raise NotImplementedError(f"{type(self).__name__}.figures")
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, **self._settings()}
+        return {"name": self.name, **self.settings()}
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """All options, as the constructor takes them."""
         return {
             "tokens": list(self.vocabulary.tokens),
             "unit": self.vocabulary.unit,

@@ -17,7 +17,7 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import choose
 from omnishot.nn.calling import call_with
 from omnishot.nn.decoders.search import beam_search
-from omnishot.nn.decoders.tokens import BOS, PAD, UNKNOWN
+from omnishot.nn.decoders.tokens import BOS, EOS, PAD, UNKNOWN
 from omnishot.nn.heads import Head
 from omnishot.nn.layers import LayerNorm, mask
 from omnishot.nn.linear import Linear
@@ -53,6 +53,8 @@ class Decoder(Head):
     def __init__(self, dim: int, vocabulary: int, new: int, words: str = "prototype"):
         super().__init__()
         self.vocabulary, self.new, self.words = vocabulary, new, choose("head", words, ("prototype", "fixed"))
+        #: Whether a task keeps the texts of its support rows, to choose among them (`Spoken.choose`).
+        self.keeps = False
         self.embedding = nn.Parameter(torch.randn(vocabulary, dim) * dim**-0.5)
         self.fresh = nn.Parameter(torch.randn(dim) * dim**-0.5)
         self.norm = LayerNorm(dim)
@@ -114,7 +116,8 @@ class Decoder(Head):
             sums = said.flatten(0, -2).to(states.dtype).mT @ states.flatten(0, -2)
             words = call_with(self.prototype, {"weight": own["prototype.weight"]}, sums / counts.clamp(min=1)[:, None])
         words = mask(words, counts > 0)
-        return own | {"words": words, "unsaid": torch.where(counts > 0, 0.0, NEVER).to(words.dtype)}
+        kept = {"texts": support.target.flatten(0, -2)} if self.keeps else {}
+        return own | kept | {"words": words, "unsaid": torch.where(counts > 0, 0.0, NEVER).to(words.dtype)}
 
     def predict(self, task: dict[str, Any], features: Memory) -> Spoken:
         return Spoken(self, task, *features)
@@ -151,6 +154,14 @@ class Spoken:
         """The share of tokens, padding not counted, that are the likeliest after those before them."""
         right = (self.scores(target).argmax(-1) == target) & (target != PAD)
         return right.sum() / (target != PAD).sum().clamp(min=1)
+
+    def choose(self) -> Tensor:
+        """Of the texts of the support rows the likeliest for every row: int64 `[R, L]`, padded."""
+        texts = self.task["texts"]
+        logs = self.log_likelihood(texts.expand(len(self.memory), *texts.shape))
+        best = torch.where((texts != PAD).any(-1), logs, -torch.inf).argmax(-1)
+        found = texts.index_select(0, best)
+        return torch.where(found == EOS, PAD, found)
 
     def decode(self, width: int, longest: int) -> Tensor:
         """The likeliest sentence of every row by beam search: int64 `[R, longest]`, padded."""

@@ -31,7 +31,8 @@ class CTC(Head):
 
     The slots must be moments in time, of a sound, a video or a series, and at least as many as the sentence has tokens
     (and one between two that are alike): a sentence for which they do not suffice has no finite loss and is left out.
-    Words that only this task says cannot be learned: the tokens should be characters.
+    Words that only this task says cannot be learned: the tokens should be characters. One that the vocabulary lacks is
+    learned as the unknown token, which is never written.
 
     Args:
         layers: transformer blocks over the memory before the scores.
@@ -56,6 +57,11 @@ class CTC(Head):
         super().__init__()
         if layers < 0:
             raise UsageError(f"a decoder of {layers} layers: use 0 or more")
+        if new:
+            raise UsageError(
+                f"decoder 'ctc' learns no words of a task's own (own_words = {new}): say own_words=0 "
+                "(--tell.own_words 0), or choose another decoder"
+            )
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(layers))
         self.norm = LayerNorm(dim)
         self.scores = Linear(dim, vocabulary)
@@ -76,9 +82,8 @@ class CTC(Head):
         for block in self.blocks:
             memory = block(memory, here)
         scores = self.scores(self.norm(memory))
-        barred = torch.isin(torch.arange(scores.shape[-1], device=scores.device),
-                            torch.tensor((BOS, EOS, UNKNOWN), device=scores.device))  # fmt: skip
-        return torch.where(barred, NEVER, scores).log_softmax(-1)
+        token = torch.arange(scores.shape[-1], device=scores.device)
+        return torch.where((token == BOS) | (token == EOS), NEVER, scores).log_softmax(-1)
 
 
 @dataclass
@@ -103,15 +108,14 @@ class Aligned:
         skips = (path != BLANK) & (path != before)  # two different tokens need no blank between them
         logs = self.logs.unsqueeze(1).expand(*path.shape[:2], *self.logs.shape[-2:])
         emitted = logs.gather(-1, path.unsqueeze(-2).expand(*logs.shape[:-1], path.shape[-1]))  # [R, S, T, 2 L + 1]
+        # Before the first moment it stands at the blank before the first token.
         alpha = torch.where(states == 0, 0.0, NEVER).to(logs.dtype).expand(path.shape)
         for t in range(self.logs.shape[-2]):
             stay = alpha
             step = torch.cat([torch.full_like(alpha[..., :1], NEVER), alpha[..., :-1]], -1)
             skip = torch.cat([torch.full_like(alpha[..., :2], NEVER), alpha[..., :-2]], -1)
             ways = torch.stack([stay, step, torch.where(skips, skip, NEVER)], -1)
-            # The first moment may begin with a blank or with the first token.
-            now = ways.logsumexp(-1) if t else torch.where(states <= 1, 0.0, NEVER).to(logs.dtype).expand(path.shape)
-            alpha = torch.where(self.present[:, None, None, t], now + emitted[..., t, :], alpha)
+            alpha = torch.where(self.present[:, None, None, t], ways.logsumexp(-1) + emitted[..., t, :], alpha)
         # It ends with the last token or with the blank after it; a sentence of no token with the one blank.
         ends = (states == 2 * length[..., None]) | (states == 2 * length[..., None] - 1)
         return torch.where(ends, alpha, NEVER).logsumexp(-1)
@@ -129,8 +133,10 @@ class Aligned:
         With `width` 1 the likeliest token of every moment, otherwise a prefix beam search (Graves 2012, Sequence
         Transduction; Hannun et al. 2014), which adds up the ways to write the same sentence.
         """
+        token = torch.arange(self.logs.shape[-1], device=self.logs.device)
+        sayable = torch.where(token == UNKNOWN, -torch.inf, self.logs)
         found = [_greedy(logs) if width == 1 else _prefixes(logs, width)
-                 for logs in (row[here].cpu() for row, here in zip(self.logs, self.present, strict=True))]  # fmt: skip
+                 for logs in (row[here].cpu() for row, here in zip(sayable, self.present, strict=True))]  # fmt: skip
         said = torch.full((len(found), longest), PAD, dtype=torch.long)
         for row, tokens in enumerate(found):
             said[row, : len(tokens[:longest])] = torch.tensor(tokens[:longest], dtype=torch.long)

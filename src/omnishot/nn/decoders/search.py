@@ -25,13 +25,14 @@ def beam_search(
 ) -> Tensor:
     """The likeliest sentence of every row that a search keeping `width` beginnings finds; 1 is greedy.
 
+    The likeliest is that of the greatest log-probability over a power of its length, its end counted (`LENGTH`).
     Runs under `torch.vmap`, so that the rows of many tasks, each with a decoder of its own, are searched at once.
 
     Args:
         begin: the state before the first token, a tree of tensors `[rows, 1, …]`.
         step: `(state, tokens [rows, beams], position) -> (log-probabilities [rows, beams, vocabulary], state)`.
-        longest: tokens of a sentence at most, its end with them.
-        never: tokens that are not said.
+        longest: tokens of a sentence at most, its end with them: the last can only be the end.
+        never: tokens that are not said. (The others are as likely as `step` says.)
 
     Returns:
         int64 `[rows, longest]`: tokens without the end, then padding.
@@ -45,6 +46,8 @@ def beam_search(
         logs, state = step(state, last, position)
         vocabulary = torch.arange(logs.shape[-1], device=leaf.device)
         barred = torch.isin(vocabulary, torch.tensor(never, device=leaf.device)) if len(never) else vocabulary < 0
+        if position == longest - 1:
+            barred = vocabulary != EOS
         logs = torch.where(barred, -torch.inf, logs)
         # A sentence that has ended goes on with padding, at no cost.
         logs = torch.where(done[..., None], torch.where(vocabulary == PAD, 0.0, -torch.inf), logs)
