@@ -15,6 +15,7 @@ WORLDS = Registry(
         "functions": "omnishot.worlds.functions:make",
         "scenes": "omnishot.worlds.scenes:make",
         "accents": "omnishot.worlds.accents:make",
+        "driving": "omnishot.worlds.driving:make",
     },
 )
 
