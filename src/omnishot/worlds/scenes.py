@@ -43,7 +43,7 @@ def make(
     clip: `video` (2 s), `sound` (its tones), `caption`. All have `concept` (the group: the invented word), `split`
     (seven tenths of the concepts of each kind train, one val, two test) and the notes `_kind` (what the word names,
     or what is asked) and `_scene` (what there is, as JSON). The same seed and options give the same files, byte for
-    byte, with the same versions of Pillow and NumPy; pictures of `captions` and `questions` are the same.
+    byte, with the same versions of Pillow, NumPy and PyAV; pictures of `captions` and `questions` are the same.
 
     Args:
         out: the table to write; `.parquet` holds pictures itself, others in a folder beside it.
