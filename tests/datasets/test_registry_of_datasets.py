@@ -57,6 +57,11 @@ def test_a_folder_without_the_files_says_what_was_looked_for(tmp_path, name, exi
     sought = {
         "omniglot": "images_background.zip, images_evaluation/ or images_evaluation.zip",
         "omniglot-strokes": "images_background_small1/ or images_background_small1.zip",
+        "esc50": "esc50.csv",
+        "speech-commands": "validation_list.txt",
+        "ucihar": "activity_labels.txt",
+        "image-folder": "a folder for each class",
+        "audio-folder": "a folder for each class",
         "fsdd": "recordings/ or recordings.zip",
         "avmnist": "four idx files",
         "flickr8k": "Flickr8k.token.txt",

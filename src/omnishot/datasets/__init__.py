@@ -14,16 +14,21 @@ from omnishot.registry import Registry
 DATASETS = Registry(
     "data set",
     {
+        "audio-folder": "omnishot.datasets.audio_folder:read",
         "avmnist": "omnishot.datasets.avmnist:read",
         "coco": "omnishot.datasets.coco:read",
         "cub": "omnishot.datasets.cub:read",
+        "esc50": "omnishot.datasets.esc50:read",
         "flickr30k": "omnishot.datasets.flickr30k:read",
         "flickr8k": "omnishot.datasets.flickr8k:read",
         "fsdd": "omnishot.datasets.fsdd:read",
+        "image-folder": "omnishot.datasets.image_folder:read",
         "mnist": "omnishot.datasets.mnist:read",
         "omniglot": "omnishot.datasets.omniglot:read",
         "omniglot-strokes": "omnishot.datasets.omniglot_strokes:read",
         "sick": "omnishot.datasets.sick:read",
+        "speech-commands": "omnishot.datasets.speech_commands:read",
+        "ucihar": "omnishot.datasets.ucihar:read",
         "vqa": "omnishot.datasets.vqa:read",
     },
 )

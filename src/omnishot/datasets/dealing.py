@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from omnishot.errors import UsageError
+from omnishot.errors import DataError, UsageError
+
+VAL_SHARE, TEST_SHARE = 0.1, 0.2
+LEAST = 2  # classes that can be told apart
 
 
 def deal(classes: Iterable[str], sizes: Mapping[str, int], seed: int) -> dict[str, str]:
@@ -22,3 +25,19 @@ def deal(classes: Iterable[str], sizes: Mapping[str, int], seed: int) -> dict[st
     splits = [split for split, size in sizes.items() for _ in range(size)]
     shuffled = np.random.default_rng(seed).permutation(len(ordered))
     return {ordered[index]: split for index, split in zip(shuffled, splits, strict=True)}
+
+
+def deal_shares(classes: Iterable[str], seed: int, where: object) -> dict[str, str]:
+    """As `deal`, a tenth of the classes to val, a fifth to test, two at least to each; the others to train.
+
+    Raises:
+        DataError: if there are fewer than 6 classes in `where`.
+    """
+    count = len(names := set(classes))
+    if count < 3 * LEAST:
+        raise DataError(
+            f"{where} holds {count} classes ({', '.join(sorted(names))}): {3 * LEAST} are needed for train, val and "
+            f"test to have {LEAST} each; use split=none"
+        )
+    val, test = (max(LEAST, round(share * count)) for share in (VAL_SHARE, TEST_SHARE))
+    return deal(names, {"train": count - val - test, "val": val, "test": test}, seed)

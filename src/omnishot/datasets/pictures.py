@@ -30,12 +30,16 @@ class Pictures:
         folders: names that a folder of pictures may have; it lies in `directory` or a folder below, or is a zip of
             that name in `directory`. All that are there are searched, with the folders in them.
         depth: how many parts of its path a picture is named by: 1 for `NAME.jpg`, 2 for `CLASS/NAME.jpg`.
+        noun: what they are called in messages, if they are no pictures.
 
     Raises:
         DataError: if there is none of `folders`, or, at the end, none of the pictures.
     """
 
-    def __init__(self, table: TableWriter, directory: Path, folders: Sequence[str], *, depth: int = 1):
+    def __init__(
+        self, table: TableWriter, directory: Path, folders: Sequence[str], *, depth: int = 1, noun: str = "picture"
+    ):
+        self.noun = noun
         self.table, self.directory, self.folders = table, directory, folders
         self.cells: dict[str, str | bytes | None] = {}
         self.missing: list[str] = []
@@ -72,12 +76,12 @@ class Pictures:
         more = f" and {len(self.missing) - NAMED} more" if len(self.missing) > NAMED else ""
         if len(self.missing) == len(self.cells):
             raise DataError(
-                f"none of the {len(self.cells)} pictures is in {self._sought()} of {self.directory}: missing are "
-                f"{named}{more}; download and unpack the pictures there"
+                f"none of the {len(self.cells)} {self.noun}s is in {self._sought()} of {self.directory}: missing are "
+                f"{named}{more}; download and unpack the {self.noun}s there"
             )
         warnings.warn(
-            f"missing or empty pictures: {len(self.missing)} of {len(self.cells)} ({named}{more}); "
-            "their rows are kept, without a picture",
+            f"missing or empty {self.noun}s: {len(self.missing)} of {len(self.cells)} ({named}{more}); "
+            f"their rows are kept, without a {self.noun}",
             stacklevel=3,
         )
 
@@ -88,7 +92,7 @@ class Pictures:
         """Every file of the folders: its zip, its name there, and what to open it by."""
         places = list(self._places())
         if not places:
-            raise DataError(f"{self.directory} holds no pictures; looked for {self._sought()}")
+            raise DataError(f"{self.directory} holds no {self.noun}s; looked for {self._sought()}")
         for place in places:
             if place.is_dir():
                 for folder, below, names in os.walk(place):
