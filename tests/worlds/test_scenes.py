@@ -107,6 +107,16 @@ def test_text_tables_hold_the_sentences_as_json_and_parquet_everything(table, tm
     assert [bytes(cell) for cell in inside.image] == [(tmp_path / cell).read_bytes() for cell in text.image]
 
 
+@pytest.mark.parametrize("form", ["captions", "questions", "videos"])
+def test_scenes_can_be_of_fewer_things(form, tmp_path):
+    if form == "videos":
+        pytest.importorskip("av")
+    for most in (1, 2):
+        made = make("scenes", tmp_path / "s.parquet", form=form, concepts=9, pictures=6, things=most)
+        counts = {len(Scene.from_json(cell).things) for cell in pd.read_parquet(made)._scene}
+        assert counts == set(range(1, most + 1))
+
+
 def test_pictures_can_be_larger(tmp_path):
     out = make("scenes", tmp_path / "s.jsonl", concepts=9, pictures=1, size=96)
     with Image.open(tmp_path / pd.read_json(out, lines=True).image[0]) as image:
@@ -123,6 +133,7 @@ def test_pictures_can_be_larger(tmp_path):
         ("sentences", 21),
         ("size", 23),
         ("questions", 0),
+        ("things", 4),
     ],
 )
 def test_numbers_out_of_range_are_refused(option, value, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,11 @@ import numpy as np
 from omnishot.worlds import scene_colours, scene_shapes, scene_textures
 from omnishot.worlds.scene_words import KINDS, invent
 
-INVENT = {"colour": scene_colours.invent, "shape": scene_shapes.invent, "texture": scene_textures.invent}
+INVENT: dict[str, Callable[[list[Any], np.random.Generator], Any]] = {
+    "colour": scene_colours.invent,
+    "shape": scene_shapes.invent,
+    "texture": scene_textures.invent,
+}
 PARTS = ("val", "test", "test", *("train",) * 7)  # dealt in turn to the concepts of a kind
 
 

@@ -13,6 +13,7 @@ from omnishot.worlds.scene_concepts import Concept
 from omnishot.worlds.scene_words import COLOURS, SHAPES, TEXTURES
 
 COUNTS = (0.2, 0.45, 0.35)  # share of scenes with one, two, three things
+MOST = len(COUNTS)
 RADII = {"small": (0.145, 0.17), "big": (0.21, 0.245)}  # of a picture's side
 PLAIN = 0.4  # share of things without a texture
 NEAR, FAR = 0.4, 0.6  # what is left of NEAR is at the left, what is right of FAR at the right
@@ -99,14 +100,17 @@ def _laid_out(things: Sequence[Thing], rng: np.random.Generator) -> tuple[Thing,
     return ()
 
 
-def draw_scene(concept: Concept | None, rng: np.random.Generator) -> Scene:
-    """A random scene, whose first thing has the concept unless that is None; no two alike in colour and shape."""
-    count = 1 + int(rng.choice(3, p=COUNTS))
+def draw_scene(concept: Concept | None, rng: np.random.Generator, *, most: int = MOST) -> Scene:
+    """A random scene of `most` things (1 to 3) or fewer, no two alike in colour and shape.
+
+    The first thing has the concept, unless that is None.
+    """
+    count = 1 + int(rng.choice(most, p=np.array(COUNTS[:most]) / sum(COUNTS[:most])))
     placed: tuple[Thing, ...] = ()
     while not placed:
         things = [draw_thing(rng) for _ in range(count)]
         if concept is not None:
-            things[0] = replace(things[0], **{concept.kind: concept.word})
+            things[0] = Thing(**(asdict(things[0]) | {concept.kind: concept.word}))
         if len({(thing.colour, thing.shape) for thing in things}) == count:
             placed = _laid_out(things, rng)
     return Scene(placed, ("light", "dark")[rng.integers(2)])

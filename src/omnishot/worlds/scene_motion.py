@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from omnishot.worlds.scene_concepts import Concept
-from omnishot.worlds.scene_layout import Scene, Thing, draw_scene
+from omnishot.worlds.scene_layout import MOST, Scene, Thing, draw_scene
 
 SECONDS = 2.0
 RATE = 8000  # Hz of the sound
@@ -97,10 +97,10 @@ def _meet(scene: Scene, motions: tuple[Motion, ...]) -> bool:
     return bool(np.hypot(*(paths[0] - paths[1]).T).min() < reach)
 
 
-def draw_clip(concept: Concept, rng: np.random.Generator) -> Clip:
+def draw_clip(concept: Concept, rng: np.random.Generator, *, most: int = MOST) -> Clip:
     """A random clip of one or two things, of which the first has the concept and moves or appears."""
     while True:
-        scene = draw_scene(concept, rng)
+        scene = draw_scene(concept, rng, most=most)
         scene = replace(scene, things=scene.things[:2])
         moves = (True, bool(rng.random() < 0.4))
         motions = tuple(_draw_motion(t, m, rng) for t, m in zip(scene.things, moves, strict=False))

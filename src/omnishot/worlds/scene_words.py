@@ -10,31 +10,33 @@ import numpy as np
 KINDS = ("colour", "shape", "texture")
 
 # Value -> ways to say it; the first is the value itself.
-COLOURS = {name: (name,) for name in ("red", "orange", "yellow", "green", "blue", "pink", "brown")}
+Ways = dict[str, tuple[str, ...]]
+
+COLOURS: Ways = {name: (name,) for name in ("red", "orange", "yellow", "green", "blue", "pink", "brown")}
 COLOURS |= {"purple": ("purple", "violet")}
-SHAPES = {name: (name,) for name in ("square", "triangle", "star", "heart", "diamond")}
+SHAPES: Ways = {name: (name,) for name in ("square", "triangle", "star", "heart", "diamond")}
 SHAPES |= {"circle": ("circle", "disc"), "cross": ("cross", "plus"), "moon": ("moon", "crescent")}
-SIZES = {"big": ("big", "large"), "small": ("small", "little")}
-TEXTURES = {
+SIZES: Ways = {"big": ("big", "large"), "small": ("small", "little")}
+TEXTURES: Ways = {
     "plain": ("plain",),
     "striped": ("striped", "stripy"),
     "dotted": ("dotted", "spotted"),
     "checked": ("checked", "checkered"),
 }
 #: What may follow the noun instead of the word before it.
-ENDINGS = {"striped": ("stripes",), "dotted": ("dots", "spots"), "checked": ("checks",)}
+ENDINGS: Ways = {"striped": ("stripes",), "dotted": ("dots", "spots"), "checked": ("checks",)}
 #: Attribute -> its known values and the ways to say them.
-KNOWN = {"colour": COLOURS, "shape": SHAPES, "texture": TEXTURES, "size": SIZES}
+KNOWN: dict[str, Ways] = {"colour": COLOURS, "shape": SHAPES, "texture": TEXTURES, "size": SIZES}
 NOUNS = ("thing", "shape")  # of whatever shape
 
-RELATIONS = {
+RELATIONS: Ways = {
     "above": ("above", "over"),
     "below": ("below", "under", "beneath"),
     "left": ("left of", "to the left of"),
     "right": ("right of", "to the right of"),
     "beside": ("next to", "beside"),
 }
-PLACES = {
+PLACES: Ways = {
     "left": ("on the left", "on the left side"),
     "right": ("on the right", "on the right side"),
     "top": ("at the top", "near the top"),
@@ -45,7 +47,7 @@ PLACES = {
     "bottom left": ("in the bottom left corner", "at the bottom left"),
     "bottom right": ("in the bottom right corner", "at the bottom right"),
 }
-GROUNDS = {
+GROUNDS: Ways = {
     "light": ("on a light background", "on a bright background"),
     "dark": ("on a dark background",),
 }

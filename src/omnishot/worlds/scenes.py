@@ -13,7 +13,7 @@ from omnishot.errors import UsageError, choose
 from omnishot.table.writing import TableWriter
 from omnishot.worlds import scene_concepts, scene_happenings, scene_motion, scene_pictures, scene_videos
 from omnishot.worlds.scene_concepts import Concept
-from omnishot.worlds.scene_layout import Scene, draw_scene
+from omnishot.worlds.scene_layout import MOST, Scene, draw_scene
 from omnishot.worlds.scene_motion import Clip
 from omnishot.worlds.scene_questions import ask
 from omnishot.worlds.scene_sentences import sentences as tell
@@ -34,6 +34,7 @@ def make(
     pictures: int = 20,
     sentences: int = 5,
     questions: int = 3,
+    things: int = 3,
     size: int = 64,
 ) -> Path:
     """Drawn scenes in sentences, questions or short videos; every task has a new word for a colour, shape or texture.
@@ -53,6 +54,7 @@ def make(
         pictures: pictures, or clips, of each.
         sentences: sentences of each picture or clip, 1 to 20.
         questions: questions about each picture, 1 to 7.
+        things: the most things in a scene, 1 to 3; fewer are easier.
         size: pixels of a picture's side, 24 to 512.
 
     Raises:
@@ -69,6 +71,8 @@ def make(
         raise UsageError(f"sentences must be 1 to {MOST_SENTENCES}, not {sentences}")
     if not 1 <= questions <= MOST_QUESTIONS:
         raise UsageError(f"questions must be 1 to {MOST_QUESTIONS}, not {questions}")
+    if not 1 <= things <= MOST:
+        raise UsageError(f"things must be 1 to {MOST}, not {things}")
     if not SIDES[0] <= size <= SIDES[1]:
         raise UsageError(f"size must be {SIDES[0]} to {SIDES[1]}, not {size}")
     if form == "videos" and size % 2:
@@ -76,7 +80,7 @@ def make(
     if form == "videos" and not scene_videos.installed():
         raise UsageError(f"videos cannot be written without PyAV; install it with: {scene_videos.INSTALL}")
     writer = TableWriter(out)
-    write(writer, Plan(seed, concepts, pictures, sentences, questions, size))
+    write(writer, Plan(seed, concepts, pictures, sentences, questions, things, size))
     return writer.close()
 
 
@@ -89,6 +93,7 @@ class Plan:
     pictures: int
     sentences: int
     questions: int
+    things: int
     size: int
 
     def scenes(self) -> Iterator[tuple[Concept, Scene, Callable[[int], np.random.Generator]]]:
@@ -99,7 +104,7 @@ class Plan:
                 def rng(part: int, key: tuple[int, ...] = (self.seed, 2, number, picture)) -> np.random.Generator:
                     return np.random.default_rng([*key, part])
 
-                yield concept, draw_scene(concept, rng(0)), rng
+                yield concept, draw_scene(concept, rng(0), most=self.things), rng
 
 
 def _notes(concept: Concept, scene: Scene | Clip, kind: str) -> dict[str, str]:
@@ -131,7 +136,7 @@ def _questions(writer: TableWriter, plan: Plan) -> None:
 
 def _videos(writer: TableWriter, plan: Plan) -> None:
     for row, (concept, _, rng) in enumerate(plan.scenes()):
-        clip = scene_motion.draw_clip(concept, rng(4))
+        clip = scene_motion.draw_clip(concept, rng(4), most=plan.things)
         frames = scene_videos.draw(clip, concept, plan.size, rng(5))
         video = writer.media(f"{row:06d}.mp4", scene_videos.encode_mp4(frames))
         sound = writer.media(f"{row:06d}.wav", encode_wav(scene_motion.sound(clip, rng(6))))
