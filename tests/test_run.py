@@ -25,7 +25,7 @@ from omnishot.run import Run
 
 FIELDS = ["metric", "mean", "ci95", "episodes", "learner", "fusion", "modalities", "ways", "shots", "queries"]
 FIELDS += ["missing", "missing_in", "noise", "failure", "attack", "support_inputs", "query_inputs", "new", "outside"]
-FIELDS += ["transductive", "split", "seed"]
+FIELDS += ["gallery", "adapted", "transductive", "split", "seed"]
 FIELDS += ["seconds"]
 
 

@@ -30,7 +30,11 @@ NAMES = ("modalities", "support_inputs", "query_inputs", "new")
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure with all that it depends on; `ci95` is half the 95% interval of the mean over episodes."""
+    """One figure with all that it depends on; `ci95` is half the 95% interval of the mean over episodes.
+
+    Not `adapted`, query rows were predicted from where the learner begins, and the support rows (`shots`) not used.
+    Where rows were to be found among a `gallery` of so many, nothing was learned from `shots`; an episode is a gallery.
+    """
 
     metric: str
     mean: float
@@ -51,6 +55,8 @@ class Figure:
     query_inputs: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     outside: int = 0
+    gallery: int = 0
+    adapted: bool = True
     transductive: bool = False
     split: str = "test"
     seed: int = 0
@@ -68,6 +74,7 @@ class Figure:
     def condition(self) -> str:
         """The inputs and what was done to them, for people."""
         parts = ["+".join(self.modalities), *(f"{name} met at adaptation" for name in self.new)]
+        parts += [] if self.adapted else ["before adapting"]
         halves = (("support", self.support_inputs), ("query", self.query_inputs))
         parts += [f"{half} rows of {'+'.join(inputs)} only" for half, inputs in halves if inputs]
         where = "" if self.missing_in == "all" else f" in {self.missing_in} rows"
@@ -81,6 +88,13 @@ class Figure:
         return ", ".join(parts)
 
     def __str__(self) -> str:
+        if self.gallery:
+            galleries = f"{self.episodes} galleries" if self.episodes > 1 else "one gallery"
+            among = f"{galleries} of {self.gallery} {self.split} rows"
+            return (
+                f"{self.metric} {self.mean:.4f} ± {self.ci95:.4f}  ({self.learner}, {self.condition()}; {among}, "
+                f"seed {self.seed})"
+            )
         shape = f"{self.ways}-way " if self.ways else ""
         strangers = f", query rows of {self.outside} further classes" if self.outside else ""
         return (
@@ -138,13 +152,16 @@ def run_episodes(
     label: str | None = None,
     ranks: Ranks = ALONE,
     attack: Attack | None = None,
+    adapted: bool = True,
 ) -> dict[str, tuple[float, float]]:
     """Adapt to each episode's support rows and score its query rows: metric -> (mean, half-width of its interval).
+
+    Unless `adapted`, the query rows are predicted from where the learner begins, without the support rows.
 
     `label` shows progress on stderr. Of several ranks each scores its share of the meta-batches; all get the result
     that one rank alone would.
     """
-    return summed(learner, *scored(learner, loader, episodes, device, label, ranks, attack))
+    return summed(learner, *scored(learner, loader, episodes, device, label, ranks, attack, adapted=adapted))
 
 
 Scores = list[dict[str, float]]
@@ -160,11 +177,12 @@ def scored(
     ranks: Ranks = ALONE,
     attack: Attack | None = None,
     met: Met | None = None,
+    adapted: bool = True,
 ) -> tuple[Scores, Outcomes]:
     """The metrics of every episode, and its predictions and targets; see `run_episodes` and `answered`."""
     scores: Scores = []
     outcomes: Outcomes = []
-    for prediction, query in answered(learner, loader, episodes, device, label, ranks, attack, met):
+    for prediction, query in answered(learner, loader, episodes, device, label, ranks, attack, met, adapted):
         scores.append(learner.objective.metrics(prediction, query))
         outcomes.append(learner.objective.outcome(prediction, query))
     shares = ranks.gather((scores, outcomes))
@@ -187,17 +205,23 @@ def answered(
     ranks: Ranks = ALONE,
     attack: Attack | None = None,
     met: Met | None = None,
+    adapted: bool = True,
 ) -> Iterator[tuple[Tensor, Rows]]:
     """Adapt to each of a rank's share of the episodes: the prediction of its query rows, and those rows.
 
     Args:
         attack: the query rows are as it leaves them, of each task by a seed of its own.
         met: gives each task as it is learned and answered.
+        adapted: whether a task is learned before it is answered, or answered from where the learner begins.
+
+    Raises:
+        UsageError: if it is not to be adapted, and the learner predicts nothing before.
     """
     for number, task in drawn(loader, episodes, device, label, ranks):
         if met is not None:
             task = met(task, number)
-        state, query = learner.adapt(task.support), task.query
+        state = learner.adapt(task.support) if adapted else learner.begun(task.support.ways)
+        query = task.query
         if attack is not None:
             query = attack.on(learner, state, query, (loader.seed, *divmod(number, loader.shape.tasks)))
         yield learner.answer(state, query), query
@@ -230,11 +254,13 @@ def figures(
     label: str | None = None,
     ranks: Ranks = ALONE,
     attack: Attack | None = None,
+    adapted: bool = True,
 ) -> list[Figure]:
     """`run_episodes` as records; `about` holds what the loader does not know (learner, fusion, split)."""
     began = time.perf_counter()
-    results = run_episodes(learner, loader, episodes, device, label, ranks, attack)
-    return records(results, learner, loader, episodes, about, time.perf_counter() - began, attack)
+    results = run_episodes(learner, loader, episodes, device, label, ranks, attack, adapted)
+    seconds = time.perf_counter() - began
+    return records(results, learner, loader, episodes, {**about, "adapted": adapted}, seconds, attack)
 
 
 def records(

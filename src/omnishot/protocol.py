@@ -31,7 +31,7 @@ class Protocol:
     """The tasks that a run is measured on, what becomes of their cells, and what is measured besides.
 
     Args:
-        split, episodes, seed, ways, shots, queries, outside, new, subsets: as `Run.evaluate` takes them.
+        split, episodes, seed, ways, shots, queries, adapted, outside, new, subsets: as `Run.evaluate` takes them.
         spoiled: what becomes of cells, as a `Loader` takes it (`spoiled`).
         attack: on the query rows (`attack_said`).
 
@@ -45,6 +45,7 @@ class Protocol:
     ways: int | None = None
     shots: int | None = None
     queries: int | None = None
+    adapted: bool = True
     outside: int = 0
     new: New = ()
     subsets: bool = True
@@ -62,6 +63,9 @@ class Protocol:
                 raise UsageError(f"{name} must be at least {fewest}, not {number}")
         if self.new and self.attack is not None:
             raise UsageError("an attack does not reach new inputs: measure one after the other (attack, or new)")
+        if not self.adapted and (self.new or self.outside):
+            said = "new" if self.new else "outside"
+            raise UsageError(f"{said} is of tasks that were adapted to: leave it out, or adapted=False (--unadapted)")
         if self.outside and self.attack is not None:
             raise UsageError("rows of classes outside are told apart without an attack: leave out outside, or attack")
 
@@ -79,7 +83,8 @@ class Protocol:
 
         Raises:
             DataError: if the part has too few classes or rows.
-            UsageError: for classes where the run predicts a number.
+            UsageError: for classes where the run predicts a number, or figures before adapting of a learner that
+                predicts nothing then.
         """
         shots = self.shots or least(config.shots)
         tasks = data.tasks(self.split, shots, self.queries, skip_small=config.skip_bad)
@@ -101,7 +106,7 @@ class Protocol:
         conditions = [] if self.new else _conditions(whole) if self.subsets and self.attack is None else [whole]
         for i, loader in enumerate(conditions, 1):
             label = f"evaluating {i}/{len(conditions)}" if progress else None
-            found += figures(learner, loader, self.episodes, about, device, label, ranks, self.attack)
+            found += figures(learner, loader, self.episodes, about, device, label, ranks, self.attack, self.adapted)
         if stranger is not None:
             label = f"telling {self.outside} further classes apart" if progress else None
             found += outside_figures(learner, stranger, self.outside, self.episodes, about, device, label, ranks)

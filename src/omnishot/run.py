@@ -17,15 +17,18 @@ from omnishot.checkpoints import CHECKPOINT, load_parameters
 from omnishot.config import Config, read_toml
 from omnishot.dataset import Dataset
 from omnishot.distributed import ALONE, Ranks, join
-from omnishot.errors import DataError
+from omnishot.episodes.store import named_inputs
+from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation import Evaluation, Figure
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
 from omnishot.model import FROZEN, Model
 from omnishot.newcomer import New, read_with_new
 from omnishot.protocol import Protocol, attack_said, spoiled
+from omnishot.retrieval import retrieval_figures
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
+from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
 
 #: Validation and evaluation draw from seeds of their own, so that no part is judged on tasks like those of training.
@@ -103,6 +106,7 @@ class Run:
         query_inputs: Sequence[str] = (),
         new: New = (),
         outside: int = 0,
+        adapted: bool = True,
         split: str = "test",
         seed: int = 0,
         subsets: bool = True,
@@ -136,6 +140,8 @@ class Run:
                 those with them, those without them on the same tasks, and the gain (`omnishot.gain`).
             outside: classes that the tasks have besides, query rows of which are in none of the support rows' classes:
                 how well they are told from the others (`omnishot.outside`), on tasks of their own.
+            adapted: False: the same query rows predicted from where the learner begins, before it has seen a support
+                row, to see what adapting gains.
             split: train, val or test.
             seed: of the tasks.
             subsets: whether to score parts of the inputs too.
@@ -155,6 +161,7 @@ class Run:
             ways=ways,
             shots=shots,
             queries=queries,
+            adapted=adapted,
             outside=outside,
             new=new,
             subsets=subsets,
@@ -167,6 +174,48 @@ class Run:
         shown = progress and ranks.rank == 0
         found = protocol.measure(self.learner, self.config, self.about["ways"], data, device, ranks, shown)
         if save and ranks.rank == 0:
+            self._keep(found)
+        return Evaluation(tuple(found))
+
+    def retrieval(
+        self,
+        inputs: Sequence[str],
+        table: Any = None,
+        *,
+        gallery: int | None = None,
+        right: str = "class",
+        episodes: int = 600,
+        split: str = "test",
+        seed: int = 0,
+        save: bool = True,
+    ) -> Evaluation:
+        """How well rows are found by another of their inputs: recall@1, 5, 10 and median rank, both ways, and those of
+        chance (`omnishot.retrieval`). No task is learned.
+
+        Args:
+            inputs: two inputs, or kinds of input.
+            table: as `evaluate` takes it.
+            gallery: rows of a gallery, each of another class; None: one gallery of all rows of the part.
+            right: what is found rightly: `class`, rows of the same class, or `row`, the row itself whatever its class.
+            episodes: how many galleries are drawn.
+            split: train, val or test.
+            seed: of the galleries.
+            save: keep the figures in the run's `evaluation.json`.
+
+        Raises:
+            DataError: if the part has too few rows that have both.
+            UsageError: for options that make no sense, or a network without embeddings.
+        """
+        named = named_inputs(inputs, self.learner.network.modalities)
+        choose("split", split, PARTS)
+        if seed < 0 or episodes < 2:
+            raise UsageError(f"galleries need episodes of 2 or more and a seed from 0, not {episodes} and {seed}")
+        about = {"learner": self.config.learner, "fusion": self.config.fused_by}
+        found = retrieval_figures(
+            self.learner, self._dataset(table, split), named, about,
+            split=split, gallery=gallery, right=right, episodes=episodes, seed=seed,
+        )  # fmt: skip
+        if save:
             self._keep(found)
         return Evaluation(tuple(found))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from omnishot.cli.output import on_terminal, print_json
 from omnishot.cli.parsing import Pairs, names
+from omnishot.errors import UsageError
 
 
 def add(commands: Any) -> None:
@@ -35,7 +36,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--failure", action=Pairs, metavar="INPUT=KIND",
-        help="what fails: dead, swapped (of a series, numbers) or delayed (of a series, sound); may be repeated",
+        help="what fails: dead, swapped (series, numbers), delayed (series, sound, video) or frozen (video); may be repeated",
     )  # fmt: skip
     parser.add_argument("--attack", metavar="NAME", help="fgsm or pgd, on query rows of a learned task")
     parser.add_argument(
@@ -57,19 +58,49 @@ def add(commands: Any) -> None:
         "--outside", type=int, default=0, metavar="N",
         help="further classes a task: how well their query rows are told from those of its own classes",
     )  # fmt: skip
+    parser.add_argument(
+        "--unadapted", action="store_false", dest="adapted",
+        help="predict the same query rows without the support rows, from where the learner begins, to see what adapting "
+        "gains",
+    )  # fmt: skip
+    parser.add_argument(
+        "--retrieve", type=names, metavar="INPUT,INPUT",
+        help="instead of tasks, how well rows are found by one of these inputs from the other: recall@1, 5, 10 and "
+        "median rank, both ways",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gallery", type=int, metavar="N",
+        help="of --retrieve: how many rows are searched, each of another class, --episodes times (all rows, once)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--right", default="class", metavar="WHAT",
+        help="of --retrieve: what is right to find, a row of the same class or the row itself (%(default)s)",
+    )  # fmt: skip
     parser.add_argument("--split", default="test", metavar="PART", help="train, val or test (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the tasks (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON records")
-    parser.set_defaults(func=_evaluate)
+    parser.set_defaults(func=_evaluate, default=parser.get_default)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     from omnishot.api import evaluate
     from omnishot.distributed import join
+    from omnishot.run import Run
 
-    own = ("run", "table", "json", "func", "command")
+    own = ("run", "table", "json", "func", "command", "default", "retrieve", "gallery", "right")
     said = {name: value for name, value in vars(args).items() if name not in own}
-    found = evaluate(args.run, args.table, progress=on_terminal(), **said)
+    if args.retrieve is not None:
+        common = {name: said.pop(name) for name in ("episodes", "split", "seed")}
+        for name, value in said.items():
+            if value != args.default(name):
+                raise UsageError(f"--retrieve measures no tasks: leave out --{name.replace('_', '-')}")
+        found = Run.load(args.run).retrieval(
+            args.retrieve, args.table, gallery=args.gallery, right=args.right, **common
+        )
+    elif args.gallery is not None or args.right != args.default("right"):
+        raise UsageError("--gallery and --right are about finding rows: say by which inputs (--retrieve INPUT,INPUT)")
+    else:
+        found = evaluate(args.run, args.table, progress=on_terminal(), **said)
     if join().rank:
         return
     if args.json:

@@ -21,6 +21,8 @@ from omnishot.nn.network import EMBEDDING, Network
 from omnishot.objectives.base import Objective
 
 Params = dict[str, Tensor]
+#: Where the state of a task keeps what its targets are measured with.
+MEASURE = "measure"
 #: A tree (nested dicts) of tensors.
 State = dict[str, Any]
 #: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`; of a decoder, what it would say.
@@ -84,6 +86,10 @@ class Learner(nn.Module):
         """Learn one task from its support rows."""
         raise NotImplementedError(f"{type(self).__name__}.fit")
 
+    def settle(self, params: Params, support: Rows) -> State:
+        """`fit` where nothing is differentiated through any more."""
+        return self.fit(params, support)
+
     def predict(self, params: Params, state: State, query: Rows) -> Prediction:
         """Predict one task's query rows: `[rows, out]`, or what a decoder would say of them."""
         raise NotImplementedError(f"{type(self).__name__}.predict")
@@ -106,6 +112,20 @@ class Learner(nn.Module):
     def start(self, params: Params, support: Rows) -> Params:
         """Where what `fit` moves begins, by parameter name, as far as it is not where `params` are."""
         return {}
+
+    def unadapted(self, params: Params, ways: int | None) -> State:
+        """What `fit` would give had it seen no support row: where a task begins, to be predicted from as it is.
+
+        Args:
+            ways: classes of the task, None where it has none.
+
+        Raises:
+            UsageError: if this method predicts nothing before it has support rows.
+        """
+        raise UsageError(
+            f"learner {self.called()!r} predicts from the support rows: there is no figure before adapting; learners "
+            "that take steps from a learned start have one (maml, finetune, …)"
+        )
 
     def adapted(self, params: Params, state: State) -> Params:
         """The parameters as a task has left them: what its state holds under a parameter's name takes its place."""
@@ -178,12 +198,25 @@ class Learner(nn.Module):
     @torch.no_grad()
     def adapt(self, support: Rows) -> State:
         """Learn one task with the present parameters; nothing is differentiated through."""
-        return written_out(self.fit({name: p.detach() for name, p in self.named_parameters()}, support))
+        measure = self.objective.measure(support)
+        params = {name: p.detach() for name, p in self.named_parameters()}
+        state = self.settle(params, self.objective.measured(support, measure))
+        return written_out({**state, MEASURE: dict(measure)} if measure else state)
+
+    @torch.no_grad()
+    def begun(self, ways: int | None) -> State:
+        """A task before any of its rows is learned (`unadapted`) with the present parameters."""
+        return self.unadapted({name: p.detach() for name, p in self.named_parameters()}, ways)
 
     @torch.no_grad()
     def answer(self, state: State, query: Rows) -> Prediction:
         """Predict one task's query rows with the present parameters."""
-        return self.predict({name: p.detach() for name, p in self.named_parameters()}, state, query)
+        return self.said({name: p.detach() for name, p in self.named_parameters()}, state, query)
+
+    def said(self, params: Params, state: State, query: Rows) -> Prediction:
+        """`predict` from a state that `adapt` has given, in what the table's targets are measured with."""
+        own = {name: part for name, part in state.items() if name != MEASURE}
+        return self.objective.unmeasured(self.predict(params, own, query), state.get(MEASURE, {}))
 
 
 def under(prefix: str, params: Mapping[str, Any]) -> dict[str, Any]:

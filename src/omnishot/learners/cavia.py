@@ -60,6 +60,9 @@ class CAVIA(Learner):
         # The context starts at zero, so the map must not, or no gradient would reach either.
         self.modulation = Modulation(network, context, spread=context**-0.5)
 
+    def unadapted(self, params: Params, ways: int | None) -> State:
+        return self._context(params) | self.head.untold(under("head.", params), ways)
+
     def path(self, params: Params, support: Rows) -> list[State]:
         """What was learned at the start and after each step."""
 
@@ -68,10 +71,9 @@ class CAVIA(Learner):
             features = self.read(params, task, rows)
             return self.objective.loss(self.head.predict(self._head(params, features, rows), features), rows)
 
-        start = {"context": params["modulation.weight"].new_zeros(self.context)}
         steps = descend(
             loss,
-            start,
+            self._context(params),
             [{"context": self.inner_rate}] * self.inner_steps,
             self.second_order,
             given=(params, support.tensors()),
@@ -94,6 +96,10 @@ class CAVIA(Learner):
     def predict(self, params: Params, state: State, query: Rows) -> Prediction:
         head = {name: p for name, p in state.items() if name != "context"}
         return self.head.predict(head, self.read(params, state, query))
+
+    def _context(self, params: Params) -> Params:
+        """The context of no task."""
+        return {"context": params["modulation.weight"].new_zeros(self.context)}
 
     def _head(self, params: Params, features: Any, support: Rows) -> Params:
         return self.head.start(under("head.", params), lambda: features, support)

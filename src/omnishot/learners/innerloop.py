@@ -107,6 +107,10 @@ class InnerLoop(Learner):
     def start(self, params: Params, support: Rows) -> Params:
         return whole(*self.begin(params, support))
 
+    def unadapted(self, params: Params, ways: int | None) -> State:
+        start = params | {OF_HEAD + n: p for n, p in self.head.untold(under(OF_HEAD, params), ways).items()}
+        return {name: p for name, p in start.items() if name in self.names or name.startswith(OF_HEAD)}
+
     def begin(self, params: Params, support: Rows) -> tuple[Params, Params]:
         """Where what the steps move begins, and what else the task's loss depends on."""
         known = self.known(params, support)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
-from omnishot.learners.base import Params, State
+from omnishot.learners.base import Learner, Params, State
 from omnishot.learners.innerloop import InnerLoop
 from omnishot.nn.layers import EPSILON
 from omnishot.nn.modulation import Modulation
@@ -69,6 +69,9 @@ class MMAML(InnerLoop):
         # Of length 1 on average, or wide features would drown the numbers that come with them.
         length = (features.square().sum(-1).mean() + EPSILON).sqrt()
         return self.modulation.modulated(params, self.part("taskset", params, features / length, support))
+
+    def unadapted(self, params: Params, ways: int | None) -> State:
+        return Learner.unadapted(self, params, ways)  # the support rows say where a task begins
 
     def path(self, params: Params, support: Rows) -> list[State]:
         params = self.modulated(params, support)

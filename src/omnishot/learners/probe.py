@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch.nn.functional as F
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
-from omnishot.learners.base import Params, State
+from omnishot.learners.base import Learner, Params, State
 from omnishot.learners.convex import logistic, ridge
 from omnishot.learners.finetune import FineTune
 from omnishot.nn.heads import linear
@@ -28,6 +30,8 @@ class Probe(FineTune):
     Paper: Tian et al., Rethinking Few-Shot Image Classification: a Good Embedding Is All You Need?, ECCV 2020
     """
 
+    serves: ClassVar[tuple[str, ...]] = ("classify", "regress")
+
     def __init__(self, network: Network, objective: Objective, *, strength: float = 1.0, labels: int = 0):
         super().__init__(network, objective, labels=labels)
         if not strength > 0:
@@ -37,6 +41,9 @@ class Probe(FineTune):
     def fit(self, params: Params, support: Rows) -> State:
         solve = logistic if self.objective.name == "classify" else ridge
         return solve(self._frozen(params, support), support, self.strength)
+
+    def unadapted(self, params: Params, ways: int | None) -> State:
+        return Learner.unadapted(self, params, ways)  # a model in closed form has no start
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         return linear(state, self.represent(params, state, query))

@@ -48,6 +48,10 @@ class Scratch(Learner):
         network = {n: p for n, p in params.items() if n.startswith("network.")}
         return network | {HEAD + name: value for name, value in head.items()}
 
+    def unadapted(self, params: Params, ways: int | None) -> State:
+        network = {n: p for n, p in params.items() if n.startswith("network.")}
+        return network | {HEAD + name: p for name, p in self.head.untold(under(HEAD, params), ways).items()}
+
     def fit_loss(self, params: Params, task: Params, support: Rows) -> Tensor:
         """What the steps on the support rows minimise over `task`."""
         return self.objective.loss(self.output(task, support), support)

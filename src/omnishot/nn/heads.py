@@ -55,6 +55,14 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
+    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+        """Task parameters for a task of which no row is known, and at most its number of classes.
+
+        Raises:
+            UsageError: if there are none before there are support rows.
+        """
+        raise NotImplementedError
+
     def predict(self, task: dict[str, Any], features: Any) -> Any:
         """The prediction for rows whose `features` the head reads, under task parameters."""
         raise NotImplementedError
@@ -85,6 +93,12 @@ class PrototypeHead(Affine):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.dim,), "bias": ()}
 
+    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+        raise UsageError(
+            "head='prototype' begins at the class means of the support rows: it predicts nothing before adapting; "
+            "one that is learned across tasks does (head='fixed')"
+        )
+
     def start(self, own: dict[str, Tensor], features: Callable[[], Tensor], support: Rows) -> dict[str, Tensor]:
         assert support.target is not None
         assert support.ways is not None
@@ -110,9 +124,12 @@ class LinearHead(Affine):
         Raises:
             UsageError: if the task has another number of classes than the head.
         """
-        if support.ways not in (None, self.out):
+        return self.untold(own, support.ways)
+
+    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+        if ways not in (None, self.out):
             raise UsageError(
-                f"this run's head is fixed to {self.out} classes, the task has {support.ways}: "
+                f"this run's head is fixed to {self.out} classes, the task has {ways}: "
                 "adapt to as many, or train with head='prototype', which takes any number"
             )
         return own

@@ -119,6 +119,11 @@ class Decoder(Head):
         kept = {"texts": support.target.flatten(0, -2)} if self.keeps else {}
         return own | kept | {"words": words, "unsaid": torch.where(counts > 0, 0.0, NEVER).to(words.dtype)}
 
+    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+        """With no word of the task's own, for none has been said."""
+        words = torch.zeros_like(own["fresh"]).expand(self.new, -1)
+        return own | {"words": words, "unsaid": torch.full_like(words[:, 0], NEVER)}
+
     def predict(self, task: dict[str, Any], features: Memory) -> Spoken:
         return Spoken(self, task, *features)
 

@@ -72,6 +72,9 @@ class CTC(Head):
     def start(self, own: dict[str, Tensor], features: Callable[[], Any], support: Rows) -> dict[str, Tensor]:
         return own
 
+    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+        return own
+
     def predict(self, task: dict[str, Any], features: Memory) -> Aligned:
         memory, present = (t[:, 1:] for t in features)  # its first slot is no moment
         return Aligned(call_with(self, task, memory, present), present)
