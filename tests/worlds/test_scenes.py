@@ -46,20 +46,38 @@ def test_kinds_are_dealt_evenly_and_every_split_has_each(table):
     assert list(counts.index) == ["colour", "shape", "texture"]
 
 
-def test_every_scene_has_its_new_thing_once_and_everything_else_is_known(table):
-    for row in table.rename(columns={"_kind": "kind", "_scene": "scene"}).itertuples():
+def shows(row):
+    """Whether a row's picture has the concept."""
+    return getattr(Scene.from_json(row.scene).things[0], row.kind) == row.concept
+
+
+@pytest.fixture(scope="module")
+def rows(table):
+    return list(table.rename(columns={"_kind": "kind", "_scene": "scene"}).itertuples())
+
+
+def test_every_scene_has_its_new_thing_once_or_not_at_all_and_everything_else_is_known(rows):
+    for row in rows:
         first, *others = Scene.from_json(row.scene).things
-        assert getattr(first, row.kind) == row.concept
         said = [value for thing in (first, *others) for value in (thing.colour, thing.shape, thing.texture, thing.size)]
-        assert Counter(said)[row.concept] == 1
+        assert Counter(said)[row.concept] == shows(row)
         assert set(said) - {row.concept} <= VOCABULARY
 
 
-def test_every_sentence_has_the_new_word_and_known_ones_only(table):
-    for row in table.itertuples():
+def test_a_share_of_the_pictures_is_without_the_new_word(rows, tmp_path):
+    assert 0.15 < np.mean([not shows(row) for row in rows]) < 0.45
+    for without in (0, 0.9):
+        made = make("scenes", tmp_path / "s.jsonl", without=without, concepts=30, pictures=4, size=24)
+        told = pd.read_json(made, lines=True)
+        said = np.mean([row.concept in row.caption[0] for row in told.itertuples()])
+        assert said == 1 if without == 0 else said < 0.3
+
+
+def test_every_sentence_has_the_new_word_if_the_picture_has_it_and_known_ones_only(rows):
+    for row in rows:
         for sentence in row.caption:
             words = set(sentence.replace(",", "").split())
-            assert row.concept in words
+            assert (row.concept in words) == shows(row)
             assert words - {row.concept} <= VOCABULARY, sentence
 
 
@@ -134,6 +152,7 @@ def test_pictures_can_be_larger(tmp_path):
         ("size", 23),
         ("questions", 0),
         ("things", 4),
+        ("without", 0.95),
     ],
 )
 def test_numbers_out_of_range_are_refused(option, value, tmp_path):

@@ -35,6 +35,7 @@ def make(
     sentences: int = 5,
     questions: int = 3,
     things: int = 3,
+    without: float = 0.3,
     size: int = 64,
 ) -> Path:
     """Drawn scenes in sentences, questions or short videos; every task has a new word for a colour, shape or texture.
@@ -55,6 +56,8 @@ def make(
         sentences: sentences of each picture or clip, 1 to 20.
         questions: questions about each picture, 1 to 7.
         things: the most things in a scene, 1 to 3; fewer are easier.
+        without: the share of a task's captioned pictures that have nothing to do with its new word, 0 to 0.9: to say
+            it of every picture is then wrong. Questions and clips all have to do with it.
         size: pixels of a picture's side, 24 to 512.
 
     Raises:
@@ -73,6 +76,8 @@ def make(
         raise UsageError(f"questions must be 1 to {MOST_QUESTIONS}, not {questions}")
     if not 1 <= things <= MOST:
         raise UsageError(f"things must be 1 to {MOST}, not {things}")
+    if not 0 <= without <= 0.9:
+        raise UsageError(f"without must be 0 to 0.9, not {without}")
     if not SIDES[0] <= size <= SIDES[1]:
         raise UsageError(f"size must be {SIDES[0]} to {SIDES[1]}, not {size}")
     if form == "videos" and size % 2:
@@ -80,7 +85,7 @@ def make(
     if form == "videos" and not scene_videos.installed():
         raise UsageError(f"videos cannot be written without PyAV; install it with: {scene_videos.INSTALL}")
     writer = TableWriter(out)
-    write(writer, Plan(seed, concepts, pictures, sentences, questions, things, size))
+    write(writer, Plan(seed, concepts, pictures, sentences, questions, things, without * (form == "captions"), size))
     return writer.close()
 
 
@@ -94,6 +99,7 @@ class Plan:
     sentences: int
     questions: int
     things: int
+    without: float
     size: int
 
     def scenes(self) -> Iterator[tuple[Concept, Scene, Callable[[int], np.random.Generator]]]:
@@ -104,7 +110,8 @@ class Plan:
                 def rng(part: int, key: tuple[int, ...] = (self.seed, 2, number, picture)) -> np.random.Generator:
                     return np.random.default_rng([*key, part])
 
-                yield concept, draw_scene(concept, rng(0), most=self.things), rng
+                shown = None if rng(8).random() < self.without else concept
+                yield concept, draw_scene(shown, rng(0), most=self.things), rng
 
 
 def _notes(concept: Concept, scene: Scene | Clip, kind: str) -> dict[str, str]:
