@@ -18,7 +18,7 @@ from omnishot.modality import Decoded, decode_inputs, fit_inputs
 from omnishot.modality.base import Modality
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
-from omnishot.objectives.regress import Regress
+from omnishot.objectives.regress import TABLE, Regress
 from omnishot.objectives.telling import Telling
 from omnishot.table.checking import BadCell, check
 from omnishot.table.schema import TELLING
@@ -46,6 +46,7 @@ class Dataset:
     Args:
         parts: `[n]` train, val, test, or "" for a row that is left out.
         clusters: `[n]` the task that each row was put to (-1: none), where the table has no groups.
+        words: those of the target's texts that tasks do not share, by number from the first own word on.
         skipped: bad cells, rows and classes that were left out.
     """
 
@@ -54,6 +55,7 @@ class Dataset:
     parts: np.ndarray
     objective: Objective
     clusters: np.ndarray | None = None
+    words: tuple[str, ...] = ()
     skipped: tuple[BadCell, ...] = ()
 
     def tasks(
@@ -90,6 +92,13 @@ class Dataset:
             return set()
         codes, names = self.table.groups if self.table.schema.group else self.table.labels
         return {names[code] for code in np.unique(codes[self.parts == part])}
+
+    def own_words(self, support: np.ndarray) -> tuple[str, ...]:
+        """The own words of the task that is learned from these rows `[rows]`, in the order of their numbers there."""
+        store = self.store
+        if store.words is None or store.target is None:
+            return ()
+        return tuple(self.words[number - store.words.first] for number in store.words.of(store.target[support]))
 
     @property
     def groups(self) -> tuple[np.ndarray, tuple[str, ...]] | None:
@@ -185,24 +194,29 @@ def build(
     tasks = table.groups[0] if clusters is None and table.schema.group else clusters
     if objective is None:
         objective = _objective(table, config, parts == "train", tasks)
-    values, words = None, None
+    values, words, own = None, (), None
     if isinstance(objective, Telling):
-        values, words = objective.encode(table.texts)[0], objective.own
+        (values, words), own = objective.encode(table.texts), objective.own
     elif isinstance(objective, Regress):
         values = objective.encode(_numbers(table)).astype(np.float32)
-    store = Store(modalities, decoded.stored, decoded.present, values, words)
-    return Dataset(table, store, parts, objective, clusters, tuple(bad))
+    store = Store(modalities, decoded.stored, decoded.present, values, own)
+    return Dataset(table, store, parts, objective, clusters, words, tuple(bad))
 
 
 def _objective(table: Table, config: Config, training: np.ndarray, tasks: np.ndarray | None) -> Objective:
     """The table's objective, fitted to the targets of the rows `training` (bool `[n]`), of `tasks` `[n]`."""
     name = table.schema.objective or ""
-    objective = OBJECTIVES.load(name)(**config.tell)
+    build = OBJECTIVES.load(name)
+    if issubclass(build, Regress):
+        return build(standardise=config.standardise).fitted_to(_numbers(table)[training])
+    if config.standardise != TABLE:
+        raise UsageError(f"standardise={config.standardise!r} is about numbers: leave it out to {name}")
+    objective = build(**config.tell)
     if isinstance(objective, Telling):
         assert tasks is not None
         rows = np.flatnonzero(training)
         return objective.fitted_to([table.texts[row] for row in rows], tasks[rows])
-    return objective.fitted_to(_numbers(table)[training]) if isinstance(objective, Regress) else objective
+    return objective
 
 
 def _numbers(table: Table) -> np.ndarray:

@@ -128,7 +128,7 @@ class Model:
             UsageError: if the model predicts a number.
         """
         if not len(self.classes_):
-            raise UsageError(f"this model predicts {self._what}: it has no class probabilities")
+            raise UsageError(f"this model predicts {self.learner.objective.gives}: it has no class probabilities")
         scores, _ = self._predict(read_rows(rows, self.schema))
         return self._probabilities(scores)
 
@@ -174,10 +174,6 @@ class Model:
     def _found(self, scores: Tensor) -> np.ndarray:
         return self.learner.objective.answers(scores, [*self.classes_.tolist(), *self.words])
 
-    @property
-    def _what(self) -> str:
-        return "a text" if isinstance(self.learner.objective, Telling) else "a number"
-
     def _probabilities(self, scores: Tensor) -> np.ndarray:
         assert isinstance(self.learner.objective, Classify)
         return self.learner.objective.probabilities(scores)
@@ -186,7 +182,7 @@ class Model:
         if abstain is None:
             return
         if not len(self.classes_):
-            raise UsageError(f"this model predicts {self._what}: it has no probability to abstain by")
+            raise UsageError(f"this model predicts {self.learner.objective.gives}: it has no probability to abstain by")
         check_probability("abstain", abstain)
 
     def save(self, path: str | Path) -> Path:

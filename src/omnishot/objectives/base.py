@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Episode, Rows
 from omnishot.nn.heads import Head
 from omnishot.nn.network import Network
+
+#: What a task's targets are measured with, tensors by name; empty where it is what the table's are.
+Measure = Mapping[str, Tensor]
 
 
 class Objective(ABC):
@@ -19,6 +22,8 @@ class Objective(ABC):
     decoder would say."""
 
     name: ClassVar[str]
+    #: What people are told of a row, in two words.
+    gives: ClassVar[str]
     #: The metric that selects models, and whether more of it is better.
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
@@ -61,6 +66,25 @@ class Objective(ABC):
             kept: of all rows, `[rows, …]`.
             names: of the task's classes, or of its own words.
         """
+
+    # -- what a task's targets are measured with ---------------------------------------------------------
+
+    def measure(self, support: Rows) -> Measure:
+        """What targets are measured with in the task, or tasks, of these rows; nothing: with what the table's are."""
+        return {}
+
+    def measured(self, rows: Rows, measure: Measure) -> Rows:
+        """Rows of a task with their target in its measure."""
+        return rows
+
+    def unmeasured(self, prediction: Any, measure: Measure) -> Any:
+        """A prediction in a task's measure as one in the table's."""
+        return prediction
+
+    def of_task(self, episode: Episode) -> Episode:
+        """An episode, or a meta-batch, with its targets in the task's measure."""
+        measure = self.measure(episode.support)
+        return Episode(self.measured(episode.support, measure), self.measured(episode.query, measure))
 
     def outcome(self, prediction: Any, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """A prediction of labelled rows and their target, as `pooled` takes them."""

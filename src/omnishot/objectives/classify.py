@@ -34,6 +34,7 @@ class Classify(Objective):
     """
 
     name = "classify"
+    gives = "a class"
     metric = "accuracy"
     higher_is_better = True
     fitted = ("temperature",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,30 +14,40 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import choose
 from omnishot.nn.heads import Head, LinearHead
 from omnishot.nn.network import Network
-from omnishot.objectives.base import Objective
+from omnishot.objectives.base import Measure, Objective
 
 #: One number, or one of each target.
 Numbers = float | Sequence[float] | np.ndarray
+#: By what targets may be standardised.
+TABLE, TASK = STANDARDS = ("table", "task")
 
 
 class Regress(Objective):
     """One number a row, or several, each standardised by the training rows' mean and spread while learning.
 
+    With `standardise` `task` learners see each task's targets less the mean of its n support rows, over the root of
+    (Σ d² + std²) / n, d being the distances from that mean: the rows' own spread if there are many, the training rows'
+    if there is one. How large a task's numbers are they then need not know, and cannot; all tasks count alike in
+    training. Predictions and figures are in the targets' own units.
+
     Args:
         mean, std: of the training rows, of each number; a single one may be said by itself.
+        standardise: by what targets are standardised while learning: that of the whole `table`, or of the `task`.
     """
 
     name = "regress"
+    gives = "a number"
     metric = "mae"
     higher_is_better = False
 
-    def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0):
+    def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0, standardise: str = TABLE):
+        self.standardise = choose("standardise", standardise, STANDARDS)
         self.mean, self.std = (np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in (mean, std))
 
     def fitted_to(self, numbers: np.ndarray) -> Regress:
         """This objective for the targets `[rows, targets]` of training rows."""
         spread = numbers.std(0)
-        return Regress(numbers.mean(0), np.where(spread > 0, spread, 1.0))
+        return Regress(numbers.mean(0), np.where(spread > 0, spread, 1.0), self.standardise)
 
     def outputs(self, ways: int | None) -> int:
         return len(self.mean)
@@ -64,6 +75,23 @@ class Regress(Objective):
             found |= {f"{name}_{i}": v for name, values in each.items() for i, v in enumerate(values.tolist(), 1)}
         return found | {"loss": self.loss(prediction, rows).item()}
 
+    def measure(self, support: Rows) -> Measure:
+        """Centre and spread of the targets `[..., rows, targets]` of support rows, each `[..., 1, targets]`."""
+        if self.standardise == TABLE:
+            return {}
+        assert support.target is not None
+        centre = support.target.mean(-2, keepdim=True)
+        squares = (support.target - centre).square().sum(-2, keepdim=True)
+        return {"centre": centre, "spread": ((squares + 1) / len(support)).sqrt()}
+
+    def measured(self, rows: Rows, measure: Measure) -> Rows:
+        if not measure or rows.target is None:
+            return rows
+        return dataclasses.replace(rows, target=(rows.target - measure["centre"]) / measure["spread"])
+
+    def unmeasured(self, prediction: Tensor, measure: Measure) -> Tensor:
+        return prediction * measure["spread"] + measure["centre"] if measure else prediction
+
     def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
         found = self.decode(kept)
         return found[:, 0] if found.shape[-1] == 1 else found
@@ -77,4 +105,6 @@ class Regress(Objective):
         return (numbers - self.mean) / self.std
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "mean": self.mean.tolist(), "std": self.std.tolist()}
+        return {"name": self.name, "mean": self.mean.tolist(), "std": self.std.tolist()} | (
+            {} if self.standardise == TABLE else {"standardise": self.standardise}
+        )

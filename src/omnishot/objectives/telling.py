@@ -40,6 +40,7 @@ class Telling(Objective):
         seen_in: how many training tasks (or groups) must say a token for it to be shared.
     """
 
+    gives = "a text"
     # Unless said:
     unit: str = "word"
     decoder: str = "transformer"

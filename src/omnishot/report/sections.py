@@ -11,7 +11,8 @@ from omnishot.episodes.missing import ALL
 from omnishot.evaluation import Figure
 from omnishot.insight.drawing import draw, held_out
 from omnishot.insight.explanation import explain
-from omnishot.report import markup
+from omnishot.objectives.telling import Telling
+from omnishot.report import markup, told
 from omnishot.report.bars import conditions
 from omnishot.report.cards import cards, summary
 from omnishot.report.episode import draw_sample
@@ -66,7 +67,7 @@ def about_run(run: Run, data: Dataset | None) -> Section:
         "Inputs": _inputs(run),
         "Fusion": f"{config.fused_by}, {config.dim} wide",
         "Training tasks": shape(run.about["ways"], run.about["shots"]),
-        "Predicts": f"{run.schema.target} ({'a class' if learner.objective.name == 'classify' else 'a number'})",
+        "Predicts": f"{', '.join(run.schema.targets)} ({learner.objective.gives})",
         "Parameters": f"{sum(p.numel() for p in learner.parameters() if p.requires_grad):,}",
         "Steps": f"{trained['step']:,}, each of {config.tasks} tasks"
         if learner.meta_trained
@@ -89,6 +90,13 @@ def about_run(run: Run, data: Dataset | None) -> Section:
     elif run.about["trained_on"]:
         what[noun] = f"{len(run.about['trained_on']):,} train"
     return Section("The run", markup.facts(what))
+
+
+def tasks(run: Run, data: Dataset, ways: int | None = None) -> list[Section]:
+    """Held-out tasks as a person would look at them, and what moves the answers of one."""
+    if isinstance(run.learner.objective, Telling):
+        return [told.texts(run, data)]
+    return [sample(run, data, ways), why(run, data, ways)]
 
 
 def sample(run: Run, data: Dataset, ways: int | None = None) -> Section:

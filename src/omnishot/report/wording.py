@@ -37,6 +37,20 @@ METRICS = {
     "mae": Metric("Mean absolute error"),
     "rmse": Metric("Root mean squared error"),
     "r2": Metric("Explained variance (R²)", higher_is_better=True),
+    "bleu1": Metric("BLEU-1", fraction=True, higher_is_better=True, detail=True),
+    "bleu2": Metric("BLEU-2", fraction=True, higher_is_better=True, detail=True),
+    "bleu3": Metric("BLEU-3", fraction=True, higher_is_better=True, detail=True),
+    "bleu4": Metric("BLEU-4", fraction=True, higher_is_better=True),
+    "rouge_l": Metric("ROUGE-L", fraction=True, higher_is_better=True),
+    "cider_d": Metric("CIDEr-D", higher_is_better=True),
+    "new_word_recall": Metric("New words said where people say them", fraction=True, higher_is_better=True),
+    "new_word_precision": Metric("New words said rightly", fraction=True, higher_is_better=True),
+    "token_accuracy": Metric("Next tokens guessed", fraction=True, higher_is_better=True, detail=True),
+    "soft_accuracy": Metric("Answers people agree with", fraction=True, higher_is_better=True),
+    "soft_accuracy_generated": Metric("… generated", fraction=True, higher_is_better=True, detail=True),
+    "soft_accuracy_chosen": Metric("… chosen among the task's", fraction=True, higher_is_better=True, detail=True),
+    "word_error_rate": Metric("Word error rate", fraction=True),
+    "character_error_rate": Metric("Character error rate", fraction=True),
 }
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}

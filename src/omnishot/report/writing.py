@@ -45,10 +45,11 @@ def write(
     shown = [
         *extra,
         sections.about_run(run, data),
-        Section("A task as you would look at it", markup.note(why))
-        if data is None
-        else sections.sample(run, data, ways),
-        None if data is None else sections.why(run, data, ways),
+        *(
+            [Section("A task as you would look at it", markup.note(why))]
+            if data is None
+            else sections.tasks(run, data, ways)
+        ),
         sections.scores(groups) if groups else None,
         charts.learning(run),
         charts.measured(stored(run), getattr(run.learner, own_steps) if own_steps else None),

@@ -81,6 +81,9 @@ class Block(nn.Module):
         self.norm1, self.norm2, self.norm3 = (LayerNorm(dim) for _ in range(3))
         self.qkv, self.out = Linear(dim, 3 * dim), Linear(dim, dim)
         self.ask, self.memory, self.answer = Linear(dim, dim), Linear(dim, 2 * dim), Linear(dim, dim)
+        # What is seen counts for nothing at the start. As noise it would be in the way of learning to speak, and what
+        # the encoder sees would be levelled before it is of use.
+        nn.init.zeros_(self.answer.weight)
         self.mlp = nn.Sequential(Linear(dim, expand * dim), nn.GELU(), Linear(expand * dim, dim))
 
     def look(self, memory: Tensor) -> Seen:
