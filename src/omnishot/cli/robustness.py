@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--levels", type=numbers, metavar="L,L", help="of noise, 0…1 (0,0.25,0.5,0.75,1)")
     parser.add_argument("--inputs", type=names, metavar="INPUT,INPUT", help="those that get worse (each, and all)")
     parser.add_argument(
-        "--failures", type=names, metavar="KIND,KIND", help="dead, swapped, delayed (all that an input can have)"
+        "--failures", type=names, metavar="KIND,KIND", help="dead, frozen, swapped, delayed (all that an input has)"
     )
     parser.add_argument("--attack", type=names, dest="attacks", metavar="A,B", help="fgsm, pgd (none)")
     parser.add_argument(

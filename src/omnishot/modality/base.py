@@ -172,7 +172,7 @@ class Modality(ABC):
         Raises:
             UsageError: if nobody has said how cells of this kind vary.
         """
-        raise UsageError(f"cells of kind {self.kind} cannot be augmented, only images can: leave augment out for them")
+        raise UsageError(f"cells of kind {self.kind} cannot be augmented, only images and videos: leave augment out")
 
     def turn(self, stored: Tensor, turns: Tensor) -> Tensor:
         """Stored cells `[..., *cell]` turned by `turns` `[...]` quarter turns; what has no orientation stays."""

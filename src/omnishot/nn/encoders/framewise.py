@@ -20,7 +20,7 @@ class Framewise(Encoder):
 
     Args:
         width: channels of Conv-4 and of the vector.
-        norm, pool, blocks: of Conv-4.
+        norm, pool, blocks: of Conv-4; by stride it is a quarter of the arithmetic that it is by max-pooling.
         layers, heads: of the transformer over time.
 
     Paper: Arnab et al., ViViT: A Video Vision Transformer, ICCV 2021
@@ -34,7 +34,7 @@ class Framewise(Encoder):
         *,
         width: int = 64,
         norm: str = "layer",
-        pool: str = "stem",
+        pool: str = "stride",
         blocks: int = 4,
         layers: int = 1,
         heads: int = 4,
