@@ -64,7 +64,7 @@ class Attack:
         params = {name: p.detach() for name, p in learner.named_parameters()}
 
         def loss(rows: Rows) -> Tensor:
-            return learner.objective.loss(learner.predict(params, state, rows), rows)
+            return learner.objective.loss(learner.said(params, state, rows), rows)
 
         return moved(loss, query, self, learner, seed)
 
@@ -106,7 +106,8 @@ def radii_of(budget: Mapping[str, float], modalities: Mapping[str, Modality]) ->
         if not attackable(modalities[name]):
             raise UsageError(
                 f"input {name!r} ({modalities[name].kind}) cannot be attacked: between its cells there is nothing to "
-                "move through, as there is between pictures, sounds, series and numbers; leave it out of the budget"
+                "move through, as there is between pictures, videos, sounds, series and numbers; leave it out of "
+                "the budget"
             )
     return found
 
@@ -133,7 +134,11 @@ def _hardened(learner: Learner, task: Episode, attack: Attack, seed: Sequence[in
     if learner.splits:  # then nothing need be known of how the state was found
         return attack.on(learner, learner.adapt(task.support), task.query, seed)
     params = {name: p.detach() for name, p in learner.named_parameters()}
-    return moved(lambda rows: learner.loss(params, Episode(task.support, rows)), task.query, attack, learner, seed)
+
+    def loss(rows: Rows) -> Tensor:
+        return learner.loss(params, learner.objective.of_task(Episode(task.support, rows)))
+
+    return moved(loss, task.query, attack, learner, seed)
 
 
 def moved(loss: Callable[[Rows], Tensor], query: Rows, attack: Attack, learner: Learner, seed: Sequence[int]) -> Rows:

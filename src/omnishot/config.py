@@ -23,6 +23,7 @@ from omnishot.nn.filling import FILLINGS, MASK
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import EMBEDDING, FEATURE, LEVELS, MODEL
 from omnishot.objectives.answer import Answer
+from omnishot.objectives.regress import STANDARDS, TABLE
 from omnishot.objectives.telling import Telling
 from omnishot.options import keywords, parse, typed
 
@@ -74,6 +75,8 @@ class Config:
         skip_bad: go on without bad cells, rows and classes, listed in the run folder.
         plan: how a meta-batch's tasks are run: `loop`, `split` or `vmap`, the last two also with how many tasks at a
             time (`vmap:4`); `auto`: the fastest in a short trial (the gradient is the same).
+        standardise: where numbers are predicted, by what they are standardised while learning: that of the whole
+            `table`, or of each `task`'s support rows (`omnishot.objectives.regress`).
         precision: float32; or bfloat16, for products and convolutions only, on devices that are faster at it. The
             meta-gradient then errs by some per cent, so it is never chosen by itself.
         device: auto, cpu, cuda, …
@@ -113,6 +116,7 @@ class Config:
     skip_bad: bool = False
     plan: str = "auto"
     seed: int = 0
+    standardise: str = TABLE
     precision: str = "float32"
     device: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
@@ -144,6 +148,7 @@ class Config:
         if not 0 <= self.cross <= 1:
             raise UsageError(f"cross must lie between 0 and 1, not {self.cross!r}")
         choose("schedule", self.schedule, SCHEDULES)
+        choose("standardise", self.standardise, STANDARDS)
         choose("precision", self.precision, ("float32", "bfloat16"))
         if self.plan != "auto":
             Plan.parse(self.plan)
@@ -293,7 +298,7 @@ def _check_frozen(config: Config, name: str, kind: str, said: Mapping[str, Any])
             f"input {name!r} has its encoder from the run {said['frozen']}, which settles {', '.join(others)}: "
             f"leave out {' and '.join(f'{name}.{other}' for other in others)}, or frozen"
         )
-    if config.rotations and kind == "image":
+    if config.rotations and kind in ("image", "video"):
         raise UsageError(f"input {name!r} is frozen, so that its pictures are not at hand to be turned: no rotations")
 
 

@@ -14,7 +14,6 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError, choose
 from omnishot.learners.base import Learner, Params, State
 from omnishot.learners.distances import full_precision, squared_distances
-from omnishot.learners.engine import written_out
 from omnishot.learners.r2d2 import ridge
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.heads import class_means
@@ -107,10 +106,8 @@ class ArchGen(Learner):
     def fit(self, params: Params, support: Rows) -> State:
         return self._learned(params, support, picked=False)
 
-    @torch.no_grad()
-    def adapt(self, support: Rows) -> State:
-        params = {name: p.detach() for name, p in self.named_parameters()}
-        return written_out(self._learned(params, support, picked=True))
+    def settle(self, params: Params, support: Rows) -> State:
+        return self._learned(params, support, picked=True)
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         x = self.represent(params, state, query)

@@ -72,6 +72,7 @@ def backward(learner: Learner, batch: Episode, plan: Plan) -> Tensor:
     Returns the losses `[tasks]`.
     """
     params: Params = {name: p for name, p in learner.named_parameters() if p.requires_grad}
+    batch = learner.objective.of_task(batch)
     run = {"loop": _loop, "split": _split, "vmap": _vmap}[plan.way]
     losses = [run(learner, params, part, part.tasks / batch.tasks) for part in _parts(batch, plan.chunk)]
     for p in params.values():

@@ -14,6 +14,7 @@ from omnishot.learners.memory import Memory
 from omnishot.learners.scratch import HEAD
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
+from omnishot.objectives.regress import TASK, Regress
 
 MEMORY = "memory."
 
@@ -41,6 +42,11 @@ class Rehearsal(FineTune):
         super().__init__(network, objective, fit_steps=fit_steps, fit_rate=fit_rate, head=head, labels=labels)
         if memory < 1:
             raise UsageError(f"memory must be at least 1 row, not {memory}: without old rows choose finetune")
+        if isinstance(objective, Regress) and objective.standardise == TASK:
+            raise UsageError(
+                "standardise='task': the old rows that this learner rehearses are of other tasks and measured "
+                "otherwise: leave standardise out, or choose finetune"
+            )
         self.memory = Memory(network.modalities, memory, objective.name == "classify")
         self.remembers = memory
 
