@@ -16,6 +16,7 @@ WORLDS = Registry(
         "scenes": "omnishot.worlds.scenes:make",
         "accents": "omnishot.worlds.accents:make",
         "driving": "omnishot.worlds.driving:make",
+        "ward": "omnishot.worlds.ward:make",
     },
 )
 
