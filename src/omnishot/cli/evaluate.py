@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--failure", action=Pairs, metavar="INPUT=KIND",
-        help="what fails: dead, swapped (series, numbers), delayed (series, sound, video) or frozen (video); may be repeated",
+        help="dead, swapped (series, numbers), delayed (series, sound, video) or frozen (video); may be repeated",
     )  # fmt: skip
     parser.add_argument("--attack", metavar="NAME", help="fgsm or pgd, on query rows of a learned task")
     parser.add_argument(

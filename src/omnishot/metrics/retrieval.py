@@ -61,18 +61,28 @@ def places(similarity: np.ndarray, relevant: np.ndarray) -> Places:
     return Places((similarity > best).sum(1), (same & relevant).sum(1), (same & ~relevant).sum(1))
 
 
+def together(parts: Sequence[Places]) -> Places:
+    """Places of several parts of the queries."""
+    return Places(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
 def retrieval_figures(
     galleries: Sequence[tuple[np.ndarray, np.ndarray]], suffix: str = "", at: Sequence[int] = AT
 ) -> dict[str, tuple[float, float]]:
     """`recall_at_1` … and `median_rank` of all queries together, as (value, half its 95% interval).
 
-    The intervals are by resampling galleries; where there is only one, its queries.
-
     Args:
         galleries: a (similarity `[queries, things]`, relevant `[queries, things]`) pair for each.
         suffix: added to the names.
     """
-    found = [places(*gallery) for gallery in galleries]
+    return figures_of([places(*gallery) for gallery in galleries], suffix, at)
+
+
+def figures_of(found: Sequence[Places], suffix: str = "", at: Sequence[int] = AT) -> dict[str, tuple[float, float]]:
+    """`retrieval_figures` of the places in each gallery.
+
+    The intervals are by resampling galleries; where there is only one, its queries.
+    """
     figures = {}
     for k in at:
         recalls = _units([each.recall(k) for each in found])
