@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,8 +24,11 @@ from omnishot.modality.series import Series
 from omnishot.modality.tabular import Tabular
 from omnishot.modality.text import Text
 from omnishot.modality.video import Video
+from omnishot.nn.decoders.tokens import BOS, EOS, PAD, UNKNOWN
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
+from omnishot.objectives.base import Objective
+from omnishot.objectives.telling import Telling
 from omnishot.options import keywords
 
 VOCABULARY, LEVELS, LABELS = 20, 3, 7
@@ -73,6 +78,16 @@ OTHER_NETWORKS: dict[str, dict[str, Any]] = {
     "placeholder": {"absent": "placeholder"},
     "impute": {"absent": "impute", "fusion": "attention"},
 }
+#: The decoders, each with the objective that it is tested with: words of a task's own for those that learn any.
+SPEAKERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "transformer": ("caption", {"decode": {"layers": 1, "heads": 2}, "longest": 5, "own_words": 3}),
+    "gru": ("caption", {"decode": {"heads": 2}, "longest": 5, "own_words": 3}),
+    "ctc": ("transcribe", {"decode": {"layers": 1, "heads": 2}, "longest": 5, "own_words": 0}),
+}
+#: Learners that are trained and whose head may be a decoder.
+SPEAKING = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained and "caption" in LEARNERS.load(n).serves]
+#: Tokens that all tasks share.
+SHARED = ("a", "red", "bird", "sings", "here")
 
 
 def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
@@ -84,6 +99,12 @@ def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
         for name in names
         for other in others
     ]
+
+
+def speaking(names: Iterable[str]) -> list[Any]:
+    """All pairs of learners and decoders; slow but for those of EVERYWHERE, and `finetune` with one."""
+    quick = [*product(EVERYWHERE, SPEAKERS), ("finetune", "transformer")]
+    return [pytest.param(*pair, marks=() if pair in quick else pytest.mark.slow) for pair in product(names, SPEAKERS)]
 
 
 def mixed(name: str, **options: Any) -> Network:
@@ -125,20 +146,30 @@ def refused(name: str, how: str) -> bool:
     return LEARNERS.load(name).reads_embeddings and "level" in OTHER_NETWORKS[how]
 
 
-def learner(name: str, net: Network, objective: str = "classify", seed: int = 0, **options: Any) -> Learner:
+def speaker(name: str, decoder: str, net: Network | None = None, **options: Any) -> Learner:
+    """A float64 learner whose head is a decoder."""
+    objective, tell = SPEAKERS[decoder]
+    net = net or network("words", "sensor", "facts", **OTHER_NETWORKS["model"])
+    return learner(name, net, OBJECTIVES.load(objective)(SHARED, decoder=decoder, **tell), **options)
+
+
+def learner(name: str, net: Network, objective: str | Objective = "classify", seed: int = 0, **options: Any) -> Learner:
     """A float64 learner with every parameter away from its special starting value (zeros, ones)."""
     cls = LEARNERS.load(name)
     if len(net.names) < cls.inputs_needed:
         pytest.skip(f"{name} needs {cls.inputs_needed} inputs")
     options = {n: value for n, value in QUICK.items() if n in keywords(cls)} | options
-    built = cls(net, OBJECTIVES.load(objective)(), **options).double()
+    said = OBJECTIVES.load(objective)() if isinstance(objective, str) else objective
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        built = cls(net, said, **options).double()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter_name, p in built.named_parameters():
             if p.requires_grad and not parameter_name.startswith("step_sizes."):
                 p.add_(0.1 * torch.randn(p.shape, generator=generator, dtype=torch.float64))
     if built.remembers:
-        ways = None if objective == "regress" else 3
+        ways = 3 if said.name == "classify" else None
         built.remember(random_rows(net.modalities, (built.remembers,), ways, seed + 50))
     return built
 
@@ -194,6 +225,43 @@ def random_episode(
             rows.present[:, 0] = False
         halves.append(rows)
     return Episode(*halves)
+
+
+def episode_for(method: Learner, seed: int = 0, **shape: Any) -> Episode:
+    """A random meta-batch with the targets that a learner's objective takes."""
+    objective = method.objective
+    ways = 3 if objective.name == "classify" else None
+    batch = random_episode(method.network.modalities, ways=ways, seed=seed, **shape)
+    return with_texts(batch, objective, seed) if isinstance(objective, Telling) else batch
+
+
+def with_texts(batch: Episode, objective: Telling, seed: int = 0) -> Episode:
+    """The same rows with random texts: two a row at most, some of them empty or of a task's own words."""
+    g = torch.Generator().manual_seed(seed)
+    halves = [dataclasses.replace(h, target=random_texts(h.present.shape[:-1], objective, g))
+              for h in (batch.support, batch.query)]  # fmt: skip
+    return Episode(*halves)
+
+
+def random_texts(shape: tuple[int, ...], objective: Telling, g: torch.Generator, texts: int = 2) -> Tensor:
+    """Random texts `[*shape, texts, longest]`: every row has one at least, which may be of no token; others may lack."""
+    longest, most = objective.longest, objective.outputs(None)
+    tokens = torch.randint(UNKNOWN, most, (*shape, texts, longest), generator=g)
+    tokens = torch.where(tokens == EOS, UNKNOWN, tokens)
+    length = torch.randint(0, longest, (*shape, texts, 1), generator=g)
+    place = torch.arange(longest)
+    found = torch.where(place < length, tokens, torch.where(place == length, EOS, PAD))
+    lacking = torch.rand((*shape, texts), generator=g) < 0.3
+    lacking[..., 0] = False
+    assert not (found == BOS).any()
+    return torch.where(lacking.unsqueeze(-1), PAD, found)
+
+
+def scores(prediction: Any, query: Rows) -> Tensor:
+    """Numbers of every row `[rows, …]` that say all of a prediction: of what a decoder would say, its logits."""
+    if isinstance(prediction, Tensor):
+        return prediction
+    return prediction.logs if hasattr(prediction, "logs") else prediction.scores(query.target)
 
 
 def meta_gradient(method: Learner, batch: Episode, plan: str = "loop") -> dict[str, Tensor]:

@@ -24,9 +24,7 @@ def plans_for(method: Learner) -> list[str]:
 
 
 def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
-    modalities = method.network.modalities
-    ways = 3 if method.objective.name == "classify" else None
-    batch = helpers.random_episode(modalities, tasks=3, ways=ways, shots=shots, queries=queries)
+    batch = helpers.episode_for(method, tasks=3, shots=shots, queries=queries)
     looped = helpers.meta_gradient(method, batch)
     losses = method.backward(batch)
     for plan in plans_for(method):
@@ -79,6 +77,11 @@ def test_every_form_of_maml(name, options):
 def test_numbers(name, second_order):
     options = {"second_order": second_order} if name in ("maml", "anil") else {}
     check(helpers.learner(name, helpers.mixed(name), "regress", **options))
+
+
+@pytest.mark.parametrize(("name", "decoder"), helpers.speaking(helpers.SPEAKING))
+def test_every_decoder(name, decoder):
+    check(helpers.speaker(name, decoder), shots=1, queries=1)
 
 
 def test_gradients_add_up_over_calls():

@@ -97,7 +97,7 @@ def test_objectives_not_served_are_refused(name):
         if objective in cls.serves:
             built(name, objective)
         else:
-            with pytest.raises(UsageError, match=f"learner '{name}' serves classify, not {objective}"):
+            with pytest.raises(UsageError, match=f"learner '{name}' serves {', '.join(cls.serves)}, not {objective}"):
                 cls(net, OBJECTIVES.load(objective)())
 
 

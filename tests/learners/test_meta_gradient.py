@@ -270,6 +270,30 @@ def test_gradient_of_many_inputs_equals_finite_differences():
             assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slope, rel=1e-6)
 
 
+@pytest.mark.parametrize("decoder", helpers.SPEAKERS)
+def test_gradient_through_a_decoder_equals_finite_differences(decoder):
+    """Second order, through the steps that move network, decoder and the words that only the task says.
+
+    Along random directions of all parameters. (The other plans give the gradient of this one: test_engine.)
+    """
+    method = helpers.speaker("maml", decoder, helpers.network("facts", **helpers.OTHER_NETWORKS["model"]))
+    batch = helpers.episode_for(method, tasks=1, shots=1, queries=1, seed=2, here=1.0)
+    gradient = helpers.meta_gradient(method, batch)
+    method.second_order = False
+    first = helpers.meta_gradient(method, batch)
+    method.second_order = True
+    g = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        way = {n: torch.randn(p.shape, generator=g, dtype=p.dtype) for n, p in method.named_parameters()}
+        slope = torch.zeros(())
+        for weight, h in ((8, 1e-4), (-8, -1e-4), (-1, 2e-4), (1, -2e-4)):  # four points leave an error of h⁴
+            moved = {n: p.detach() + h * way[n] for n, p in method.named_parameters()}
+            slope = slope + weight * method.loss(moved, batch.task(0)).detach() / 12e-4
+        assert sum((gradient[n] * way[n]).sum() for n in way).item() == pytest.approx(slope.item(), rel=1e-7)
+        # First order is another gradient: the check can fail.
+        assert sum((first[n] * way[n]).sum() for n in way).item() != pytest.approx(slope.item(), rel=1e-4)
+
+
 # -- prototypical networks --------------------------------------------------------------------------------
 
 

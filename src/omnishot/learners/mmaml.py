@@ -39,6 +39,8 @@ class MMAML(InnerLoop):
     Paper: Vuorio et al., Multimodal Model-Agnostic Meta-Learning via Task-Aware Modulation, NeurIPS 2019
     """
 
+    serves = ("classify", "regress")  # its encoder of the support rows reads classes and numbers, not texts
+
     def __init__(
         self,
         network: Network,
