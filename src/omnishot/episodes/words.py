@@ -34,7 +34,12 @@ class OwnWords:
         return found.astype(np.int64)
 
     def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both halves of a meta-batch, `[tasks, rows, sentences, tokens]`, each task with its own words' numbers."""
+        """Both halves of a meta-batch, `[tasks, rows, sentences, tokens]`, each task with its own words' numbers.
+
+        No more tokens are kept than the longest sentence has.
+        """
+        longest = max(1, *(int((half != 0).any((0, 1, 2)).sum()) for half in (support, query)))
+        support, query = support[..., :longest], query[..., :longest]
         own = [self.of(rows) for rows in support]
         return tuple(
             np.stack([self.renumbered(rows, words) for rows, words in zip(half, own, strict=True)])
