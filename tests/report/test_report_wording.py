@@ -62,3 +62,14 @@ def test_shapes_and_durations() -> None:
     assert shape((2, 5), [1, 1]) == "2 to 5-way 1-shot"
     assert shape(None, 3, 4) == "3-shot, 4 queries a task"
     assert [duration(s) for s in (3.21, 59.6, 61, 3_700)] == ["3.2 s", "1 min 0 s", "1 min 1 s", "1 h 1 min"]
+
+
+def test_retrieval_is_said_by_inputs_and_gallery():
+    found = replace(FIGURE, metric="recall_at_5_my_photo_to_text", gallery=100, ways=None, shots=0)
+    assert metric_of(found.metric).label == "Recall@5, my_photo → text"
+    assert metric_of(found.metric).fraction
+    assert metric_of("median_rank_a_to_b_by_chance").label == "Median rank, a → b, by chance"
+    assert not metric_of("median_rank_a_to_b").higher_is_better
+    assert "galleries of test rows" in protocol(found)
+    assert "found among 100 rows, no task learned" in protocol(found)
+    assert "one gallery of test rows" in protocol(replace(found, episodes=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,19 @@ SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 def metric_of(name: str) -> Metric:
     """The metric of a name; one that is not known here is said as it is, more being better."""
-    return METRICS.get(name, Metric(name.replace("_", " ").capitalize(), higher_is_better=True))
+    return (
+        METRICS.get(name) or _of_retrieval(name) or Metric(name.replace("_", " ").capitalize(), higher_is_better=True)
+    )
+
+
+def _of_retrieval(name: str) -> Metric | None:
+    """The metric of such a name as `recall_at_5_image_to_text_by_chance`."""
+    found = re.fullmatch(r"(recall_at_(\d+)|median_rank)_(.+)_to_(.+?)(_by_chance)?", name)
+    if found is None:
+        return None
+    _, k, one, other, chance = found.groups()
+    label = f"{f'Recall@{k}' if k else 'Median rank'}, {one} → {other}{', by chance' if chance else ''}"
+    return Metric(label, fraction=bool(k), higher_is_better=bool(k), detail=bool(chance) or k in ("5", "10"))
 
 
 def number(value: float, metric: Metric) -> str:
@@ -88,12 +101,19 @@ def shape(ways: Any, shots: Any, queries: int | None = None) -> str:
 
 def task(figure: Figure) -> str:
     """The shape of a figure's tasks: `5-way 1-shot, 15 queries a class`, and what rows of no class they have."""
+    if figure.gallery:
+        return f"found among {figure.gallery:,} rows"
     strangers = f", and of {figure.outside} classes outside" if figure.outside else ""
     return shape(figure.ways, figure.shots, figure.queries) + strangers
 
 
 def protocol(figure: Figure) -> str:
     """All that a figure depends on beside its condition."""
+    if figure.gallery:
+        drawn = f"{figure.episodes:,} galleries" if figure.episodes > 1 else "one gallery"
+        over = "galleries" if figure.episodes > 1 else "its rows"
+        rows = f"{drawn} of {SPLITS[figure.split]} rows, seed {figure.seed}; {task(figure)}, no task learned"
+        return f"{rows}; ± is the 95% interval over {over}"
     return (
         f"{figure.episodes:,} {SPLITS[figure.split]} episodes, seed {figure.seed}; "
         f"{task(figure)}; {ductive(figure.transductive)}; "

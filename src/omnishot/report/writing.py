@@ -67,7 +67,8 @@ def by_protocol(run: Run) -> list[list[Figure]]:
     shape = (least(run.about["ways"]), least(run.about["shots"]))
     groups: dict[tuple, list[Figure]] = {}
     for f in run.figures():
-        groups.setdefault((f.episodes, f.seed, f.split, f.ways, f.shots, f.queries, f.transductive), []).append(f)
+        key = (f.episodes, f.seed, f.split, f.ways, f.shots, f.queries, f.gallery, f.transductive)
+        groups.setdefault(key, []).append(f)
     inputs, metric = len(run.learner.network.modalities), run.learner.objective.metric
 
     def spoiled(f: Figure) -> tuple[bool, bool, bool]:
