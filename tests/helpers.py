@@ -25,6 +25,7 @@ from omnishot.modality.tabular import Tabular
 from omnishot.modality.text import Text
 from omnishot.modality.video import Video
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD, UNKNOWN
+from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
@@ -126,7 +127,9 @@ def network(
     dim: int = 8,
     **settings: str,
 ) -> Network:
-    """A small network over some of MODALITIES; `encoders` replaces the default ones of the inputs they read."""
+    """A small network over some of MODALITIES, as many as the fusion takes; `encoders` replaces the default ones of the
+    inputs they read."""
+    names = names[: FUSIONS.load(fusion).takes] if len(names) > 1 else names
     chosen = {"photo": "conv4", "words": "transformer", "sound": "logmel", "clip": "framewise", "sensor": "conv1d"}
     chosen |= {"facts": "mlp"}
     chosen = {n: e for n, e in (chosen | {READS[e]: e for e in encoders}).items() if n in names}
@@ -244,7 +247,7 @@ def with_texts(batch: Episode, objective: Telling, seed: int = 0) -> Episode:
 
 
 def random_texts(shape: tuple[int, ...], objective: Telling, g: torch.Generator, texts: int = 2) -> Tensor:
-    """Random texts `[*shape, texts, longest]`: every row has one at least, which may be of no token; others may lack."""
+    """Random texts `[*shape, texts, longest]`: each row has one at least, which may be of no token."""
     longest, most = objective.longest, objective.outputs(None)
     tokens = torch.randint(UNKNOWN, most, (*shape, texts, longest), generator=g)
     tokens = torch.where(tokens == EOS, UNKNOWN, tokens)

@@ -34,7 +34,7 @@ from omnishot.newcomer import New, Newcomer, look_at, meet, read_with_new, widen
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
 from omnishot.objectives.telling import Telling
-from omnishot.table.checking import BadCell
+from omnishot.table.checking import BadCell, untold
 from omnishot.table.frames import is_text
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
@@ -85,6 +85,7 @@ class Model:
             assert target is not None
             gaps = np.flatnonzero(table.frame[target].isna()).tolist()
             bad = [*bad, *(BadCell(i, target, "the target is missing", table.row_number(i)) for i in gaps)]
+        bad = [*bad, *(BadCell(i, name, reason, table.row_number(i)) for i, name, reason in untold(table))]
         modalities, arrived, wrong = meet(table, kinds)
         if bad := sorted([*bad, *wrong], key=lambda cell: cell.row):
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))

@@ -12,12 +12,13 @@ from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.objectives import OBJECTIVES
+from omnishot.objectives.base import Objective
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
 REGRESS = [n for n in LEARNERS.names() if "regress" in LEARNERS.load(n).serves]
 
 
-def built(name: str, objective: str = "classify", **options) -> Learner:
+def built(name: str, objective: str | Objective = "classify", **options) -> Learner:
     return helpers.learner(name, helpers.network(*INPUTS), objective, **options)
 
 
@@ -93,12 +94,13 @@ def test_objectives_not_served_are_refused(name):
     cls = LEARNERS.load(name)
     net = helpers.network(*INPUTS)
     assert "classify" in cls.serves
-    for objective in OBJECTIVES.names():
-        if objective in cls.serves:
+    for objective in (OBJECTIVES.load(called)() for called in OBJECTIVES.names()):
+        if objective.kind in cls.serves:
             built(name, objective)
         else:
-            with pytest.raises(UsageError, match=f"learner '{name}' serves {', '.join(cls.serves)}, not {objective}"):
-                cls(net, OBJECTIVES.load(objective)())
+            served = ", ".join(cls.serves)
+            with pytest.raises(UsageError, match=f"learner '{name}' serves {served}, not {objective.name}"):
+                cls(net, objective)
 
 
 @pytest.mark.parametrize("name", REGRESS)

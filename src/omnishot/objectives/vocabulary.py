@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,12 +19,17 @@ WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 
 def words_of(text: str) -> list[str]:
     """The words and marks of a sentence, in lower case: what BLEU and the like are taken over."""
-    return WORD.findall(text.lower())
+    return WORD.findall(_plain(text))
 
 
 def characters_of(text: str) -> list[str]:
     """The characters of a sentence, in lower case, blanks one at a time."""
-    return list(" ".join(text.lower().split()))
+    return list(" ".join(_plain(text).split()))
+
+
+def _plain(text: str) -> str:
+    """In lower case; a letter is one character with its accents, however it was written."""
+    return unicodedata.normalize("NFC", text.lower())
 
 
 #: How a sentence is parted, and put together, by unit.

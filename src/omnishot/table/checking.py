@@ -11,7 +11,9 @@ import pandas as pd
 from omnishot.table.cells import missing, open_cell
 from omnishot.table.describing import BadCell, Report, describe
 from omnishot.table.parallel import in_chunks
-from omnishot.table.table import Table
+from omnishot.table.schema import TELLING
+from omnishot.table.table import Table, require_target
+from omnishot.table.texts import text_problem
 
 __all__ = ["BadCell", "Report", "check", "describe"]
 
@@ -71,10 +73,19 @@ def _unlabelled(table: Table) -> list[tuple[int, str, str]]:
         if name is not None:
             gaps = np.flatnonzero(table.frame[name].isna())
             found += [(int(row), name, f"the {what} is missing") for row in gaps]
-    if schema.objective == "regress":
+    if schema.kind == "regress":
         for target in schema.targets:
             column = table.frame[target]
             numbers = pd.to_numeric(column, errors="coerce")
             wrong = np.flatnonzero(column.notna() & ~np.isfinite(numbers))
             found += [(int(row), target, f"{column[row]!r} is no finite number") for row in wrong]
-    return found
+    return found + untold(table)
+
+
+def untold(table: Table) -> list[tuple[int, str, str]]:
+    """The rows, column and reason of what is there as a target but gives no text to learn, where texts are learned."""
+    if table.schema.objective not in TELLING:
+        return []
+    name = require_target(table)
+    problems = ((i, text_problem(cell)) for i, cell in enumerate(table.frame[name]) if not missing(cell))
+    return [(i, name, problem) for i, problem in problems if problem]
