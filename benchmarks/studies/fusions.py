@@ -36,7 +36,9 @@ SHARES = (0.0, 0.25, 0.5, 0.75)
 TARGET = {"letters": "letter", "strokes": "character", "digits": "digit"}
 NUMBERS = ("seconds", "loudness", "crossings", "centre", "spread")
 #: What is compared, by name, as options of the training.
-VARIANTS: dict[str, dict[str, Any]] = {name: {"fusion": name} for name in FUSIONS.names()}
+VARIANTS: dict[str, dict[str, Any]] = {
+    name: {"fusion": name} for name in FUSIONS.names() if FUSIONS.load(name).takes is None
+}
 VARIANTS |= {
     "sum (gate)": {"fusion": "sum", "fuse": {"alpha": "gate"}},
     "sum (softmax)": {"fusion": "sum", "fuse": {"alpha": "softmax"}},

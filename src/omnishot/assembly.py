@@ -46,6 +46,7 @@ def build_learner(
             fusion_options=config.fuse,
             level=config.level,
             absent=config.absent,
+            shared=config.shared,
         )
         learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
         learner.extra_shots = config.extra_shots

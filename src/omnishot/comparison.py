@@ -28,7 +28,7 @@ from omnishot.report.compared import write
 from omnishot.report.wording import duration, interval
 from omnishot.standings import NAME, Cell, Comparison
 from omnishot.table.reading import read_table
-from omnishot.table.schema import Column, Schema
+from omnishot.table.schema import Column
 from omnishot.table.splits import assign
 from omnishot.table.table import Table
 from omnishot.training import Interrupted
@@ -220,7 +220,7 @@ def _parted(table: Table, seed: int) -> Table:
     parts = assign(table, seed)
     # A row without a class is in no part: wherever it stands, it is found bad as in any training.
     cells = np.where(parts == "", "train", parts)
-    schema = Schema((*table.schema.columns, Column(name, "split")), table.schema.objective)
+    schema = dataclasses.replace(table.schema, columns=(*table.schema.columns, Column(name, "split")))
     return dataclasses.replace(table, frame=table.frame.assign(**{name: cells}), schema=schema)
 
 

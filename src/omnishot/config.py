@@ -48,6 +48,7 @@ class Config:
         auxiliary: auxiliary objectives of the training, by name with their weight: `infonce`, `sigmoid` and `consensus`
             align the inputs' embeddings, `reconstruct` trains `impute`, `distil` keeps features as inputs go, `balance`
             evens the loads of `mixture`'s experts.
+        shared: whether inputs of one kind have one encoder, and of texts one vocabulary, to be compared.
         dim: width of fused embeddings.
         ways: classes a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
         shots: support rows a class (or a group, for numbers), a number or a range.
@@ -92,6 +93,7 @@ class Config:
     level: str = EMBEDDING
     absent: str = MASK
     auxiliary: dict[str, float] = field(default_factory=dict)
+    shared: bool = False
     dim: int = 64
     ways: int | tuple[int, int] | None = None
     shots: int | tuple[int, int] = 1

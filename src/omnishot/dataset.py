@@ -22,7 +22,7 @@ from omnishot.objectives.regress import TABLE, Regress
 from omnishot.objectives.telling import Telling
 from omnishot.table.checking import BadCell, check
 from omnishot.table.schema import TELLING
-from omnishot.table.splits import assign
+from omnishot.table.splits import PARTS, assign
 from omnishot.table.table import Table, require_target
 
 WAYS, QUERIES = 5, 15  # unless said, or unless there are fewer
@@ -88,7 +88,7 @@ class Dataset:
 
     def members(self, part: str) -> set[str]:
         """Names of the classes, or groups where each is a task, of a part."""
-        if self.table.schema.group is None and self.objective.name != "classify":
+        if self.table.schema.group is None and (self.objective.name != "classify" or self.clusters is not None):
             return set()
         codes, names = self.table.groups if self.table.schema.group else self.table.labels
         return {names[code] for code in np.unique(codes[self.parts == part])}
@@ -181,7 +181,7 @@ def build(
     parts = assign(table, config.seed) if parts is None else parts
     if modalities is None:
         options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
-        modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options, given=frozen)
+        modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options, given=frozen, shared=config.shared)
     decoded, bad = look_through(table, modalities, progress, host)
     if bad and not config.skip_bad:
         raise DataError(bad_cells(table, bad, REMEDY))
@@ -191,6 +191,8 @@ def build(
     if table.schema.objective in TELLING and table.schema.group is None:
         clusters = text_clusters(table.texts, parts, config.seed)
         parts = np.where(clusters < 0, "", parts)
+    if table.schema.objective == "match" and table.schema.group is None:
+        clusters = np.array([PARTS.index(part) if part else -1 for part in parts])  # a task is any pairs of a part
     tasks = table.groups[0] if clusters is None and table.schema.group else clusters
     if objective is None:
         objective = _objective(table, config, parts == "train", tasks)
@@ -205,7 +207,7 @@ def build(
 
 def _objective(table: Table, config: Config, training: np.ndarray, tasks: np.ndarray | None) -> Objective:
     """The table's objective, fitted to the targets of the rows `training` (bool `[n]`), of `tasks` `[n]`."""
-    name = table.schema.objective or ""
+    name = ("classify" if table.schema.relation else table.schema.objective) or ""
     build = OBJECTIVES.load(name)
     if issubclass(build, Regress):
         return build(standardise=config.standardise).fitted_to(_numbers(table)[training])

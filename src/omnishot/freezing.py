@@ -49,7 +49,7 @@ def _freeze_input(run: Run, name: str, kind: str, columns: tuple[str, ...]) -> F
             f"{name!r}: it has {has}"
         )
     chosen = name if name in same else same[0]
-    of, module = network.modalities[chosen], network.encoders[network.names.index(chosen)]
+    of, module = network.modalities[chosen], network.encoder(network.names.index(chosen))
     if isinstance(of, Features):
         raise UsageError(
             f"{chosen!r} of the run in {run.folder} is frozen itself: name the run that learned its encoder"

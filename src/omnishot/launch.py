@@ -13,7 +13,7 @@ from omnishot import dataset
 from omnishot.artifacts import FORMAT, pack, read_json, write_atomic, write_json
 from omnishot.assembly import build_learner, most_ways, pick_device
 from omnishot.attacks import radii_of
-from omnishot.config import Config, from_options, read_toml
+from omnishot.config import OF_FUSION, Config, from_options, read_toml
 from omnishot.dataset import TRAINING_QUERIES, WAYS, Dataset
 from omnishot.distributed import Ranks, join
 from omnishot.episodes.loader import Loader, Range, Shape
@@ -25,7 +25,8 @@ from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
 from omnishot.modality.features import frozen_weights
 from omnishot.model import FROZEN
-from omnishot.nn.network import MODEL
+from omnishot.moments import check_moments
+from omnishot.nn.network import FEATURE, MODEL
 from omnishot.protocol import checked_ways
 from omnishot.run import VALIDATION_SEED, Run, frozen_inputs, read_about
 from omnishot.table.reading import read_table
@@ -37,6 +38,7 @@ from omnishot.training import meta_train
 #: What is chosen unless it is said, where the defaults of `Config` do not serve the objective.
 CHOSEN_FOR: dict[str, dict[str, Any]] = {
     "regress": {"learner": "maml"},
+    "match": {"fusion": "pair", "shared": True},
     **{name: {"learner": "maml", "level": MODEL} for name in TELLING},
 }
 #: Rows to remember are drawn from a seed of their own.
@@ -86,7 +88,7 @@ def train(
     if resume:
         ranks.lead(lambda: _check_same_table(folder, read))
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
-    asked = from_options(CHOSEN_FOR.get(read.schema.objective or "", {}) | said, kinds)
+    asked = from_options(_chosen_for(read.schema, said) | said, kinds)
     ranks, device = ranks.on(pick_device(asked.device))
     frozen = ranks.lead(lambda: frozen_inputs(folder) if resume else freeze_inputs(asked, read.schema))
     for modality in frozen.values():
@@ -96,6 +98,7 @@ def train(
     loaders, about = _plan(data, asked)
     radii_of(asked.adversarial, data.store.modalities)
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
+    check_moments(learner, data)
     learner.to(device)
     if learner.remembers:  # a checkpoint to resume from holds the same rows
         learner.remember(_drawn(loaders[0], learner.remembers))
@@ -123,6 +126,12 @@ def train(
     config_ = dataclasses.replace(asked, steps=steps)
     meta_train(learner, *loaders, config_, folder, resume=resume, progress=progress, ranks=ranks)
     return Run(folder, asked, learner, ranks.lead(lambda: read_json(folder / "table.json")))
+
+
+def _chosen_for(schema: Schema, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that serve what is predicted, unless others are said."""
+    chosen = CHOSEN_FOR.get(schema.kind or "", {}) | CHOSEN_FOR.get(schema.objective or "", {})
+    return {n: value for n, value in chosen.items() if n not in OF_FUSION or said.get("level") != FEATURE}
 
 
 def _said(folder: Path, resume: bool, config: str | Path | None, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def read_with_new(rows: Any, schema: Schema, new: New) -> tuple[Table, dict[str,
         if kind is not None:
             choose("modality", kind, [kind for kind in KINDS if kind != "note"])
     others = tuple(column for column in schema.columns if column.name not in said)
-    noted = Schema((*others, *(Column(name, "note") for name in said)), schema.objective)
+    noted = dataclasses.replace(schema, columns=(*others, *(Column(name, "note") for name in said)))
     table = read_rows(rows, noted)
     kinds = {}
     for name, kind in said.items():
@@ -224,7 +224,7 @@ def kinds_of(table: Table, new: New) -> dict[str, str]:
 def widened(schema: Schema, kinds: Mapping[str, str]) -> Schema:
     """The schema with new input columns, of these kinds."""
     others = tuple(column for column in schema.columns if column.name not in kinds)
-    return Schema((*others, *(Column(name, "input", kind) for name, kind in kinds.items())), schema.objective)
+    return dataclasses.replace(schema, columns=(*others, *(Column(n, "input", kind) for n, kind in kinds.items())))
 
 
 def _said(modalities: Mapping[str, Modality], word: str = "and") -> str:

@@ -18,11 +18,11 @@ from omnishot.nn.network import Network
 @pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_features_of_several_inputs_have_the_common_width(fusion):
     net = helpers.network(*helpers.MODALITIES, fusion=fusion, dim=12).double()
-    rows = helpers.random_rows(helpers.MODALITIES, (7,))
+    rows = helpers.random_rows(net.modalities, (7,))
     assert net.out == 12
     assert net(rows).shape == (7, 12)
     embeddings = net.embeddings(rows)
-    assert embeddings.shape == (7, len(helpers.MODALITIES), 12)
+    assert embeddings.shape == (7, len(net.names), 12)
     assert (embeddings[~rows.present] == 0).all()
     assert (embeddings[rows.present].abs().sum(-1) > 0).all()
 

@@ -103,7 +103,7 @@ def table_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--inputs", type=names, metavar="COL,COL", help="the only columns to learn from")
     group.add_argument("--split", metavar="COL", help="the column of train, val and test; `none` makes parts anew")
-    group.add_argument("--objective", help="classify or regress")
+    group.add_argument("--objective", help="classify, regress, match, caption, answer, …")
 
 
 def said_of_table(args: argparse.Namespace) -> dict[str, Any]:

@@ -21,20 +21,21 @@ RELATIONS = ("entailment_judgment", "entailment_label")  # in the parts, in the 
 
 
 def read(
-    directory: Path, out: Path, *, split: str = "published", target: str = "both", limit: int | None = None
+    directory: Path, out: Path, *, split: str = "published", target: str = "relatedness", limit: int | None = None
 ) -> Path:
     """SICK: 9,840 pairs of sentences, how related they are, and whether one entails the other.
 
     Writes `SICK.txt`, or where it is not there `SICK_train.txt`, `SICK_trial.txt` and `SICK_test_annotated.txt` (as
     many as are), as a table, one row a pair.
 
-    Columns: sentence_a, sentence_b, relatedness (1 to 5), entailment (NEUTRAL, ENTAILMENT or CONTRADICTION),
-    _pair, split.
+    Columns: sentence_a, sentence_b, relatedness (1 to 5), _entailment (NEUTRAL, ENTAILMENT or CONTRADICTION),
+    _pair, split. Train with `--target relatedness`; or import with target entailment and train with
+    `--target entailment --objective match`.
 
     Args:
         split: "published" is that of SemEval 2014, its trial pairs for val; "none" writes no such column.
-        target: "both" keeps both judgements as columns; "relatedness" or "entailment" makes a note of the other
-            (`_entailment` or `_relatedness`), so that it is not learned from.
+        target: "relatedness" or "entailment" makes a note of the other judgement (`_entailment` or `_relatedness`), so
+            that it is not learned from; "both" keeps both as columns.
         limit: keep the first so many pairs of each split.
 
     Raises:

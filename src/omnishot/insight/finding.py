@@ -67,7 +67,7 @@ def find(of: Run | Model, table: Any = None, support: Any = None, *, seed: int =
 def _drawn(run: Run, rows: Table, seed: int, ways: int | None) -> Task:
     """A task drawn from a table whose rows are all labelled."""
     learner = run.learner
-    if rows.schema.objective == "regress" and rows.schema.group is None:
+    if rows.schema.kind == "regress" and rows.schema.group is None:
         order = np.random.default_rng([seed, 0]).permutation(len(rows))
         shots = least(run.config.shots)
         if len(rows) <= shots:

@@ -60,7 +60,7 @@ class Learner(nn.Module):
 
     def __init__(self, network: Network, objective: Objective):
         super().__init__()
-        if objective.name not in self.serves:
+        if objective.kind not in self.serves:
             raise UsageError(f"learner {self.called()!r} serves {', '.join(self.serves)}, not {objective.name}")
         if len(network.names) < self.inputs_needed:
             raise UsageError(

@@ -67,8 +67,8 @@ class CCA(Learner):
         elif not 0 <= power < math.inf:
             raise UsageError(f"power must be at least 0 and finite, not {power!r}")
         self.principal, self.remembers = principal, fit_rows
-        read = zip(network.encoders, network.modalities.values(), strict=True)
-        self.widths = [encoder.raw(modality.blank()).shape[-1] for encoder, modality in read]  # type: ignore[operator]
+        read = enumerate(network.modalities.values())
+        self.widths = [network.encoder(i).raw(modality.blank()).shape[-1] for i, modality in read]
         self.centres = nn.ParameterList(constant(torch.zeros(width)) for width in self.widths)
         self.maps = nn.ParameterList(constant(torch.zeros(width, components)) for width in self.widths)
         self.correlations = constant(torch.zeros(components))
@@ -112,7 +112,7 @@ class CCA(Learner):
     def embedding(self, params: Params, name: str, cells: Tensor, present: Tensor) -> Tensor:
         """What one input is mapped to, `[rows, components]`."""
         i = self.network.names.index(name)
-        x = self.network.encoders[i].raw(mask(cells, present)) / self.widths[i] ** 0.5  # type: ignore[operator]
+        x = self.network.encoder(i).raw(mask(cells, present)) / self.widths[i] ** 0.5
         view = (x - params[f"centres.{i}"]) @ params[f"maps.{i}"]
         return mask(view, present) * params["correlations"] ** params["power"]
 

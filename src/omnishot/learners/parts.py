@@ -20,9 +20,10 @@ def parts_of(network: Network) -> dict[str, list[str]]:
     names = [name for name, _ in network.named_parameters()]
     parts: dict[str, list[str]] = {"encoder": []}
     for i, (name, modality) in enumerate(network.modalities.items()):
-        own = [n for n in names if n.startswith((f"encoders.{i}.", f"projections.{i}."))]
+        at = network.reader[i]
+        own = [n for n in names if n.startswith((f"encoders.{at}.", f"projections.{at}."))]
         for part in {f"encoder.{name}", f"encoder.{modality.kind}", "encoder"}:
-            parts[part] = parts.get(part, []) + own
+            parts[part] = parts.get(part, []) + [n for n in own if n not in parts.get(part, [])]
     return parts | {"fusion": [n for n in names if n.startswith("fusion.")], "film": per_channel(network)}
 
 

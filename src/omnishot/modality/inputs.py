@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,12 +52,14 @@ def fit_inputs(
     *,
     seed: int = 0,
     given: Mapping[str, Modality] | None = None,
+    shared: bool = False,
 ) -> dict[str, Modality]:
     """The modality of each input of the table, fitted on a seeded sample of `rows` (the training rows).
 
     Args:
         options: of `fit`, by input name or by kind (`{"image": {"size": 28}}`); the name's count more.
         given: modalities of inputs that need no fitting, by name.
+        shared: fit inputs of one kind and the same options together, so that one encoder can read them.
 
     Raises:
         UsageError: for an unknown input or option, naming the nearest.
@@ -64,19 +67,33 @@ def fit_inputs(
     """
     inputs, options, given = table.schema.inputs(), options or {}, given or {}
     _check_options(inputs, options)
-    return {
-        name: given[name]
-        if name in given
-        else fit_input(table, name, rows, {**options.get(kind, {}), **options.get(name, {})}, seed=seed)
-        for name, (kind, _) in inputs.items()
-    }
+    own = {name: {**options.get(kind, {}), **options.get(name, {})} for name, (kind, _) in inputs.items()}
+    found: dict[str, Modality] = {}
+    for name, (kind, _) in inputs.items():
+        alike = [n for n, (k, _) in inputs.items() if k == kind and own[n] == own[name] and n not in given]
+        if name in given:
+            found[name] = given[name]
+        elif shared and alike[0] in found:
+            found[name] = found[alike[0]]
+        else:
+            found[name] = fit_input(table, name, rows, own[name], seed=seed, also=alike[1:] if shared else ())
+    return found
 
 
 def fit_input(
-    table: Table, name: str, rows: np.ndarray, options: Mapping[str, Any] | None = None, *, seed: int = 0
+    table: Table,
+    name: str,
+    rows: np.ndarray,
+    options: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    also: Sequence[str] = (),
 ) -> Modality:
-    """The modality of one input; see `fit_inputs`. A DataError has the CellError that says why as its cause."""
+    """The modality of one input, and of others of its kind (`also`); see `fit_inputs`. A DataError has the CellError
+    that says why as its cause."""
     kind, columns = table.schema.inputs()[name]
+    if also:
+        table, rows = _below(table, name, also, rows)
     try:
         return _fit(table, kind, columns, rows, options or {}, np.random.default_rng(seed))
     except CellError as error:
@@ -84,6 +101,13 @@ def fit_input(
             f"{table.name}: {kind} input {name!r} cannot be learned from the {len(rows)} training rows: {error}; "
             f"fill in some cells, or leave the column out"
         ) from error
+
+
+def _below(table: Table, name: str, also: Sequence[str], rows: np.ndarray) -> tuple[Table, np.ndarray]:
+    """The table's `rows` with the cells of the columns `also` below those of the column `name`; and all its rows."""
+    cells = np.concatenate([table.frame[n].to_numpy(dtype=object)[rows] for n in (name, *also)])
+    frame = pd.DataFrame({name: pd.Series(cells, dtype=object)})
+    return dataclasses.replace(table, frame=frame, numbers=None), np.arange(len(cells))
 
 
 def decode_inputs(

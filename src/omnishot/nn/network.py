@@ -42,6 +42,8 @@ class Network(nn.Module):
     out: int
     encoders: nn.ModuleList
     projections: nn.ModuleList
+    #: The place among `encoders` (and `projections`) of the one that reads each input.
+    reader: list[int]
     #: Absent where a single input is read by its encoder alone.
     fusion: nn.Module
     #: Stands for absent embeddings; None where the fusion leaves them out.
@@ -57,7 +59,9 @@ class Network(nn.Module):
         fusion_options: Mapping[str, Any] | None = None,
         level: str = EMBEDDING,
         absent: str = MASK,
+        shared: bool = False,
     ):
+        """`shared`: inputs that are alike in kind, settings and encoder have one encoder."""
         super().__init__()
         self.modalities, self.names = dict(modalities), list(modalities)
         self.level = choose("level", level, LEVELS)
@@ -67,8 +71,9 @@ class Network(nn.Module):
                 f"absent={absent!r} stands for embeddings that are fused: it needs level='embedding' (here {level!r}) "
                 f"and two inputs or more (here {', '.join(self.names)})"
             )
-        built = _encoders(modalities, encoder or {}, encoder_options or {})
+        built, self.reader = _encoders(modalities, encoder or {}, encoder_options or {}, shared)
         self.encoders = nn.ModuleList(built)
+        built = [built[i] for i in self.reader]
         inputs = len(self.names)
         FUSIONS.check_options(fusion, fusion_options or {})
         build = FUSIONS.load(fusion)
@@ -86,7 +91,14 @@ class Network(nn.Module):
                 with torch.no_grad():
                     seen = [e.parts(m.blank())[0].shape for e, m in zip(built, modalities.values(), strict=True)]
                 self.slots, widths = [s[-2] for s in seen], [s[-1] for s in seen]
-            self.projections = nn.ModuleList(nn.Sequential(Linear(w, dim), LayerNorm(dim)) for w in widths)
+            if build.takes not in (None, sum(self.slots)):
+                raise UsageError(
+                    f"fusion {fusion!r} compares {build.takes} inputs, and a row has {sum(self.slots)} embeddings "
+                    f"({', '.join(self.names)}; level {level!r}): say which {build.takes} are the inputs "
+                    "(inputs, --inputs A,B), or choose another fusion"
+                )
+            firsts = [self.reader.index(i) for i in range(len(self.encoders))]
+            self.projections = nn.ModuleList(nn.Sequential(Linear(widths[i], dim), LayerNorm(dim)) for i in firsts)
             self.fusion, self.out = build(sum(self.slots), dim, **(fusion_options or {})), dim
 
     @property
@@ -181,22 +193,26 @@ class Network(nn.Module):
     def raw(self, rows: Rows) -> Tensor:
         """Plain features `[rows, features]`, nothing learned, each input scaled to count the same, absent as zero."""
         parts = []
-        for i, encoder in enumerate(self.encoders):
+        for i, name in enumerate(self.names):
             here = rows.present[..., i]
-            x = encoder.raw(mask(rows.inputs[self.names[i]], here))  # type: ignore[operator]
+            x = self.encoder(i).raw(mask(rows.inputs[name], here))
             parts.append(mask(x, here) / x.shape[-1] ** 0.5)
         return torch.cat(parts, -1)
+
+    def encoder(self, i: int) -> Encoder:
+        """The encoder that reads input `i`."""
+        return self.encoders[self.reader[i]]  # type: ignore[return-value]
 
     def _parts(self, i: int, cells: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """The slots of input `i`, and which of them are there."""
         here = present.unsqueeze(-1)
         x, real = mask(cells, present), None
         if self.level == MODEL:
-            x, real = self.encoders[i].parts(x)  # type: ignore[operator]
+            x, real = self.encoder(i).parts(x)
         else:
-            x = _of_present(self.encoders[i], x, present).unsqueeze(-2)
+            x = _of_present(self.encoder(i), x, present).unsqueeze(-2)
         if self._projected:
-            x = self.projections[i](x)
+            x = self.projections[self.reader[i]](x)
         here = here.expand(x.shape[:-1]) if real is None else here & real
         return mask(x, here), here
 
@@ -214,20 +230,29 @@ def told(features: Tensor, rows: Rows) -> Tensor:
 
 
 def _encoders(
-    modalities: Mapping[str, Modality], said: Mapping[str, str], options: Mapping[str, Mapping[str, Any]]
-) -> list[Encoder]:
-    """The encoder of each input; what is said for its name counts before what is said for its kind."""
+    modalities: Mapping[str, Modality],
+    said: Mapping[str, str],
+    options: Mapping[str, Mapping[str, Any]],
+    shared: bool,
+) -> tuple[list[Encoder], list[int]]:
+    """The encoders, and the place of the one that reads each input: an own one, or where they are `shared` that of an
+    earlier input of the same settings. What is said for an input's name counts before what is said for its kind."""
     kinds = {m.kind for m in modalities.values()}
     for place in (*said, *options):
         if place not in modalities and place not in kinds:
             raise UsageError(f"no input {place!r} to set an encoder for: {nearest(place, {*modalities, *kinds})}")
-    built = []
+    built: list[Encoder] = []
+    wanted: list[Any] = []
+    reader = []
     for name, modality in modalities.items():
         chosen = said.get(name, said.get(modality.kind)) or encoders.DEFAULTS[modality.kind]
         own = {**options.get(modality.kind, {}), **options.get(name, {})}
         encoders.ENCODERS.check_options(chosen, own)
-        built.append(encoders.build(modality, chosen, **own))
-    return built
+        if not shared or (modality, chosen, own) not in wanted:
+            built.append(encoders.build(modality, chosen, **own))
+            wanted.append((modality, chosen, own))
+        reader.append(wanted.index((modality, chosen, own)) if shared else len(built) - 1)
+    return built, reader
 
 
 def _of_present(encoder: nn.Module, x: Tensor, here: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ OBJECTIVES = Registry(
         "answer": "omnishot.objectives.answer:Answer",
         "caption": "omnishot.objectives.caption:Caption",
         "classify": "omnishot.objectives.classify:Classify",
+        "match": "omnishot.objectives.match:Match",
         "regress": "omnishot.objectives.regress:Regress",
         "transcribe": "omnishot.objectives.transcribe:Transcribe",
     },

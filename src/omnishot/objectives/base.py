@@ -67,6 +67,11 @@ class Objective(ABC):
             names: of the task's classes, or of its own words.
         """
 
+    @property
+    def kind(self) -> str:
+        """What learners take it for: `classify`, `regress`, or what its name says."""
+        return self.name
+
     # -- what a task's targets are measured with ---------------------------------------------------------
 
     def measure(self, support: Rows) -> Measure:

@@ -47,7 +47,11 @@ class Regress(Objective):
     def fitted_to(self, numbers: np.ndarray) -> Regress:
         """This objective for the targets `[rows, targets]` of training rows."""
         spread = numbers.std(0)
-        return Regress(numbers.mean(0), np.where(spread > 0, spread, 1.0), self.standardise)
+        return type(self)(numbers.mean(0), np.where(spread > 0, spread, 1.0), self.standardise)
+
+    @property
+    def kind(self) -> str:
+        return "regress"
 
     def outputs(self, ways: int | None) -> int:
         return len(self.mean)

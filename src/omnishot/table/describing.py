@@ -119,7 +119,7 @@ def describe(
 
 def _part(table: Table, rows: np.ndarray) -> dict[str, int]:
     counts = {"rows": int(rows.sum())}
-    if table.schema.objective == "classify":
+    if table.schema.kind == "classify":
         counts["classes"] = len(np.setdiff1d(table.labels[0][rows], [-1]))
     if table.schema.group is not None:
         counts["groups"] = len(np.setdiff1d(table.groups[0][rows], [-1]))

@@ -46,7 +46,7 @@ def read_table(
             or note.
         inputs: the only columns to learn from.
         split: column of train, val and test, used if it exists; None ignores it.
-        objective: "classify", "regress", "caption", "answer" or "transcribe".
+        objective: "classify", "regress", "match", "caption", "answer" or "transcribe".
         folder: where paths in a table in memory start from (a file's paths start from its own folder);
             None refuses paths.
 
@@ -98,7 +98,9 @@ def read_rows(source: Any, schema: Schema, *, folder: str | Path | None = ".") -
     extra = tuple(Column(name, "note") for name in frame.columns if name not in known)
     gap = objects([None] * len(frame))
     cells = {c.name: frame[c.name] if c.name in frame.columns else gap for c in (*kept, *extra)}
-    table = dataclasses.replace(table, frame=pd.DataFrame(cells), schema=Schema((*kept, *extra), schema.objective))
+    table = dataclasses.replace(
+        table, frame=pd.DataFrame(cells), schema=dataclasses.replace(schema, columns=(*kept, *extra))
+    )
     given(table)
     return table
 

@@ -16,7 +16,7 @@ MEDIA = ("image", "audio", "video", "series")
 VALUES = ("text", "number", "category")
 TABULAR = ("number", "category")
 KINDS = (*MEDIA, *VALUES, "tabular", "note")
-OBJECTIVES = ("answer", "caption", "classify", "regress", "transcribe")
+OBJECTIVES = ("answer", "caption", "classify", "match", "regress", "transcribe")
 #: Those whose target is a text, or a list of texts.
 TELLING = ("answer", "caption", "transcribe")
 TARGET_NAMES = ("label", "target", "class", "y")
@@ -33,10 +33,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns in table order, and the objective (one of `OBJECTIVES`; None without a target)."""
+    """The columns in table order, and the objective (one of `OBJECTIVES`; None without a target).
+
+    `relation`: the objective is to match, and the target is words, hence a class, instead of a number.
+    """
 
     columns: tuple[Column, ...]
     objective: str | None
+    relation: bool = False
+
+    @property
+    def kind(self) -> str | None:
+        """What the target holds: that of the objective `classify`, `regress` or whatever else it is."""
+        return self.objective if self.objective != "match" else "classify" if self.relation else "regress"
 
     @property
     def target(self) -> str | None:
@@ -84,7 +93,8 @@ class Schema:
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Schema:
         """The inverse of `to_json`."""
-        return cls(tuple(Column(**column) for column in saved["columns"]), saved["objective"])
+        columns = tuple(Column(**column) for column in saved["columns"])
+        return cls(columns, saved["objective"], saved.get("relation", False))
 
     def _named(self, role: str) -> str | None:
         return next((column.name for column in self.columns if column.role == role), None)
@@ -141,9 +151,18 @@ def infer(
         choose("objective", objective, OBJECTIVES)
     elif targets:
         objective = "regress" if len(targets) > 1 else objective_of(frame[targets[0]])
+        if objective == "regress" and len(targets) == 1 and group is None and _paired(columns):
+            objective = "match"
     if len(targets) > 1 and objective != "regress":
         raise UsageError(f"only numbers can be several targets: to {objective}, say one of {', '.join(targets)}")
-    return Schema(columns, objective)
+    relation = objective == "match" and bool(targets) and tabular_kind(frame[targets[0]]) == "category"
+    return Schema(columns, objective, relation)
+
+
+def _paired(columns: Sequence[Column]) -> bool:
+    """Whether the inputs are two of one kind, texts or media: something to be compared."""
+    kinds = [column.modality for column in columns if column.role == "input"]
+    return len(kinds) == 2 and kinds[0] == kinds[1] and kinds[0] in (*MEDIA, "text")
 
 
 def said_targets(said: str | Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...]:

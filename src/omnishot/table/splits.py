@@ -79,10 +79,13 @@ def _tasks(table: Table, needed: bool) -> tuple[np.ndarray, tuple[str, ...], str
         return *table.groups, "group"
     if table.schema.objective == "classify":
         return *table.labels, "class"
-    if table.schema.objective in TELLING:
+    if table.schema.objective in (*TELLING, "match"):
         return *_apart(table), "picture or other input"
     if needed:
-        raise UsageError(f"{table.name}: tasks that predict a number need a group column: say which (group=)")
+        raise UsageError(
+            f"{table.name}: tasks that predict a number need a group column: say which (group=, --group COLUMN); "
+            "pairs of inputs that are compared do not (objective='match')"
+        )
     return np.full(len(table), -1), (), "group"
 
 

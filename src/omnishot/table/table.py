@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from omnishot.errors import UsageError
+from omnishot.errors import DataError, UsageError
 from omnishot.table.cells import CellProblem, open_cell
+from omnishot.table.frames import is_listed
 from omnishot.table.schema import Schema
 from omnishot.table.texts import texts_of
 
@@ -44,7 +45,7 @@ class Table:
     @property
     def classes(self) -> tuple[str, ...]:
         """The distinct classes of the target as text, sorted; empty unless the objective is to classify."""
-        return self.labels[1] if self.schema.objective == "classify" else ()
+        return self.labels[1] if self.schema.kind == "classify" else ()
 
     @cached_property
     def labels(self) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -105,7 +106,15 @@ def encode(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     """Cells as indices into their sorted distinct names (int64 `[n]`, -1 where missing), and the names.
 
     2 and 2.0 have the same name: one missing cell turns a column of integers into floats.
+
+    Raises:
+        DataError: if cells are lists of texts.
     """
+    if is_listed(column):
+        raise DataError(
+            f"column {column.name!r} holds lists of texts, which are no classes or groups: say what they are "
+            "(objective='tag' for several labels a row, 'caption', 'answer', …; --objective)"
+        )
     codes, values = pd.factorize(column)
     texts = [cell_name(value) for value in values]
     names = sorted(set(texts))

@@ -26,8 +26,14 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def build(name: str, options: dict[str, Any], inputs: int = INPUTS, dim: int = DIM, seed: int = 0) -> nn.Module:
+def inputs_of(name: str) -> int:
+    """How many inputs a fusion is tested with."""
+    return FUSIONS.load(name).takes or INPUTS
+
+
+def build(name: str, options: dict[str, Any], inputs: int | None = None, dim: int = DIM, seed: int = 0) -> nn.Module:
     """A fusion in float64 with every parameter away from its special starting value (zeros, ones)."""
+    inputs = inputs or inputs_of(name)
     g = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)

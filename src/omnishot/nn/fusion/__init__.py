@@ -13,6 +13,7 @@ FUSIONS = Registry(
         "lowrank": "omnishot.nn.fusion.lowrank:TensorProduct",
         "poe": "omnishot.nn.fusion.poe:ProductOfExperts",
         "mixture": "omnishot.nn.fusion.mixture:Mixture",
+        "pair": "omnishot.nn.fusion.pair:Pair",
         "consensus": "omnishot.nn.fusion.consensus:Consensus",
     },
 )

@@ -24,6 +24,8 @@ class Fusion(nn.Module):
     #: Whether all inputs are treated alike: whatever belongs to one of them stands in the first dimension, of size
     #: `inputs`, of some parameter. The order of inputs then changes nothing if the parameters are ordered alike.
     symmetric: ClassVar[bool] = True
+    #: How many slots it fuses; None: any number.
+    takes: ClassVar[int | None] = None
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
         """`embeddings` `[..., inputs, dim]`, zero where absent; `present` bool `[..., inputs]` -> `[..., dim]`."""

@@ -1,0 +1,37 @@
+"""Fusion of two things that are compared."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from omnishot.nn.fusion.base import Fusion
+from omnishot.nn.layers import mask
+from omnishot.nn.linear import Linear
+
+
+class Pair(Fusion):
+    """Two embeddings u and v, |u − v| and u·v in every dimension, and which are present, by a layer of units.
+
+    Meant for inputs of one kind with one encoder (`shared`), whose embeddings mean the same in every dimension. Where
+    one is absent, so are difference and product. InferSent compares sentences by these four; ours adds what is present,
+    and leaves what follows to the head.
+
+    Paper: Conneau et al., Supervised Learning of Universal Sentence Representations from Natural Language Inference Data, EMNLP 2017
+    """  # noqa: E501
+
+    symmetric = (
+        False  # one matrix reads both: a dog that runs is not a reason for an animal that runs, only the reverse
+    )
+    takes = 2
+
+    def __init__(self, inputs: int, dim: int):
+        super().__init__()
+        self.read = Linear(4 * dim + inputs, 2 * dim)
+        self.mix = Linear(2 * dim, dim)
+
+    def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
+        u, v = embeddings.unbind(-2)
+        compared = mask(torch.cat([(u - v).abs(), u * v], -1), present.all(-1))
+        read = self.read(torch.cat([u, v, compared, present.to(u.dtype)], -1))
+        return self.mix(nn.functional.gelu(read))
