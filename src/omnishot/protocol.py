@@ -189,7 +189,7 @@ def _with_outside(whole: Loader, outside: int, tasks: Tasks, part: str) -> Loade
     """
     ways, most = whole.shape.ways, tasks.ways
     if ways is None or most is None:
-        raise UsageError("outside is a number of classes, but this run predicts a number: leave it out")
+        raise UsageError("outside is a number of classes, but this run does not predict a class: leave it out")
     assert isinstance(ways, int)
     if ways + outside > most:
         less = f"{most - ways} classes outside or fewer" if most > ways else "fewer ways"

@@ -30,7 +30,9 @@ def _adapt(args: argparse.Namespace) -> None:
     check_name(args.out)
     model = Run.load(args.run).adapt(args.support, new=args.new)
     model.save(args.out)
-    what = f"tells {', '.join(model.classes_)} apart" if len(model.classes_) else "predicts a number"
+    what = f"tells {', '.join(model.classes_)} apart" if len(model.classes_) else f"predicts {model.learner.objective.gives}"
+    if model.words:
+        say(f"its own words: {', '.join(model.words)}")
     for name, value in model.notes.items():
         say(f"{name}: {value}")
     say(f"{args.out} {what}; next: omnishot predict {args.out} TABLE --out FILE.csv")

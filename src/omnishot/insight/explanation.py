@@ -14,7 +14,7 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.shots import learned_from
-from omnishot.errors import DataError
+from omnishot.errors import DataError, UsageError
 from omnishot.insight.cka import linear_cka
 from omnishot.insight.movement import movement
 from omnishot.insight.neighbours import nearest
@@ -27,6 +27,7 @@ from omnishot.learners.engine import written_out
 from omnishot.nn.network import FEATURE
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
+from omnishot.objectives.telling import Telling
 
 #: Inputs of which all subsets are shown; each further one doubles the work.
 MOST_INPUTS = 12
@@ -172,8 +173,14 @@ def explain(task: Task) -> Explanation:
 
     Raises:
         DataError: if there are too many inputs to show every subset of them.
+        UsageError: if the answers are texts.
     """
     learner, query, support = task.learner, task.query, task.support
+    if isinstance(learner.objective, Telling):
+        raise UsageError(
+            "what moved an answer is measured for classes and numbers, and this run predicts a text: "
+            "omnishot report RUN shows what it says of held-out tasks"
+        )
     inputs = len(learner.network.names)
     if inputs > MOST_INPUTS:
         raise DataError(

@@ -52,7 +52,7 @@ class Answer(Telling):
 
     def kept(self, prediction: Any) -> Tensor:
         """The generated answer and the chosen one of every row, `[rows, 2, longest]`."""
-        return torch.stack([super().kept(prediction), prediction.choose()], 1)
+        return torch.stack([super().kept(prediction), prediction.choose(self.longest)], 1)
 
     def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
         return super().answers(kept[:, AMONG.index(self.among)], names)

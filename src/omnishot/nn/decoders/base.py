@@ -160,13 +160,13 @@ class Spoken:
         right = (self.scores(target).argmax(-1) == target) & (target != PAD)
         return right.sum() / (target != PAD).sum().clamp(min=1)
 
-    def choose(self) -> Tensor:
-        """Of the texts of the support rows the likeliest for every row: int64 `[R, L]`, padded."""
+    def choose(self, longest: int) -> Tensor:
+        """Of the texts of the support rows the likeliest for every row: int64 `[R, longest]`, padded."""
         texts = self.task["texts"]
         logs = self.log_likelihood(texts.expand(len(self.memory), *texts.shape))
         best = torch.where((texts != PAD).any(-1), logs, -torch.inf).argmax(-1)
         found = texts.index_select(0, best)
-        return torch.where(found == EOS, PAD, found)
+        return F.pad(torch.where(found == EOS, PAD, found), (0, longest - found.shape[-1]), value=PAD)
 
     def decode(self, width: int, longest: int) -> Tensor:
         """The likeliest sentence of every row by beam search: int64 `[R, longest]`, padded."""
