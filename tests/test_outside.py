@@ -144,7 +144,7 @@ def test_what_cannot_be_asked_is_refused(wide, tmp_path):
     rows = [{"x": float(i), "who": f"w{i % 6}", "y": float(i % 7)} for i in range(60)]
     options = {"learner": "maml", "steps": 1, "val_episodes": 2, "tabular": {"width": 4}}
     run = om.train(rows, target="y", group="who", objective="regress", out=tmp_path / "numbers", **options)
-    with pytest.raises(UsageError, match="this run predicts a number"):
+    with pytest.raises(UsageError, match="does not predict a class"):
         run.evaluate(rows, episodes=4, outside=1, split="train")
 
 
