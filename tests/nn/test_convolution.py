@@ -10,10 +10,10 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from omnishot.nn.convolution import convolve
 
-FORMS = [(1, 1, 2), (2, 1, 2), (2, 0, 2), (2, 2, 1)]  # stride, padding, dimensions
+FORMS = [(1, 1, 2), (2, 1, 2), (2, 0, 2), (2, 2, 1), ((1, 2), 1, 2)]  # stride, padding, dimensions
 
 
-def layer(stride: int, padding: int, dimensions: int) -> nn.Module:
+def layer(stride: int | tuple[int, int], padding: int, dimensions: int) -> nn.Module:
     torch.manual_seed(0)
     cls = nn.Conv2d if dimensions == 2 else nn.Conv1d
     return cls(3, 4, 3, stride=stride, padding=padding).double()

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.autograd import Function
 
 
-def _backward(g: Tensor, x: Tensor, weight: Tensor, stride: int, padding: int, wanted: list[bool]) -> tuple:
+def _backward(g: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: int, wanted: list[bool]) -> tuple:
     n = weight.dim() - 2
     return torch.ops.aten.convolution_backward(
-        g, x, weight, [weight.shape[0]], [stride] * n, [padding] * n, [1] * n, False, [0] * n, 1, wanted
+        g, x, weight, [weight.shape[0]], list(stride), [padding] * n, [1] * n, False, [0] * n, 1, wanted
     )
 
 
@@ -36,9 +36,9 @@ class _Convolve(Function):
     """`x` `[rows, in, …]`, `weight` `[out, in, …]` -> `[rows, out, …]`."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: int) -> Tensor:
         n = weight.dim() - 2
-        return torch.convolution(x, weight, bias, [stride] * n, [padding] * n, [1] * n, False, [0] * n, 1)
+        return torch.convolution(x, weight, bias, list(stride), [padding] * n, [1] * n, False, [0] * n, 1)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
@@ -63,14 +63,14 @@ class _Convolve(Function):
         if in_dims[0] is not None and in_dims[1] is None and in_dims[2] is None:
             y = _Convolve.apply(_merged(x, in_dims[0]), weight, bias, stride, padding)
             return y.unflatten(0, (info.batch_size, -1)), 0
-        return _by_task(_Convolve, info.batch_size, in_dims, args), 0
+        return _by_task(_Convolve, info.batch_size, (*in_dims[:3], None, None), args), 0
 
 
 class _ToInput(Function):
     """What the output's gradient `g` `[rows, out, …]` is at the input."""
 
     @staticmethod
-    def forward(g: Tensor, weight: Tensor, shape: tuple[int, ...], stride: int, padding: int) -> Tensor:
+    def forward(g: Tensor, weight: Tensor, shape: tuple[int, ...], stride: tuple[int, ...], padding: int) -> Tensor:
         return _backward(g, g.new_empty(shape), weight, stride, padding, [True, False, False])[0]
 
     @staticmethod
@@ -100,7 +100,7 @@ class _ToWeight(Function):
     """What the output's gradient `g` `[rows, out, …]` is at the weight, for the input `x` `[rows, in, …]`."""
 
     @staticmethod
-    def forward(g: Tensor, x: Tensor, shape: tuple[int, ...], stride: int, padding: int) -> Tensor:
+    def forward(g: Tensor, x: Tensor, shape: tuple[int, ...], stride: tuple[int, ...], padding: int) -> Tensor:
         weight = g.new_empty(shape)
         if len(shape) == 4:
             weight = weight.contiguous(memory_format=torch.channels_last)
@@ -135,4 +135,4 @@ def convolve(layer: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
     if torch.is_autocast_enabled(device):  # which looks at torch's own functions only
         low = torch.get_autocast_dtype(device)
         x, weight, bias = x.to(low), weight.to(low), None if bias is None else bias.to(low)
-    return _Convolve.apply(x, weight, bias, layer.stride[0], layer.padding[0])
+    return _Convolve.apply(x, weight, bias, tuple(layer.stride), layer.padding[0])

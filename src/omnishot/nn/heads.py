@@ -63,6 +63,11 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
+    def needs(self, target: Tensor) -> Tensor | None:
+        """How many slots of a network's memory it takes to say each of `target` `[rows, texts, longest]`, int64
+        `[rows, texts]`; None: any number does."""
+        return None
+
     def predict(self, task: dict[str, Any], features: Any) -> Any:
         """The prediction for rows whose `features` the head reads, under task parameters."""
         raise NotImplementedError

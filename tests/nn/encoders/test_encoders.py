@@ -112,6 +112,28 @@ def test_mel_filters_are_triangles_that_sum_to_one_between_their_centres():
     assert torch.allclose(filters.sum(1)[torch.from_numpy(inside)], torch.ones(int(inside.sum())), atol=1e-4)
 
 
+@pytest.mark.parametrize("times", [1, 2, 4, 8, 16])
+def test_a_part_of_a_sound_stands_for_so_many_windows(times):
+    """A click moves the parts that it is in most."""
+    sound = Audio(8000, 16_000, 1.0)
+    encoder = build(sound, "logmel", width=4, times=times)
+    quiet = torch.zeros(1, 16_000)
+    click = quiet.clone()
+    click[0, 12_000:12_080] = 1.0  # after one and a half seconds of two
+    before, after = (encoder.parts(x)[0][0] for x in (quiet, click))
+    frames = 1 + (16_000 - 200) // 80
+    assert before.shape == (-(-frames // times), encoder.out)
+    loudest = (before - after).abs().amax(-1).argmax().item() * times / 100  # in seconds
+    assert abs(loudest - 1.5) < 0.25
+    assert encoder(click).shape == (1, encoder.out)
+
+
+@pytest.mark.parametrize("times", [0, 3, 32])
+def test_other_parts_of_a_sound_are_refused(times):
+    with pytest.raises(UsageError, match=f"times = {times} windows a part of a sound: use one of 1, 2, 4, 8, 16"):
+        build(Audio(8000, 4000, 1.0), "logmel", times=times)
+
+
 def test_a_sound_shorter_than_a_window_is_read():
     encoder = build(Audio(8000, 50, 1.0), "logmel")
     assert encoder(torch.randn(2, 50)).shape == (2, encoder.out)

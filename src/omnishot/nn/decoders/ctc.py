@@ -75,6 +75,12 @@ class CTC(Head):
     def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         return own
 
+    def needs(self, target: Tensor) -> Tensor:
+        """A moment a token, and one between two that are alike."""
+        tokens = torch.where(target == EOS, PAD, target)
+        alike = (tokens[..., 1:] == tokens[..., :-1]) & (tokens[..., 1:] != PAD)
+        return (tokens != PAD).sum(-1) + alike.sum(-1)
+
     def predict(self, task: dict[str, Any], features: Memory) -> Aligned:
         memory, present = (t[:, 1:] for t in features)  # its first slot is no moment
         return Aligned(call_with(self, task, memory, present), present)

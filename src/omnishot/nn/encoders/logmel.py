@@ -8,10 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from omnishot.errors import UsageError
 from omnishot.modality.base import Modality
 from omnishot.nn.convolution import convolve
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.layers import Norm
+
+TIMES = (1, 2, 4, 8, 16)
 
 
 def mel_filters(bands: int, bins: int, rate: int) -> Tensor:
@@ -27,6 +30,13 @@ def mel_filters(bands: int, bins: int, rate: int) -> Tensor:
 class LogMelConv(Encoder):
     """Waveform to log-mel spectrogram (25 ms windows every 10 ms), 3×3 convolutions, mean over time.
 
+    Args:
+        width: channels.
+        bands: of the spectrogram.
+        norm: after each convolution.
+        times: windows that a part of the sound stands for, 1, 2, 4, 8 or 16: where parts are written down one by one
+            (decoder `ctc`), they must be as short as the shortest characters, 2 to 4.
+
     Paper: Hershey et al., CNN Architectures for Large-Scale Audio Classification, ICASSP 2017
     """
 
@@ -34,15 +44,20 @@ class LogMelConv(Encoder):
     hann: Tensor
     filters: Tensor
 
-    def __init__(self, modality: Modality, *, width: int = 32, bands: int = 40, norm: str = "layer"):
+    def __init__(self, modality: Modality, *, width: int = 32, bands: int = 40, norm: str = "layer", times: int = 16):
         super().__init__()
+        if times not in TIMES:
+            raise UsageError(f"times = {times!r} windows a part of a sound: use one of {', '.join(map(str, TIMES))}")
         rate: int = modality.rate  # type: ignore[attr-defined]
         self.window, self.hop = max(16, rate // 40), max(8, rate // 100)
         self.fft = 2 ** math.ceil(math.log2(self.window))
         self.register_buffer("hann", torch.hann_window(self.window), persistent=False)
         self.register_buffer("filters", mel_filters(bands, self.fft // 2 + 1, rate), persistent=False)
         inputs = [1, width, width, width]
-        self.convs = nn.ModuleList(nn.Conv2d(i, width, 3, padding=1, stride=2) for i in inputs)
+        strides = [(2 if 2**depth < times else 1, 2) for depth in range(len(inputs))]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, width, 3, padding=1, stride=stride) for i, stride in zip(inputs, strides, strict=True)
+        )
         self.norms = nn.ModuleList(Norm(width, norm) for _ in inputs)
         self.out = width * math.ceil(bands / 16)
 
