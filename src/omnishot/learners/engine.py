@@ -134,7 +134,7 @@ def _split(learner: Learner, params: Params, batch: Episode, share: float) -> Te
     gradients: list[list[Tensor]] = [[] for _ in fitted]
     losses = []
     for t in range(batch.tasks):
-        leaves = [states[t].requires_grad_() for states in of_task]
+        leaves = [s[t].requires_grad_() if s[t].is_floating_point() else s[t] for s in of_task]
         query = batch.query.task(t)
         loss = learner.objective.loss(learner.predict(params, tree_unflatten(leaves, tree), query), query)
         (loss * (share / batch.tasks)).backward()
