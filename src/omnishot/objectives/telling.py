@@ -10,13 +10,13 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.words import OwnWords
-from omnishot.errors import UsageError
+from omnishot.errors import UsageError, choose
 from omnishot.nn.decoders import DECODERS
 from omnishot.nn.decoders.tokens import UNKNOWN
 from omnishot.nn.heads import Head
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
-from omnishot.objectives.vocabulary import Vocabulary, shared_tokens
+from omnishot.objectives.vocabulary import UNITS, Vocabulary, shared_tokens
 
 #: What a decoder said and the row's texts, of each row; and the task's own words.
 Told = tuple[list[str], list[list[str]], list[str]]
@@ -59,7 +59,7 @@ class Telling(Objective):
         beam: int = 3,
         seen_in: int = 2,
     ):
-        self.vocabulary = Vocabulary(tuple(tokens), unit or self.unit)
+        self.vocabulary = Vocabulary(tuple(tokens), choose("unit", unit or self.unit, UNITS))
         self.decoder, self.decode = decoder or self.decoder, dict(decode or {})
         self.longest = self.longest if longest is None else longest
         self.own_words = self.own_words if own_words is None else own_words
