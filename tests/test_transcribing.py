@@ -9,37 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 import tables
+from tones import RATE, SHORT, SMALL, TEXTS, spoken, table
 
 import omnishot as om
 from omnishot.cli.main import main
 from omnishot.errors import DataError
-
-RATE = 4000
-SMALL = {"group": "voice", "objective": "transcribe", "learner": "finetune", "fit_steps": 2, "dim": 16, "shots": 2}
-SMALL |= {"queries": 2, "tasks": 1, "steps": 2, "val_episodes": 2, "plan": "loop"}
-SHORT = {"times": 2, "width": 4}
-
-
-def spoken(text: str, voice: int, seconds: float = 0.15) -> np.ndarray:
-    """A tone for each letter, higher in some voices."""
-    time = np.arange(int(seconds * RATE)) / RATE
-    return np.concatenate([0.5 * np.sin(2 * np.pi * (300 + 150 * (ord(c) - 97) + 20 * voice) * time) for c in text])
-
-
-def table(folder: Path, texts: list[str], voices: int = 6, **cells: list[str]) -> Path:
-    """Every text by every voice, as `audio`, `text` and `voice`; columns in `cells` take their place."""
-    rows = []
-    for voice in range(voices):
-        for i, text in enumerate(texts):
-            sound = folder / "sounds" / f"{voice}-{i}.wav"
-            sound.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(sound, spoken(text, voice), RATE)
-            own = {name: values[i] for name, values in cells.items()}
-            rows.append({"audio": f"sounds/{sound.name}", "text": text, "voice": f"v{voice}", **own})
-    return tables.write(folder / "told.csv", rows)
-
-
-TEXTS = ["abc", "cab", "aab", "bca", "cc", "abac"]
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +56,7 @@ def test_texts_that_have_no_room_are_named(tmp_path):
     options = SMALL | {"steps": 0, "target": "text"}
     coarse, fine = ({"times": times, "width": 4, "seconds": 0.3} for times in (16, 2))
     crowded = table(tmp_path / "crowded", ["aabb", "ccaa", "bbcc", "abba"])
-    named = (
-        r"16 of 16 .* too long for decoder 'ctc'.*row \d+ needs 6 moments for '(aabb|ccaa|bbcc)', and rows have 2"
-    )
+    named = r"16 of 16 .* too long for decoder 'ctc'.*row \d+ needs 6 moments for '(aabb|ccaa|bbcc)', and rows have 2"
     with pytest.raises(DataError, match=named):
         om.train(crowded, out=tmp_path / "run", audio=coarse, **options)
     some = table(tmp_path / "some", ["ab", "ba", "ac", "ca", "cb", "aabbccaabb"])
