@@ -196,7 +196,8 @@ def build(
     tasks = table.groups[0] if clusters is None and table.schema.group else clusters
     if objective is None:
         objective = _objective(table, config, parts == "train", tasks)
-    values, words, own = None, (), None
+    words: tuple[str, ...] = ()
+    values, own = None, None
     if isinstance(objective, Telling):
         (values, words), own = objective.encode(table.texts), objective.own
     elif isinstance(objective, Regress):

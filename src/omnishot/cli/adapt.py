@@ -30,7 +30,8 @@ def _adapt(args: argparse.Namespace) -> None:
     check_name(args.out)
     model = Run.load(args.run).adapt(args.support, new=args.new)
     model.save(args.out)
-    what = f"tells {', '.join(model.classes_)} apart" if len(model.classes_) else f"predicts {model.learner.objective.gives}"
+    classes, gives = ", ".join(model.classes_), model.learner.objective.gives
+    what = f"tells {classes} apart" if classes else f"predicts {gives}"
     if model.words:
         say(f"its own words: {', '.join(model.words)}")
     for name, value in model.notes.items():

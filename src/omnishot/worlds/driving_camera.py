@@ -24,13 +24,14 @@ AIR = {
 
 def view(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
     """The camera's picture: uint8 `[HEIGHT, WIDTH, 3]`."""
-    sight, haze, light, grain = AIR[vehicle.weather]
+    sight, haze, daylight, grain = AIR[vehicle.weather]
+    light = np.asarray(daylight)
     ahead, aside, ground = _plane(vehicle, moment)
     colour = _surface(vehicle, moment, ahead, aside, rng)
     if vehicle.weather == "night":  # headlights
         light = light + 1.1 * np.exp(-ahead / 22 - (aside / (2 + 0.25 * ahead)) ** 2)
     seen = np.exp(-ahead / sight)[..., None]
-    picture = np.where(ground[..., None], colour * np.asarray(light)[..., None] * seen + (1 - seen) * haze, haze)
+    picture = np.where(ground[..., None], colour * light[..., None] * seen + (1 - seen) * haze, haze)
     picture = _lead(picture, vehicle, moment, rng)
     picture = picture.reshape(HEIGHT, FINE, WIDTH, FINE, 3).mean((1, 3))
     if vehicle.weather == "rain":
