@@ -14,6 +14,7 @@ from tones import RATE, SHORT, SMALL, TEXTS, spoken, table
 import omnishot as om
 from omnishot.cli.main import main
 from omnishot.errors import DataError
+from omnishot.objectives.transcribe import Transcribe
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,15 @@ def test_every_row_is_answered_whatever_it_holds(told, tmp_path):
     said = model.predict([{"audio": tone}, {"audio": silence}, {"audio": None}])
     assert len(said) == 3
     assert all(isinstance(text, str) and set(text) <= set("abc") for text in said)
+
+
+def test_a_letter_that_training_lacks_is_one_error():
+    objective = Transcribe(("a", "b"))
+    tokens = objective.own.renumbered(objective.encode([["aßb"], ["ab"]])[0], np.array([], np.int64))
+    _, references, _ = objective.told(tokens[:, 0], tokens)
+    assert [len(text) for (text,) in references] == [3, 2]
+    found = objective.figures([(["ab", "ab"], references, [])])
+    assert found["character_error_rate"][0] == pytest.approx(1 / 5)
 
 
 def test_a_sound_of_no_length_is_named(told, tmp_path):

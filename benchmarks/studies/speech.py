@@ -8,7 +8,6 @@ folder, so that the command goes on where it was stopped.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

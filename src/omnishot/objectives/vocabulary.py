@@ -32,8 +32,12 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", text.lower())
 
 
-#: How a sentence is parted, and put together, by unit.
-UNITS: dict[str, tuple[Callable[[str], list[str]], str]] = {"word": (words_of, " "), "character": (characters_of, "")}
+#: How a sentence is parted, what stands between its parts when it is put together, and what for a part without a name,
+#: by unit: for a character it is one, or error rates would count several.
+UNITS: dict[str, tuple[Callable[[str], list[str]], str, str]] = {
+    "word": (words_of, " ", "⟨unknown⟩"),
+    "character": (characters_of, "", "\N{REPLACEMENT CHARACTER}"),
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Vocabulary:
         """The token of a number."""
         place = token - len(SPECIAL)
         named = (*self.tokens, *own)
-        return "⟨unknown⟩" if token == UNKNOWN else named[place] if 0 <= place < len(named) else f"⟨{token}⟩"
+        return UNITS[self.unit][2] if token == UNKNOWN else named[place] if 0 <= place < len(named) else f"⟨{token}⟩"
 
 
 def shared_tokens(rows: Sequence[Sequence[str]], tasks: np.ndarray, unit: str, least: int) -> tuple[str, ...]:
