@@ -6,7 +6,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from conftest import CLASS, WORDS, Page  # type: ignore[attr-defined]
+from pages import CLASS, WORDS, Page
 
 from omnishot import report
 from omnishot.errors import DataError

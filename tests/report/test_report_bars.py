@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from conftest import Page  # type: ignore[attr-defined]
+from pages import Page
 
 from omnishot.evaluation import Figure
 from omnishot.report import comparison

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tables
-from conftest import CLASS, WORDS, Page  # type: ignore[attr-defined]
+from pages import CLASS, WORDS, Page
 
 from omnishot import report
 from omnishot.api import explain
