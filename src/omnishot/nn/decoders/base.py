@@ -101,6 +101,17 @@ class Decoder(Head):
         """How well each token fits normalised states, `[…, dim] -> […, V + N]`."""
         return torch.cat([states @ self.embedding.mT, states @ words.mT + unsaid], -1)
 
+    def say(self, words: Tensor, unsaid: Tensor, memory: Tensor, present: Tensor, width: int, longest: int) -> Tensor:
+        """The likeliest sentence of every row that a search keeping `width` beginnings finds: int64 `[R, longest]`."""
+        looked = self.look(memory, present)
+        seen = torch.cat([self.embedding, words]) * self.embedding.shape[-1] ** 0.5  # once, not at every token
+
+        def step(state: Any, tokens: Tensor, position: int) -> tuple[Tensor, Any]:
+            h, state = self.step(looked, state, F.embedding(tokens, seen), position)
+            return self.scores(words, unsaid, self.norm(h)).log_softmax(-1), state
+
+        return beam_search(self.begin(looked), step, width, longest, (PAD, BOS, UNKNOWN))
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         moved = {name: tuple(p.shape) for name, p in self.named_parameters() if not name.startswith(_START)}
         return moved | {"words": (self.embedding.shape[-1],)} if self.new else moved
@@ -170,17 +181,7 @@ class Spoken:
 
     def decode(self, width: int, longest: int) -> Tensor:
         """The likeliest sentence of every row by beam search: int64 `[R, longest]`, padded."""
-        words, unsaid = self.task["words"], self.task["unsaid"]
-        looked = self._call("look", self.memory, self.present)
-
-        def step(state: Any, tokens: Tensor, position: int) -> tuple[Tensor, Any]:
-            said = self._call("vectors", words, tokens)
-            h, state = self._call("step", looked, state, said, position)
-            logs = self._call("scores", words, unsaid, self._call("norm", h)).log_softmax(-1)
-            return logs, state
-
-        never = (PAD, BOS, UNKNOWN)
-        return beam_search(self._call("begin", looked), step, width, longest, never)
+        return self._call("say", self.task["words"], self.task["unsaid"], self.memory, self.present, width, longest)
 
     def _call(self, method: str, *args: Any) -> Any:
         own = {name: self.task[name] for name, _ in self.decoder.named_parameters()}
