@@ -6,7 +6,7 @@ import numpy as np
 
 from omnishot.dataset import Dataset
 from omnishot.episodes.loader import Loader, Shape, least
-from omnishot.insight.drawing import held_out
+from omnishot.insight.drawing import NAMES, held_out
 from omnishot.objectives.telling import Telling
 from omnishot.report import markup
 from omnishot.report.cards import cells
@@ -41,7 +41,7 @@ def _task(run: Run, data: Dataset, seed: int, step: int) -> str:
     group = data.groups
     task = "" if group is None else f" {group[1][group[0][support[0]]]!r}"
     brings = f", whose own words are {', '.join(names)}" if names else ""
-    note = f"One {part} task{task}, seed {seed}{brings}: {shots} rows to learn from. An example, not a figure."
+    note = f"This is {NAMES[part]} task{task}, seed {seed}{brings}: {shots} rows to learn from. An example, not a figure."
     return markup.note(note) + (
         f'<div class="cards halves"><article class="card"><h3>Learned from</h3>{"".join(taught)}</article>'
         f'<article class="card"><h3>Asked</h3>{"".join(asked)}</article></div>'
