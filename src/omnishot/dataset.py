@@ -11,17 +11,20 @@ import pandas as pd
 from omnishot.config import Config, split_input_options
 from omnishot.distributed import ALONE, Ranks
 from omnishot.episodes.clusters import text_clusters
+from omnishot.episodes.labels import OwnLabels
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
+from omnishot.episodes.words import OwnWords
 from omnishot.errors import DataError, UsageError
 from omnishot.modality import Decoded, decode_inputs, fit_inputs
 from omnishot.modality.base import Modality
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
 from omnishot.objectives.regress import TABLE, Regress
+from omnishot.objectives.tag import Tag
 from omnishot.objectives.telling import Telling
 from omnishot.table.checking import BadCell, check
-from omnishot.table.schema import TELLING
+from omnishot.table.schema import LISTED
 from omnishot.table.splits import PARTS, assign
 from omnishot.table.table import Table, require_target
 
@@ -96,7 +99,7 @@ class Dataset:
     def own_words(self, support: np.ndarray) -> tuple[str, ...]:
         """The own words of the task that is learned from these rows `[rows]`, in the order of their numbers there."""
         store = self.store
-        if store.words is None or store.target is None:
+        if not isinstance(store.words, OwnWords) or store.target is None:
             return ()
         return tuple(self.words[number - store.words.first] for number in store.words.of(store.target[support]))
 
@@ -188,7 +191,7 @@ def build(
     lost = {cell.row for cell in bad if cell.column in (*table.schema.targets, table.schema.group, EVERY)}
     parts = np.where(np.isin(np.arange(len(table)), list(lost)), "", parts)
     clusters: np.ndarray | None = None
-    if table.schema.objective in TELLING and table.schema.group is None:
+    if table.schema.objective in LISTED and table.schema.group is None:
         clusters = text_clusters(table.texts, parts, config.seed)
         parts = np.where(clusters < 0, "", parts)
     if table.schema.objective == "match" and table.schema.group is None:
@@ -197,9 +200,12 @@ def build(
     if objective is None:
         objective = _objective(table, config, parts == "train", tasks)
     words: tuple[str, ...] = ()
-    values, own = None, None
+    values: np.ndarray | None = None
+    own: OwnWords | OwnLabels | None = None
     if isinstance(objective, Telling):
         (values, words), own = objective.encode(table.texts), objective.own
+    elif isinstance(objective, Tag):
+        values, own = objective.encode(table.texts)[0], objective.own
     elif isinstance(objective, Regress):
         values = objective.encode(_numbers(table)).astype(np.float32)
     store = Store(modalities, decoded.stored, decoded.present, values, own)

@@ -39,6 +39,7 @@ from omnishot.training import meta_train
 CHOSEN_FOR: dict[str, dict[str, Any]] = {
     "regress": {"learner": "maml"},
     "match": {"fusion": "pair", "shared": True},
+    "tag": {"learner": "maml"},
     **{name: {"learner": "maml", "level": MODEL} for name in TELLING},
 }
 #: Rows to remember are drawn from a seed of their own.

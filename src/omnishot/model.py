@@ -33,6 +33,7 @@ from omnishot.modality.features import Features, frozen_weights
 from omnishot.newcomer import New, Newcomer, look_at, meet, read_with_new, widened
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
+from omnishot.objectives.tag import Tag
 from omnishot.objectives.telling import Telling
 from omnishot.table.checking import BadCell, untold
 from omnishot.table.frames import is_text
@@ -60,7 +61,7 @@ class Model:
     Args:
         learner, state: what was learned across tasks and from this task's rows.
         schema: which columns are the inputs.
-        classes_: the classes, sorted; empty where something else is predicted.
+        classes_: the classes, or labels, sorted; empty where something else is predicted.
         about: what it takes to rebuild the learner (`describe_learner`).
         newcomer: what was learned of inputs that the run was trained without, if there are any.
         words: where texts are predicted, the task's own words: those that its rows say and the run did not know.
@@ -90,7 +91,7 @@ class Model:
         if bad := sorted([*bad, *wrong], key=lambda cell: cell.row):
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
         target_tensor, names = targets(table, learner)
-        classes, words = (names, ()) if isinstance(learner.objective, Classify) else ((), names)
+        classes, words = (names, ()) if isinstance(learner.objective, Classify | Tag) else ((), names)
         support = store.gather(np.arange(len(table)))
         labelled = Rows(support.inputs, support.present, target_tensor, None, len(classes) or None)
         newcomer = None
@@ -123,7 +124,7 @@ class Model:
         return found if abstain is None else abstained(found, self._probabilities(scores), abstain)
 
     def predict_proba(self, rows: Any) -> np.ndarray:
-        """Probability of each class, `[rows, classes]` in the order of `classes_`.
+        """Probability of each class, `[rows, classes]` in the order of `classes_`; of labels each by itself.
 
         Raises:
             UsageError: if the model predicts a number.
@@ -168,6 +169,10 @@ class Model:
             values = {f"prediction({name})": found[:, i] for i, name in several} or {"prediction": found}
             return pd.DataFrame(values | {"problem": problems})
         p = self._probabilities(scores)
+        if isinstance(self.learner.objective, Tag):
+            lists = [json.dumps(labels, ensure_ascii=False) for labels in found]
+            values = {f"p({name})": p[:, i] for i, name in enumerate(self.classes_)}
+            return pd.DataFrame({"prediction": lists, **values, "problem": problems})
         frame = {"prediction": found if abstain is None else abstained(found, p, abstain), "probability": p.max(-1)}
         frame |= {f"p({name})": p[:, i] for i, name in enumerate(self.classes_)}
         return pd.DataFrame(frame | {"problem": problems})
@@ -176,13 +181,13 @@ class Model:
         return self.learner.objective.answers(scores, [*self.classes_.tolist(), *self.words])
 
     def _probabilities(self, scores: Tensor) -> np.ndarray:
-        assert isinstance(self.learner.objective, Classify)
+        assert isinstance(self.learner.objective, Classify | Tag)
         return self.learner.objective.probabilities(scores)
 
     def _check_abstain(self, abstain: float | None) -> None:
         if abstain is None:
             return
-        if not len(self.classes_):
+        if not isinstance(self.learner.objective, Classify):
             raise UsageError(f"this model predicts {self.learner.objective.gives}: it has no probability to abstain by")
         check_probability("abstain", abstain)
 
@@ -321,6 +326,10 @@ def targets(table: Table, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:
         own = objective.own.of(tokens)
         names = tuple(new[number - len(objective.vocabulary)] for number in own)
         return torch.from_numpy(objective.own.renumbered(tokens, own)), names
+    if isinstance(objective, Tag):
+        labels, names = objective.encode(table.texts)
+        own = objective.own.of(labels)
+        return torch.from_numpy(objective.own.told(labels, own, len(own))), tuple(names[label] for label in own)
     if isinstance(objective, Regress):
         columns = [pd.to_numeric(table.frame[name], errors="coerce") for name in table.schema.targets]
         for name, column in zip(table.schema.targets, columns, strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omnishot.episodes.labels import OwnLabels
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.words import OwnWords
 from omnishot.errors import UsageError, nearest
@@ -108,8 +109,8 @@ class Store:
         stored: by input name, `[n, *cell]`: in memory, memory-mapped, or as a tensor on `device`.
         present: bool `[n, inputs]`.
         target: int64 `[n]` class codes, float32 `[n, targets]` standardised numbers, int32 `[n, texts, longest]`
-            tokens, or None.
-        words: how a task's own words are numbered, where the target is tokens.
+            tokens, int32 `[n, labels a row]` labels, or None.
+        words: how a task's own words, or its labels, are numbered, where the target is tokens or labels.
         device: where rows are gathered to and normalised.
     """
 
@@ -117,7 +118,7 @@ class Store:
     stored: Mapping[str, np.ndarray | Tensor]
     present: np.ndarray
     target: np.ndarray | None = None
-    words: OwnWords | None = None
+    words: OwnWords | OwnLabels | None = None
     device: torch.device = CPU
 
     def __len__(self) -> int:

@@ -27,6 +27,7 @@ from omnishot.learners.engine import written_out
 from omnishot.nn.network import FEATURE
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
+from omnishot.objectives.tag import Tag
 from omnishot.objectives.telling import Telling
 
 #: Inputs of which all subsets are shown; each further one doubles the work.
@@ -173,13 +174,13 @@ def explain(task: Task) -> Explanation:
 
     Raises:
         DataError: if there are too many inputs to show every subset of them.
-        UsageError: if the answers are texts.
+        UsageError: if the answers are texts or labels.
     """
     learner, query, support = task.learner, task.query, task.support
-    if isinstance(learner.objective, Telling):
+    if isinstance(learner.objective, Telling | Tag):
         raise UsageError(
-            "what moved an answer is measured for classes and numbers, and this run predicts a text: "
-            "omnishot report RUN shows what it says of held-out tasks"
+            "what moved an answer is measured for classes and numbers, and this run predicts "
+            f"{learner.objective.gives}: omnishot report RUN shows what there is to say of held-out tasks"
         )
     inputs = len(learner.network.names)
     if inputs > MOST_INPUTS:

@@ -27,8 +27,9 @@ MEASURE = "measure"
 State = dict[str, Any]
 #: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`; of a decoder, what it would say.
 Prediction = Any
-#: The objectives whose head says something token by token: what any learner serves that moves a head by its loss.
-GENERATIVE = ("caption", "answer", "transcribe")
+#: The objectives of a head of their own, texts token by token or labels: what any learner serves that moves a head by its
+#: loss.
+GENERATIVE = ("caption", "answer", "transcribe", "tag")
 
 
 class Learner(nn.Module):

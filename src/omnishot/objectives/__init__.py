@@ -10,6 +10,7 @@ OBJECTIVES = Registry(
         "classify": "omnishot.objectives.classify:Classify",
         "match": "omnishot.objectives.match:Match",
         "regress": "omnishot.objectives.regress:Regress",
+        "tag": "omnishot.objectives.tag:Tag",
         "transcribe": "omnishot.objectives.transcribe:Transcribe",
     },
 )

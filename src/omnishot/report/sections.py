@@ -11,6 +11,7 @@ from omnishot.episodes.missing import ALL
 from omnishot.evaluation import Figure
 from omnishot.insight.drawing import draw, held_out
 from omnishot.insight.explanation import explain
+from omnishot.objectives.tag import Tag
 from omnishot.objectives.telling import Telling
 from omnishot.report import markup, told
 from omnishot.report.bars import conditions
@@ -96,6 +97,8 @@ def tasks(run: Run, data: Dataset, ways: int | None = None) -> list[Section]:
     """Held-out tasks as a person would look at them, and what moves the answers of one."""
     if isinstance(run.learner.objective, Telling):
         return [told.texts(run, data)]
+    if isinstance(run.learner.objective, Tag):
+        return []
     return [sample(run, data, ways), why(run, data, ways)]
 
 

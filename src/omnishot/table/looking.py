@@ -68,7 +68,7 @@ def tabular_kind(column: pd.Series) -> str:
 
 
 def objective_of(column: pd.Series) -> str:
-    """Whether a target is to "classify", to "regress", or a "caption".
+    """Whether a target is to "classify", to "regress", a "caption", or to "tag".
 
     Lists of texts are sentences if most texts have several words.
 
@@ -78,7 +78,7 @@ def objective_of(column: pd.Series) -> str:
     """
     if is_listed(column):
         texts = [text for cell in _sample(column.dropna()) for text in cell]
-        return "caption" if sum(len(text.split()) >= SENTENCE for text in texts) > len(texts) / 2 else "classify"
+        return "caption" if sum(len(text.split()) >= SENTENCE for text in texts) > len(texts) / 2 else "tag"
     if types.is_bool_dtype(column) or not _numeric(column):
         return "classify"
     values = pd.to_numeric(column, errors="coerce").to_numpy(float)

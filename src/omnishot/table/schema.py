@@ -16,9 +16,11 @@ MEDIA = ("image", "audio", "video", "series")
 VALUES = ("text", "number", "category")
 TABULAR = ("number", "category")
 KINDS = (*MEDIA, *VALUES, "tabular", "note")
-OBJECTIVES = ("answer", "caption", "classify", "match", "regress", "transcribe")
+OBJECTIVES = ("answer", "caption", "classify", "match", "regress", "tag", "transcribe")
 #: Those whose target is a text, or a list of texts.
 TELLING = ("answer", "caption", "transcribe")
+#: Those whose target may be a list of texts.
+LISTED = (*TELLING, "tag")
 TARGET_NAMES = ("label", "target", "class", "y")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from omnishot.errors import DataError, UsageError
 from omnishot.table.frames import is_text
-from omnishot.table.schema import MEDIA, TELLING
+from omnishot.table.schema import LISTED, MEDIA
 from omnishot.table.table import Table, encode
 
 PARTS = ("train", "val", "test")
@@ -79,7 +79,7 @@ def _tasks(table: Table, needed: bool) -> tuple[np.ndarray, tuple[str, ...], str
         return *table.groups, "group"
     if table.schema.objective == "classify":
         return *table.labels, "class"
-    if table.schema.objective in (*TELLING, "match"):
+    if table.schema.objective in (*LISTED, "match"):
         return *_apart(table), "picture or other input"
     if needed:
         raise UsageError(

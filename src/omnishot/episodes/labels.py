@@ -1,0 +1,41 @@
+"""A task's own labels: those that its support rows bear, several a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Of a label that a task does not have.
+NONE = -1
+
+
+@dataclass(frozen=True)
+class OwnLabels:
+    """Numbers a task's labels as a task numbers its classes, in as many places in every task.
+
+    Args:
+        most: how many a task may have; those of most support rows are kept, of equally many the first of the table.
+    """
+
+    most: int
+
+    def of(self, support: np.ndarray) -> np.ndarray:
+        """The labels of one task's support rows `[rows, labels a row]` (padded by `NONE`), in order of their numbers."""
+        labels, rows = np.unique(support[support != NONE], return_counts=True)
+        return np.sort(labels[np.argsort(-rows, kind="stable")][: self.most])
+
+    def told(self, rows: np.ndarray, own: np.ndarray, places: int) -> np.ndarray:
+        """Which of the task's `own` labels each row bears, float32 `[rows, places]`: 1 or 0, `NONE` past them."""
+        found = np.full((len(rows), places), NONE, np.float32)
+        found[:, : len(own)] = (rows[:, :, None] == own).any(1)
+        return found
+
+    def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both halves of a meta-batch, `[tasks, rows, labels a row]`, as `told`, in as many places as one task needs."""
+        own = [self.of(rows) for rows in support]
+        places = max(1, *map(len, own))
+        return tuple(
+            np.stack([self.told(rows, labels, places) for rows, labels in zip(half, own, strict=True)])
+            for half in (support, query)
+        )  # type: ignore[return-value]
