@@ -69,7 +69,7 @@ def test_two_texts_and_a_fraction_are_pairs_to_match_unless_rows_are_grouped():
     assert read_table(rows, target="y").schema.objective == "regress"  # who is a third input
     assert read_table(rows, target="y", inputs=["a", "b"]).schema.objective == "match"
     assert read_table(rows, target="y", group="who").schema.objective == "regress"
-    with pytest.raises(UsageError, match="need a group column.*objective='match'"):
+    with pytest.raises(UsageError, match=r"need a group column.*objective='match'"):
         om.train(rows, target="y", out="never")
 
 
@@ -109,8 +109,9 @@ def test_relations_share_their_names_over_all_tasks(relations, tmp_path):
     assert (found.figures[0].metric, found.figures[0].ways) == ("accuracy", 3)
     again = run.evaluate(relations, episodes=5, queries=1)  # the relations are those of the training: no other classes
     assert again.mean == found.mean
-    model = run.adapt([{"sentence_a": "a dog runs", "sentence_b": "no dog runs", "entailment": "CONTRADICTION"},
-                       {"sentence_a": "a dog runs", "sentence_b": "the dog runs", "entailment": "ENTAILMENT"}])  # fmt: skip
+    taught = [{"sentence_a": "a dog runs", "sentence_b": "no dog runs", "entailment": "CONTRADICTION"},
+              {"sentence_a": "a dog runs", "sentence_b": "the dog runs", "entailment": "ENTAILMENT"}]  # fmt: skip
+    model = run.adapt(taught)
     assert model.classes_.tolist() == ["CONTRADICTION", "ENTAILMENT"]
     assert model.predict_proba([{"sentence_a": "a cat eats", "sentence_b": ""}]).sum() == pytest.approx(1)
 
@@ -157,5 +158,5 @@ def test_more_than_a_pair_is_refused(tmp_path):
 
 def test_lists_of_labels_are_no_classes(tmp_path):
     rows = [{"a": f"text {i}", "y": ["red", "round"][: 1 + i % 2]} for i in range(20)]
-    with pytest.raises(DataError, match="column 'y' holds lists of texts.*objective='tag'"):
+    with pytest.raises(DataError, match=r"column 'y' holds lists of texts.*objective='tag'"):
         om.train(rows, target="y", objective="classify", out=tmp_path / "run")

@@ -21,7 +21,7 @@ class OwnLabels:
     most: int
 
     def of(self, support: np.ndarray) -> np.ndarray:
-        """The labels of one task's support rows `[rows, labels a row]` (padded by `NONE`), in order of their numbers."""
+        """The labels of one task's support rows `[rows, labels a row]` (padded by `NONE`), in the table's order."""
         labels, rows = np.unique(support[support != NONE], return_counts=True)
         return np.sort(labels[np.argsort(-rows, kind="stable")][: self.most])
 
@@ -32,7 +32,7 @@ class OwnLabels:
         return found
 
     def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both halves of a meta-batch, `[tasks, rows, labels a row]`, as `told`, in as many places as one task needs."""
+        """Both halves of a meta-batch, `[tasks, rows, labels a row]`, as `told`, in as many places as one needs."""
         own = [self.of(rows) for rows in support]
         places = max(1, *map(len, own))
         return tuple(
