@@ -31,7 +31,7 @@ COMMON: dict[str, Any] = {
 METHODS: dict[str, dict[str, Any]] = {
     "maml, 1 step": {"learner": "maml", "inner_steps": 1, "inner_rate": 0.05},
     "maml, no step (prototypes of words)": {"learner": "maml", "inner_steps": 0},
-    "finetune": {"learner": "finetune", "head": "prototype"},
+    "finetune": {"learner": "finetune", "head": "prototype", "val_every": 1500, "val_episodes": 20},  # slow to judge
     "scratch": {"learner": "scratch", "fit_steps": 30},
 }
 #: What is told of each method.
@@ -74,7 +74,9 @@ class Captions:
         run = self.trained(table, options, folder)
         data, summary = run.dataset(), run.summary()
         figures = {
-            when: run.evaluate(data, episodes=self.episodes, queries=5, adapted=adapted, subsets=False, save=False)
+            when: run.evaluate(
+                data, episodes=self.episodes, queries=self.common["queries"], adapted=adapted, subsets=False, save=False
+            )
             for when, adapted in (("before", False), ("after", True))
         }
         return {

@@ -60,7 +60,7 @@ def test_cca_is_told_classes_and_judged_by_the_same_rows(bench, world, tmp_path)
 
 
 def test_scenes_become_pairs_of_a_picture_and_a_sentence(bench, tmp_path):
-    make("scenes", tmp_path / "scenes.csv", concepts=9, pictures=2, sentences=2, size=24)
+    make("scenes", tmp_path / "scenes.csv", concepts=12, pictures=2, sentences=2, size=24)
     known = bench.worlds(tmp_path, glyphs=tmp_path / "scenes.csv")  # which is not looked at
     rows, scenes = tables.read(known["scenes"].table), tables.read(tmp_path / "scenes.csv")
     assert len(rows) == len(scenes) == 18

@@ -15,7 +15,7 @@ from omnishot.worlds import make
 def published(tmp_path_factory):
     """Drawn scenes as Flickr8k lays its photographs out."""
     folder = tmp_path_factory.mktemp("flickr")
-    scenes = pd.read_csv(make("scenes", folder / "world" / "s.csv", concepts=9, pictures=10, size=32, things=2))
+    scenes = pd.read_csv(make("scenes", folder / "world" / "s.csv", concepts=12, pictures=10, size=32, things=2))
     flickr = folder / "Flickr8k"
     (flickr / "Flicker8k_Dataset").mkdir(parents=True)
     tokens, lists = [], {"train": [], "dev": [], "test": []}

@@ -138,7 +138,7 @@ def test_the_table_holds_clips_and_sounds_and_the_same_bytes_each_time(tmp_path)
     import av
 
     table, again = (
-        pd.read_parquet(make("scenes", tmp_path / n, form="videos", concepts=9, pictures=1))
+        pd.read_parquet(make("scenes", tmp_path / n, form="videos", concepts=12, pictures=1))
         for n in ("a.parquet", "b.parquet")
     )
     assert list(table.columns) == ["video", "sound", "caption", "concept", "split", "_kind", "_scene"]

@@ -103,7 +103,7 @@ def test_another_process_gives_the_same_table(form, tmp_path):
     texts = []
     for hashing in "04":
         out = tmp_path / hashing / "s.csv"
-        code = f"from omnishot.worlds import make; make('scenes', {str(out)!r}, form={form!r}, concepts=9, pictures=4)"
+        code = f"from omnishot.worlds import make; make('scenes', {str(out)!r}, form={form!r}, concepts=12, pictures=4)"
         subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONHASHSEED": hashing})
         texts.append(out.read_text())
     assert texts[0] == texts[1]
@@ -130,13 +130,13 @@ def test_scenes_can_be_of_fewer_things(form, tmp_path):
     if form == "videos":
         pytest.importorskip("av")
     for most in (1, 2):
-        made = make("scenes", tmp_path / "s.parquet", form=form, concepts=9, pictures=6, things=most)
+        made = make("scenes", tmp_path / "s.parquet", form=form, concepts=12, pictures=6, things=most)
         counts = {len(Scene.from_json(cell).things) for cell in pd.read_parquet(made)._scene}
         assert counts == set(range(1, most + 1))
 
 
 def test_pictures_can_be_larger(tmp_path):
-    out = make("scenes", tmp_path / "s.jsonl", concepts=9, pictures=1, size=96)
+    out = make("scenes", tmp_path / "s.jsonl", concepts=12, pictures=1, size=96)
     with Image.open(tmp_path / pd.read_json(out, lines=True).image[0]) as image:
         assert image.size == (96, 96)
 
@@ -145,7 +145,7 @@ def test_pictures_can_be_larger(tmp_path):
     ("option", "value"),
     [
         ("seed", -1),
-        ("concepts", 8),
+        ("concepts", 11),
         ("pictures", 0),
         ("sentences", 0),
         ("sentences", 21),

@@ -19,7 +19,7 @@ from omnishot.worlds.scene_questions import ask
 from omnishot.worlds.scene_sentences import sentences as tell
 from omnishot.worlds.speech import encode_wav
 
-FEWEST = 9  # concepts: one of each kind for each split
+FEWEST = 12  # concepts: one of each kind for train and val, two for test
 SIDES = (24, 512)  # pixels
 MOST_QUESTIONS = 7
 MOST_SENTENCES = 20  # a lone plain thing can hardly be told in more ways
@@ -51,7 +51,7 @@ def make(
         out: the table to write; `.parquet` holds pictures itself, others in a folder beside it.
         seed: of everything random, 0 or more.
         form: `captions`, `questions` or `videos`; the last needs PyAV.
-        concepts: how many new words, 9 or more; a third each names colours, shapes and textures.
+        concepts: how many new words, 12 or more; a third each names colours, shapes and textures.
         pictures: pictures, or clips, of each.
         sentences: sentences of each picture or clip, 1 to 20.
         questions: questions about each picture, 1 to 7.
