@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,10 @@ def _shots(run: Run) -> int:
 def tasks(run: Run, data: Dataset, episodes: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Support and query rows of the test tasks that `measured` draws."""
     source = data.tasks("test", _shots(run), 20)
-    loader = Loader(data.store, source.source, Shape(1, source.ways, _shots(run), 20), seed=0)
-    draws = [loader.rows(step) for step in range(episodes)]
-    return [(draw.support[0], draw.query[0]) for draw in draws]
+    at_once = min(8, episodes)  # as an evaluation draws them
+    loader = Loader(data.store, source.source, Shape(at_once, source.ways, _shots(run), 20), seed=0)
+    draws = (loader.rows(step) for step in range(math.ceil(episodes / at_once)))
+    return [task for draw in draws for task in zip(draw.support, draw.query, strict=True)][:episodes]
 
 
 def cosines(data: Dataset) -> np.ndarray:
