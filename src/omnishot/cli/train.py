@@ -20,7 +20,7 @@ OPTIONS = """\
 training:
   --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience
   --dropout --level --absent --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan
-  --precision --standardise
+  --precision --standardise --shared
 the learner's own, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-rate 0.1 …
 of the fusion, as `omnishot list fusions` shows them:
