@@ -66,11 +66,13 @@ def test_missing_and_bad_cells():
         True,
         datetime.date(2020, 1, 2),
         b"red",
-        ["a"],
+        [1],
         np.ones(2),
+        ["a blue bird", "another sentence about it"],
     ]
     stored, bad = decode(LONG, cells)
-    assert LONG.present(stored).tolist() == [True] + 5 * [False] + 4 * [True] + 3 * [False]
+    assert LONG.present(stored).tolist() == [True] + 5 * [False] + 4 * [True] + 3 * [False] + [True]
+    assert LONG.picture(stored[13]) == "a blue bird"  # of several sentences the first
     assert [(row, column) for row, column, _ in bad] == [(10, "note"), (11, "note"), (12, "note")]
     assert bad[0][2] == "bytes instead of text"
     assert [LONG.picture(row) for row in stored[6:10]] == ["5", "2.5", "true", "2020-01-02"]
