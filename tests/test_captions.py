@@ -204,3 +204,9 @@ def test_adapting_without_a_caption(run, tmp_path, capsys):
     assert main(["predict", str(model), str(bare), "--out", str(out)]) == 0
     with out.open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 3
+
+
+def test_options_of_texts_are_refused_for_classes(tmp_path):
+    rows = [{"x": i % 7, "label": "abcdef"[i % 6]} for i in range(48)]
+    with pytest.raises(UsageError, match=r"tell\.beam is about texts: leave it out to classify"):
+        train(rows, target="label", out=tmp_path / "run", tell={"beam": 2}, split=None)

@@ -216,16 +216,17 @@ def _objective(table: Table, config: Config, training: np.ndarray, tasks: np.nda
     """The table's objective, fitted to the targets of the rows `training` (bool `[n]`), of `tasks` `[n]`."""
     name = ("classify" if table.schema.relation else table.schema.objective) or ""
     build = OBJECTIVES.load(name)
+    if config.tell and not issubclass(build, Telling):
+        raise UsageError(f"tell.{next(iter(config.tell))} is about texts: leave it out to {name}")
     if issubclass(build, Regress):
         return build(standardise=config.standardise).fitted_to(_numbers(table)[training])
     if config.standardise != TABLE:
         raise UsageError(f"standardise={config.standardise!r} is about numbers: leave it out to {name}")
-    objective = build(**config.tell)
-    if isinstance(objective, Telling):
-        assert tasks is not None
-        rows = np.flatnonzero(training)
-        return objective.fitted_to([table.texts[row] for row in rows], tasks[rows])
-    return objective
+    if not issubclass(build, Telling):
+        return build()
+    assert tasks is not None
+    rows = np.flatnonzero(training)
+    return build(**config.tell).fitted_to([table.texts[row] for row in rows], tasks[rows])
 
 
 def _numbers(table: Table) -> np.ndarray:
