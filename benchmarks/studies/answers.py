@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--seen", default="", help="trainings, joined by semicolons; all unless said")
     parser.add_argument("--steps", type=int, default=2500, help="meta-training steps of each (2500)")
     parser.add_argument("--episodes", type=int, default=300, help="test tasks (300)")
+    parser.add_argument("--frozen", help="a run of the study of captions, to look with its image encoder, frozen")
     parser.add_argument("--out", type=Path, default=Path("runs/answers"), help="folder of world, trainings, figures")
     args = parser.parse_args()
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
@@ -114,7 +115,10 @@ def main() -> None:
     for name in args.seen.split(";") if args.seen else SEEN:
         if name not in kept["seen"]:
             world = study.table(args.out)
-            kept["seen"][name] = study.measure(world, SEEN[name], args.out / name.replace(" ", "_"))
+            seen = SEEN[name]
+            if args.frozen and "image" in seen:
+                seen = seen | {"image": {"frozen": args.frozen}}
+            kept["seen"][name] = study.measure(world, seen, args.out / name.replace(" ", "_"))
             path.write_text(json.dumps(kept, indent=1) + "\n")
     print("\n".join(table(kept["seen"])))
 
