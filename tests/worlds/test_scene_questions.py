@@ -15,7 +15,9 @@ from omnishot.worlds.scene_words import KNOWN, VOCABULARY
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
-    pictures = pd.read_json(make("scenes", folder / "c.jsonl", concepts=60, pictures=10, size=24, without=0), lines=True)
+    pictures = pd.read_json(
+        make("scenes", folder / "c.jsonl", concepts=60, pictures=10, size=24, without=0), lines=True
+    )
     made = make("scenes", folder / "q.jsonl", form="questions", concepts=60, pictures=10, size=24)
     asked = pd.read_json(made, lines=True)
     assert list(asked.columns) == ["image", "question", "answer", "concept", "split", "_kind", "_scene"]

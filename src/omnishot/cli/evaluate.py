@@ -60,8 +60,8 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--unadapted", action="store_false", dest="adapted",
-        help="predict the same query rows without the support rows, from where the learner begins, to see what adapting "
-        "gains",
+        help="predict the same query rows without the support rows, from where the learner begins, to see what adapting"
+        " gains",
     )  # fmt: skip
     parser.add_argument(
         "--retrieve", type=names, metavar="INPUT,INPUT",

@@ -41,7 +41,9 @@ def _task(run: Run, data: Dataset, seed: int, step: int) -> str:
     group = data.groups
     task = "" if group is None else f" {group[1][group[0][support[0]]]!r}"
     brings = f", whose own words are {', '.join(names)}" if names else ""
-    note = f"This is {NAMES[part]} task{task}, seed {seed}{brings}: {shots} rows to learn from. An example, not a figure."
+    note = (
+        f"This is {NAMES[part]} task{task}, seed {seed}{brings}: {shots} rows to learn from. An example, not a figure."
+    )
     return markup.note(note) + (
         f'<div class="cards halves"><article class="card"><h3>Learned from</h3>{"".join(taught)}</article>'
         f'<article class="card"><h3>Asked</h3>{"".join(asked)}</article></div>'
