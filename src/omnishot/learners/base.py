@@ -27,8 +27,8 @@ MEASURE = "measure"
 State = dict[str, Any]
 #: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`; of a decoder, what it would say.
 Prediction = Any
-#: The objectives of a head of their own, texts token by token or labels: any learner that moves a head by its loss serves
-#: them.
+#: The objectives of a head of their own, texts token by token or labels: any learner that moves a head by its loss
+#: serves them.
 GENERATIVE = ("caption", "answer", "transcribe", "tag")
 
 
