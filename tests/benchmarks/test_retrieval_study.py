@@ -63,7 +63,7 @@ def test_scenes_become_pairs_of_a_picture_and_a_sentence(bench, tmp_path):
     make("scenes", tmp_path / "scenes.csv", concepts=12, pictures=2, sentences=2, size=24)
     known = bench.worlds(tmp_path, glyphs=tmp_path / "scenes.csv")  # which is not looked at
     rows, scenes = tables.read(known["scenes"].table), tables.read(tmp_path / "scenes.csv")
-    assert len(rows) == len(scenes) == 18
+    assert len(rows) == len(scenes) == 24
     for row, scene in zip(rows, scenes, strict=True):
         assert row["caption"] == json.loads(scene["caption"])[0]
         assert int(row["things"]) == len(json.loads(scene["_scene"])["things"])

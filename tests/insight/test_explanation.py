@@ -19,6 +19,7 @@ from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.heads import linear
+from omnishot.objectives.regress import Regress
 
 
 def task_of(method: Learner, seed: int = 0, here: float = 0.7, classify: bool = True) -> Task:
@@ -139,7 +140,7 @@ def test_a_row_alone_has_the_values_of_a_row_in_a_batch_also_where_rows_depend_o
 
 def test_numbers_are_explained_in_their_own_unit():
     method = learner("maml", network("words", "facts"), "regress")
-    method.objective.mean, method.objective.std = 100.0, 7.0  # type: ignore[attr-defined]
+    method.objective = Regress(100.0, 7.0)
     task = task_of(method, classify=False)
     found = explain(task)
     answer = 100 + 7 * method.answer(task.state, task.query.rows)[:, 0].numpy()

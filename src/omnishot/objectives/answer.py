@@ -37,7 +37,7 @@ class Answer(Telling):
     higher_is_better = True
     longest = 8
 
-    def __init__(self, tokens: Sequence[str] = (), *, among: str = ANY, **said: Any):
+    def __init__(self, tokens: Sequence[str] = (), *, among: str = "any", **said: Any):
         super().__init__(tokens, **said)
         self.among = choose("among", among, AMONG)
 
