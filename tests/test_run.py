@@ -85,7 +85,13 @@ STOPS = [("protonet", how) for how in ("SIGTERM", "SIGINT", "crash", "crash at o
 
 
 @pytest.mark.parametrize(
-    ("learner", "how"), [*STOPS, ("maml", "SIGTERM"), ("finetune", "SIGTERM"), ("transfer", "SIGTERM")]
+    ("learner", "how"),
+    [
+        *STOPS,
+        ("maml", "SIGTERM"),
+        pytest.param("finetune", "SIGTERM", marks=pytest.mark.slow),
+        pytest.param("transfer", "SIGTERM", marks=pytest.mark.slow),
+    ],
 )
 def test_a_resumed_run_equals_one_that_never_stopped(quick, stop_at, tmp_path, learner, how):
     options = {"learner": learner, "steps": 12, "dropout": 0.5, "noise": {"photo": 0.2}, "seed": 3, "val_every": 3}
