@@ -135,7 +135,10 @@ def _column(column: pd.Series, name: str, role: str, modality: str | None) -> Co
 
 
 def example(cell: Any) -> str:
-    """A short text for a present cell."""
+    """A short text for a present cell; of a list of texts the first, and how many more there are."""
+    if isinstance(cell, list) and cell and all(isinstance(text, str) for text in cell):
+        more = f" (and {len(cell) - 1} more)" if len(cell) > 1 else ""
+        return example(cell[0]) + more
     if isinstance(cell, bytes):
         return f"<{media_kind(cell) or 'unknown'}, {len(cell):,} bytes>"
     if isinstance(cell, np.ndarray | list | tuple):
