@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from omnishot.episodes.rows import Episode, Rows
-from omnishot.learners.engine import Plan
+from omnishot.experiment.plan import Plan
 from omnishot.learners.maml import MAML
 from omnishot.modality.series import Series
 from omnishot.nn.decoders.base import Spoken
@@ -35,8 +35,9 @@ from omnishot.nn.decoders.search import beam_search
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD
 from omnishot.nn.network import Network
 from omnishot.objectives.caption import Caption
-from omnishot.objectives.telling import Telling
+from omnishot.objectives.text import TextObjective
 from omnishot.objectives.transcribe import Transcribe
+from omnishot.training.engine.backward import backward
 
 DIM, TASKS, ROWS, SENTENCES, LONGEST, WORDS, OWN = 64, 4, 5, 2, 12, 150, 3
 CHANNELS = 32
@@ -46,7 +47,7 @@ HOW = {"no inner step": {"inner_steps": 0}, "1 step, first order": {"inner_steps
        "1 step, second order": {"inner_steps": 1}}  # fmt: skip
 
 
-def objective(decoder: str, longest: int = LONGEST) -> Telling:
+def objective(decoder: str, longest: int = LONGEST) -> TextObjective:
     tokens, own = tuple(f"word{i}" for i in range(WORDS)), 0 if decoder == "ctc" else OWN
     build = Transcribe if decoder == "ctc" else Caption
     return build(tokens, unit="word", decoder=decoder, longest=longest, own_words=own)
@@ -54,12 +55,12 @@ def objective(decoder: str, longest: int = LONGEST) -> Telling:
 
 def learner(decoder: str, longest: int = LONGEST, **options: object) -> MAML:
     torch.manual_seed(0)
-    network = Network({"x": SERIES}, "transformer", DIM, level="model", fusion_options={"layers": 1},
+    network = Network({"x": SERIES}, "transformer", DIM, level="token", fusion_options={"layers": 1},
                       encoder_options={"x": {"width": 8}})  # fmt: skip
     return MAML(network, objective(decoder, longest), **options)  # type: ignore[arg-type]
 
 
-def batch(told: Telling, queries: int = ROWS) -> Episode:
+def batch(told: TextObjective, queries: int = ROWS) -> Episode:
     """Random rows with sentences of 5 to 11 words."""
     g = torch.Generator().manual_seed(1)
     halves = []
@@ -81,7 +82,7 @@ def steps(decoder: str, how: str, rounds: int) -> list[dict]:
 
     def step(plan: str) -> None:
         method.zero_grad()
-        method.backward(tasks, Plan.parse(plan))
+        backward(method, tasks, Plan.parse(plan))
 
     plans = {plan: partial(step, plan) for plan in ("vmap", "split", "loop")}
     seconds = timing.interleave(plans, rounds)

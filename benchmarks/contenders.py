@@ -21,11 +21,11 @@ import timing
 import torch
 from torch import Tensor, nn
 
-from omnishot.allocator import keep_freed_memory
+from omnishot.core.malloc import keep_freed_memory
 from omnishot.episodes.rows import Episode
-from omnishot.learners import trial
+from omnishot.experiment.plan import Plan
 from omnishot.learners.base import Learner
-from omnishot.learners.engine import Plan
+from omnishot.training.engine import autotune as trial
 
 CHECKED = 2  # tasks that tell whether gradients are the same; float64 is slow
 

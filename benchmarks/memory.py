@@ -41,12 +41,13 @@ from meta_step import RATE, WAYS, halves
 from torch import Tensor, nn
 
 from omnishot.episodes.rows import Episode
-from omnishot.learners.engine import Plan
+from omnishot.experiment.plan import Plan
 from omnishot.learners.maml import MAML
 from omnishot.modality.image import Image
 from omnishot.nn.linear import Linear, LowRank
 from omnishot.nn.network import Network
 from omnishot.objectives.classify import Classify
+from omnishot.training.engine.backward import backward
 
 WIDTHS = (784, 256, 128, 64)
 TASKS = {"layers": 64, "conv4": 4}
@@ -81,7 +82,7 @@ def over_layers(steps: int) -> MAML:
     torch.manual_seed(0)
     network = Network({"photo": Image((meta_step.SIZE, meta_step.SIZE), 1, (0.5,), (0.5,))})
     network.encoders[0], network.out = Layers(), Layers.out
-    return MAML(network, Classify(), head="fixed", ways=WAYS, inner_steps=steps, inner_rate=RATE)
+    return MAML(network, Classify(), head="fixed", ways=WAYS, inner_steps=steps, inner_lr=RATE)
 
 
 def plain_layers(weights: Sequence[Tensor], steps: int, together: bool) -> Contender:
@@ -121,7 +122,7 @@ def everybody(case: str, steps: int, dtype: torch.dtype) -> dict[str, Callable[[
         assert isinstance(learner, MAML)
         learner.inner_checkpoint = checkpoint
         learner.to(dtype=dtype, memory_format=torch.channels_last)
-        return learner, partial(learner.backward, plan=Plan.parse(plan))
+        return learner, partial(backward, learner, plan=Plan.parse(plan))
 
     def plain_conv4() -> Contender:
         model = meta_step.plain_copy(meta_step.learner("maml", steps, True))

@@ -145,7 +145,7 @@ def learner(method: str, steps: int, second_order: bool) -> Learner:
     network = Network({"photo": Image((SIZE, SIZE), 1, (0.5,), (0.5,))}, encoder_options={"photo": {"width": WIDTH}})
     if method == "protonet":
         return ProtoNet(network, Classify(), scale=SCALE)
-    options = {"inner_steps": steps, "inner_rate": RATE, "second_order": second_order}
+    options = {"inner_steps": steps, "inner_lr": RATE, "second_order": second_order}
     return MAML(network, Classify(), head="fixed", ways=WAYS, **options)  # type: ignore[arg-type]
 
 

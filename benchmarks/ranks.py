@@ -17,17 +17,18 @@ import numpy as np
 import timing
 import torch
 
-from omnishot.assembly import build_learner
-from omnishot.config import Config
-from omnishot.distributed import ALONE, Ranks, join
+from omnishot.core.distributed import ALONE, Ranks, join
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks
+from omnishot.experiment.build import build_learner
+from omnishot.experiment.config import Config
 from omnishot.learners.base import Learner
 from omnishot.modality.image import Image
 from omnishot.objectives.classify import Classify
-from omnishot.training import meta_train
+from omnishot.training.engine.backward import backward
+from omnishot.training.loop import meta_train
 
 CLASSES, EACH, SIZE = 200, 20, 28
 SHAPE = Shape(tasks=16, ways=5, shots=1, queries=15)
@@ -56,8 +57,8 @@ def check(config: Config, ranks: Ranks) -> None:
     share = slice(ranks.rank, None, ranks.world)
     own = Episode(batch.support.select(share), batch.query.select(share))
     alone, together = learner(config).double(), learner(config).double()
-    alone.backward(batch)
-    together.backward(own)
+    backward(alone, batch)
+    backward(together, own)
     ranks.reduce_gradients(together.parameters(), own.tasks / batch.tasks, torch.zeros(0, dtype=torch.float64))
     wanted, got = (torch.cat([p.grad.flatten() for p in each.parameters()]) for each in (alone, together))
     error = float((got - wanted).norm() / wanted.norm())

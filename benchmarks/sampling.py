@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from omnishot.allocator import keep_freed_memory
+from omnishot.core.malloc import keep_freed_memory
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode
 from omnishot.episodes.store import Store

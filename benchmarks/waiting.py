@@ -16,11 +16,11 @@ import numpy as np
 import timing
 import torch
 
-from omnishot.assembly import pick_device
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks
+from omnishot.experiment.build import pick_device
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
@@ -28,6 +28,7 @@ from omnishot.modality.image import Image
 from omnishot.modality.tabular import Tabular
 from omnishot.nn.network import Network
 from omnishot.objectives.classify import Classify
+from omnishot.training.engine.backward import backward
 
 CLASSES, EACH, SIZE, COLUMNS = 1000, 20, 28, 16
 WAYS, SHOTS, QUERIES = 5, 1, 5  # as training does unless it is told otherwise
@@ -74,7 +75,7 @@ def prepare(case: Case, device: torch.device) -> tuple[Loader, Callable[[Episode
 
     def step(batch: Episode) -> None:
         optimizer.zero_grad(set_to_none=False)
-        losses = learner.backward(batch.to(device))
+        losses = backward(learner, batch.to(device))
         optimizer.step()
         losses.mean().item()
 

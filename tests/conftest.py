@@ -10,11 +10,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several processes (pytest -n 2), a th
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-import tables
 from hypothesis import settings
+from support import tables
 
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 
 # No timing decides a test: a busy machine is no failure.
 settings.register_profile("omnishot", deadline=None)

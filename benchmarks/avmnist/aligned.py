@@ -15,7 +15,7 @@ from omnishot.learners.finetune import FineTune
 from omnishot.modality.base import Modality
 from omnishot.nn import encoders
 from omnishot.nn.auxiliary import AUXILIARIES
-from omnishot.nn.auxiliary.base import Seen
+from omnishot.nn.auxiliary.base import EncodedBatch
 from omnishot.nn.heads import linear
 from omnishot.nn.layers import LayerNorm, mask
 from omnishot.nn.linear import Linear
@@ -60,7 +60,7 @@ class Aligned(FineTune):
         both = [self.part(f"projections.{i}", task, x) for i, x in enumerate((features, spread))]
         embeddings = mask(torch.stack(both, -2), rows.present)[None]
         here = rows.present[None]
-        seen = Seen(embeddings, here, embeddings, here, (label[:, None] == label[None, :])[None])
+        seen = EncodedBatch(embeddings, here, embeddings, here, (label[:, None] == label[None, :])[None])
         for name, weight in self.weights.items():
             loss = loss + weight * self.part(f"terms.{name}", task, self.network, seen)[0]
         return loss

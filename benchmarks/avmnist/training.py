@@ -10,15 +10,15 @@ from aligned import Aligned
 from data import AUDIO, DIGITS, IMAGE, Digits, SeenAndHeard
 from recipes import Recipe, options
 
-from omnishot.assembly import build_learner
-from omnishot.config import Config, from_options
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.store import matching_inputs
 from omnishot.episodes.tasks import ClassTasks
+from omnishot.experiment.build import build_learner
+from omnishot.experiment.config import Config, from_options
 from omnishot.learners.base import Learner
 from omnishot.learners.finetune import FineTune
 from omnishot.objectives.classify import Classify
-from omnishot.training import meta_train
+from omnishot.training.loop import meta_train
 
 
 def train(data: Digits, recipe: Recipe, seed: int, folder: Path) -> Learner:

@@ -18,7 +18,7 @@ import torch
 from recipes import CELLS, COMMON, METHODS, Recipe
 
 import omnishot as om
-from omnishot.run import Run
+from omnishot.runs.run import Run
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent / "README.md"

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 #: All that the trainings have in common. The learner takes no gradient step: a task's own words are learned from where

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 #: All that the trainings have in common.
@@ -29,7 +29,7 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 #: Options of each method. Gradient steps on a task are dear, so those that take them are trained and judged for less.
 METHODS: dict[str, dict[str, Any]] = {
-    "maml, 1 step": {"learner": "maml", "inner_steps": 1, "inner_rate": 0.05},
+    "maml, 1 step": {"learner": "maml", "inner_steps": 1, "inner_lr": 0.05},
     "maml, no step (prototypes of words)": {"learner": "maml", "inner_steps": 0},
     "finetune": {"learner": "finetune", "fit_steps": 10, "steps": 1200, "val_every": 1200, "val_episodes": 10},
     "scratch": {"learner": "scratch", "fit_steps": 20},

@@ -19,10 +19,10 @@ from typing import Any
 import studies
 import torch
 
-from omnishot.dataset import Dataset
 from omnishot.datasets import read
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.experiment.dataset import Dataset
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 #: All that methods have in common. Twenty classes a task tell more apart in a step than five (Snell et al. 2017, §2.4).

@@ -18,38 +18,38 @@ from typing import Any
 
 import torch
 
-from omnishot.dataset import Dataset
 from omnishot.episodes.loader import Loader, Shape
-from omnishot.evaluation import drawn, interval
-from omnishot.launch import train
+from omnishot.evaluation.episodes import drawn, interval
+from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
-from omnishot.worlds.driving import SENSORS
+from omnishot.worlds.driving.world import SENSORS
 
 Options = Mapping[str, Any]
 #: All that the trainings have in common. Where something is in a picture or a range profile tells both targets, so
-#: their parts are fused, which keep their places (level `model`), and not their means.
+#: their parts are fused, which keep their places (level `token`), and not their means.
 COMMON: dict[str, Any] = {
     "target": "steering,collision", "group": "vehicle", "shots": [5, 10], "queries": 10, "tasks": 4, "lr": 2e-3,
-    "warmup": 50, "dropout": 0.2, "level": "model", "dim": 48, "val_episodes": 40,
+    "warmup": 50, "dropout": 0.2, "level": "token", "dim": 48, "val_episodes": 40,
     "camera": {"width": 24, "pool": "stride"}, "series": {"width": 32},
 }  # fmt: skip
 #: Options of each method. One learner sees fewer rows with motion, which alone tells how the road bends, so that the
 #: camera is worth learning from.
 METHODS: dict[str, Options] = {
-    "maml": {"learner": "maml", "adapt": "head", "rates": "tensor", "inner_steps": 5, "inner_rate": 0.05},
+    "maml": {"learner": "maml", "adapt": "head", "rates": "tensor", "inner_steps": 5, "inner_lr": 0.05},
     "maml, motion often gone": {
-        "learner": "maml", "adapt": "head", "rates": "tensor", "inner_steps": 5, "inner_rate": 0.05,
+        "learner": "maml", "adapt": "head", "rates": "tensor", "inner_steps": 5, "inner_lr": 0.05,
         "dropout": {"camera": 0.1, "radar": 0.2, "motion": 0.6},
     },
     "r2d2": {"learner": "r2d2"},
-    "finetune": {"learner": "finetune", "fit_steps": 5, "fit_rate": 3e-4},
+    "finetune": {"learner": "finetune", "fit_steps": 5, "fit_lr": 3e-4},
 }  # fmt: skip
 #: What a trained learner may be told of adapting, by its name: whatever is best on the validation vehicles.
 SETTINGS: dict[str, Sequence[Options]] = {
     "maml": [{"inner_steps": steps} for steps in (1, 2, 5, 10)],
-    "finetune": [{"fit_rate": rate} for rate in (1e-4, 3e-4, 1e-3)],
+    "finetune": [{"fit_lr": rate} for rate in (1e-4, 3e-4, 1e-3)],
 }
 #: What is told of each target, by its place among the table's targets.
 TOLD = {"mae_1": "steering (°)", "mae_2": "collision (s)"}

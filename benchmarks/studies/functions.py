@@ -11,11 +11,11 @@ import numpy as np
 import studies
 import torch
 
-from omnishot.assembly import build_learner
-from omnishot.config import Config
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode, Rows
-from omnishot.evaluation import Figure, interval
+from omnishot.evaluation.episodes import Figure, interval
+from omnishot.experiment.build import build_learner
+from omnishot.experiment.config import Config
 from omnishot.learners.base import Learner
 from omnishot.modality.tabular import Tabular
 from omnishot.objectives.regress import Regress
@@ -117,9 +117,9 @@ def figure(errors: np.ndarray, name: str, shots: int, more: dict[str, Any]) -> d
 def with_rates(study: Functions, learner: Learner, record: dict[str, Any]) -> dict[float, Learner]:
     """Copies of a trained learner with other step sizes on a task, if those have no part in its training."""
     copies = {}
-    if hasattr(learner, "fit_rate"):
+    if hasattr(learner, "fit_lr"):
         for rate in studies.RATES:
-            copies[rate] = study.build(record["learner"], record["options"] | {"fit_rate": rate})
+            copies[rate] = study.build(record["learner"], record["options"] | {"fit_lr": rate})
             copies[rate].load_state_dict(learner.state_dict())
     return copies
 

@@ -42,8 +42,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 VARIANTS |= {
     "sum (gate)": {"fusion": "sum", "fuse": {"alpha": "gate"}},
     "sum (softmax)": {"fusion": "sum", "fuse": {"alpha": "softmax"}},
-    "level feature": {"level": "feature"},
-    "level model": {"level": "model"},
+    "level early": {"level": "early"},
+    "level token": {"level": "token"},
     "placeholder": {"absent": "placeholder"},
     "impute": {"absent": "impute", "auxiliary": {"reconstruct": 0.1}},
     "dropout 0.3": {"dropout": 0.3},

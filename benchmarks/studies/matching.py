@@ -22,12 +22,12 @@ from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from omnishot.dataset import Dataset
 from omnishot.episodes.loader import Loader, Shape
-from omnishot.evaluation import interval
-from omnishot.launch import train
+from omnishot.evaluation.episodes import interval
+from omnishot.experiment.dataset import Dataset
 from omnishot.metrics.relatedness import relatedness_figures
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 TRAITS = ("colour", "shape", "texture", "size")

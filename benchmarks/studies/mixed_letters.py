@@ -18,14 +18,14 @@ import studies
 import torch
 
 from omnishot import read_table
-from omnishot.assembly import build_learner
-from omnishot.config import Config
-from omnishot.dataset import Dataset, build
 from omnishot.datasets import read
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.episodes.tasks import ClassTasks
-from omnishot.evaluation import Figure, run_episodes
+from omnishot.evaluation.episodes import Figure, run_episodes
+from omnishot.experiment.build import build_learner
+from omnishot.experiment.config import Config
+from omnishot.experiment.dataset import Dataset, build
 from omnishot.learners.base import Learner
 from omnishot.worlds import make
 

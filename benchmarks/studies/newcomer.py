@@ -18,8 +18,8 @@ from typing import Any
 import studies
 import torch
 
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 TARGET = "letter"
@@ -91,8 +91,8 @@ def main() -> None:
     parser.add_argument("--split", default="test", help="val to choose by, test to report")
     parser.add_argument("--missing", type=float, default=0.0, help="share of the known inputs' cells taken away")
     parser.add_argument("--table", type=Path, help="`glyphs`; made in the folder of trainings unless it is said")
-    parser.add_argument("--runs", type=Path, default=Path("runs/newcomer"), help="folder of the trainings")
-    parser.add_argument("--json", type=Path, default=Path("newcomer.json"), help="figures; those there are kept")
+    parser.add_argument("--runs", type=Path, default=Path("runs/new_modality"), help="folder of the trainings")
+    parser.add_argument("--json", type=Path, default=Path("new_modality.json"), help="figures; those there are kept")
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -20,12 +20,12 @@ from typing import Any
 import studies
 import torch
 
-from omnishot.launch import train
+from omnishot.evaluation.retrieval import CHANCE
 from omnishot.metrics.retrieval import AT
-from omnishot.retrieval import CHANCE
-from omnishot.run import Run
+from omnishot.runs.run import Run
 from omnishot.table.reading import read_table
 from omnishot.table.writing import TableWriter
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 COMMON: dict[str, Any] = {"tasks": 1, "lr": 3e-3, "dim": 64}

@@ -19,11 +19,11 @@ from typing import Any
 import studies
 import torch
 
-from omnishot.degradation import CLEAN, Robustness
-from omnishot.launch import train
-from omnishot.report import robust
-from omnishot.run import Run
-from omnishot.stress import robustness
+from omnishot.analysis.robustness import page as robust
+from omnishot.analysis.robustness.degradation import CLEAN, Robustness
+from omnishot.analysis.robustness.measure import robustness
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 TARGET = "letter"

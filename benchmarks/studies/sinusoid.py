@@ -23,7 +23,7 @@ SHOTS = (5, 10)
 CURVE = tuple(range(11))  # adaptation steps that are measured
 SHOWN = (0, 1, 5, 10)  # and those in the table
 #: What the paper says of its method; every other option is the learner's own.
-PUBLISHED = {"maml": {"inner_steps": 1, "inner_rate": 0.01}}
+PUBLISHED = {"maml": {"inner_steps": 1, "inner_lr": 0.01}}
 #: Joint training followed by gradient descent is the paper's baseline: `finetune`, which goes on by Adam, with the
 #: inner loop of `maml`, which is gradient descent.
 JOINT, PLAIN = "finetune", "maml"
@@ -72,7 +72,7 @@ def plain_descent(study: Functions, learner: Learner) -> dict[float, Learner]:
     """A jointly trained network, which gradient descent adapts with a number of step sizes."""
     copies = {}
     for rate in studies.RATES:
-        copies[rate] = study.build(PLAIN, PUBLISHED[PLAIN] | {"inner_rate": rate})
+        copies[rate] = study.build(PLAIN, PUBLISHED[PLAIN] | {"inner_lr": rate})
         copies[rate].load_state_dict(learner.state_dict())
     return copies
 

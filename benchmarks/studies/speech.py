@@ -18,10 +18,10 @@ import pandas as pd
 import studies
 import torch
 
-from omnishot.dataset import Dataset
 from omnishot.datasets import read
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.experiment.dataset import Dataset
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -59,14 +59,14 @@ class Setting:
 RECOGNISERS: dict[str, dict[str, Any]] = {
     "protonet": {"learner": "protonet", "steps": 600},
     "finetune": {"learner": "finetune", "steps": 200, "fit_steps": 5},
-    "scratch": {"learner": "scratch", "fit_steps": 20, "fit_rate": 3e-3},
+    "scratch": {"learner": "scratch", "fit_steps": 20, "fit_lr": 3e-3},
 }
 ONE_AND_FIVE = [{"shots": 1, "queries": 3}, {"shots": 5, "queries": 3}]
 BEFORE_AND_AFTER = [{"adapted": adapted, "queries": 10} for adapted in (False, True)]
 #: Instead of writing along the sound: a decoder that looks where it wants, a character at a time.
 ATTENTION = {"decoder": "transformer", "beam": 1, "longest": 50}
 #: Steps of Adam on ten utterances, and their size.
-GOING_ON = [{"fit_steps": n, "fit_rate": rate} for n, rate in ((5, 1e-3), (5, 3e-3), (10, 1e-3))]
+GOING_ON = [{"fit_steps": n, "fit_lr": rate} for n, rate in ((5, 1e-3), (5, 3e-3), (10, 1e-3))]
 SLOW = {"finetune": 100, "scratch": 20}
 FEW = {name: one | {"steps": 200} for name, one in RECOGNISERS.items()}
 SETTINGS = {
@@ -86,7 +86,7 @@ SETTINGS = {
         TEXTS | SPEAKER | {"steps": 250},
         {
             "finetune": {"learner": "finetune", "fit_steps": 5},
-            "maml": {"learner": "maml", "inner_steps": 2, "second_order": False, "inner_rate": 0.03},
+            "maml": {"learner": "maml", "inner_steps": 2, "second_order": False, "inner_lr": 0.03},
             "attention": {"learner": "finetune", "fit_steps": 5, "tell": ATTENTION},
         },
         BEFORE_AND_AFTER,

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch.func import vmap
 
-from omnishot.config import Config
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError
+from omnishot.experiment.config import Config
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.training import meta_train
+from omnishot.training.loop import meta_train
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # step sizes that validation chooses from
 
@@ -80,8 +80,8 @@ def _decide(study: Study, name: str, fixed: dict[str, Any], folder: Path, minute
     if not LEARNERS.load(name).meta_trained:
         return {"options": fixed, "steps": 0, "trials": {}}
     own, choice = LEARNERS.options(name), [fixed]
-    if "inner_rate" in own and "inner_rate" not in fixed:
-        choice = [fixed | {"inner_rate": rate} for rate in sorted({*RATES, own["inner_rate"]})]
+    if "inner_lr" in own and "inner_lr" not in fixed:
+        choice = [fixed | {"inner_lr": rate} for rate in sorted({*RATES, own["inner_lr"]})]
     trials: dict[str, float] = {}
     slowest = 0.0
     for options in choice if len(choice) > 1 or minutes else []:

@@ -5,43 +5,43 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from omnishot.core.version import VERSION as __version__
 
 if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does the same when it is first used
-    from omnishot.api import evaluate as evaluate
-    from omnishot.api import explain as explain
-    from omnishot.api import load as load
-    from omnishot.api import search as search
-    from omnishot.comparison import compare as compare
+    from omnishot.analysis.comparison.compare import compare as compare
+    from omnishot.analysis.explain.explain import explain as explain
+    from omnishot.analysis.robustness.measure import robustness as robustness
+    from omnishot.analysis.search.gallery import Gallery as Gallery
+    from omnishot.analysis.search.gallery import search as search
     from omnishot.errors import DataError as DataError
     from omnishot.errors import OmnishotError as OmnishotError
     from omnishot.errors import UsageError as UsageError
-    from omnishot.estimators import FewShotClassifier as FewShotClassifier
-    from omnishot.estimators import FewShotRegressor as FewShotRegressor
-    from omnishot.launch import train as train
-    from omnishot.model import Model as Model
-    from omnishot.run import Run as Run
-    from omnishot.searching import Gallery as Gallery
-    from omnishot.stress import robustness as robustness
+    from omnishot.runs.estimators import FewShotClassifier as FewShotClassifier
+    from omnishot.runs.estimators import FewShotRegressor as FewShotRegressor
+    from omnishot.runs.load import evaluate as evaluate
+    from omnishot.runs.load import load as load
+    from omnishot.runs.model import Model as Model
+    from omnishot.runs.run import Run as Run
     from omnishot.table.reading import read_table as read_table
+    from omnishot.training.train import train as train
 
 _PLACES = {
     "DataError": "errors",
-    "FewShotClassifier": "estimators",
-    "FewShotRegressor": "estimators",
-    "Gallery": "searching",
-    "Model": "model",
+    "FewShotClassifier": "runs.estimators",
+    "FewShotRegressor": "runs.estimators",
+    "Gallery": "analysis.search.gallery",
+    "Model": "runs.model",
     "OmnishotError": "errors",
-    "Run": "run",
+    "Run": "runs.run",
     "UsageError": "errors",
-    "compare": "comparison",
-    "evaluate": "api",
-    "explain": "api",
-    "load": "api",
+    "compare": "analysis.comparison.compare",
+    "evaluate": "runs.load",
+    "explain": "analysis.explain.explain",
+    "load": "runs.load",
     "read_table": "table.reading",
-    "robustness": "stress",
-    "search": "api",
-    "train": "launch",
+    "robustness": "analysis.robustness.measure",
+    "search": "analysis.search.gallery",
+    "train": "training.train",
 }
 
 __all__ = [*_PLACES, "__version__"]

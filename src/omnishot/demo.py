@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
-from omnishot.artifacts import write_json
+from omnishot.core.storage import write_json
 from omnishot.errors import UsageError
-from omnishot.evaluation import Figure
-from omnishot.launch import train
+from omnishot.evaluation.episodes import Figure
+from omnishot.html.markup import table as html_table
+from omnishot.html.markup import text as html_text
 from omnishot.report import Section, comparison, curves, write
-from omnishot.report.markup import table as html_table
-from omnishot.report.markup import text as html_text
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.worlds import make
 
 TARGET = "letter"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tables
+from support import tables
 
 from omnishot.worlds import make
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import pytest
-import tables
+from support import tables
 
 
 @pytest.fixture
 def bench(script, monkeypatch):
-    newcomer = script("studies/newcomer")
-    monkeypatch.setattr(newcomer, "TARGET", "species")
-    monkeypatch.setattr(newcomer, "INPUTS", {"photo": "image", "note": "text"})
+    new_modality = script("studies/new_modality")
+    monkeypatch.setattr(new_modality, "TARGET", "species")
+    monkeypatch.setattr(new_modality, "INPUTS", {"photo": "image", "note": "text"})
     common = {
         name: value for name, value in tables.QUICK.items() if name in ("learner", "tasks", "val_episodes", "text")
     }
-    monkeypatch.setattr(newcomer, "COMMON", common | {"shots": 1, "queries": 1})
-    return newcomer
+    monkeypatch.setattr(new_modality, "COMMON", common | {"shots": 1, "queries": 1})
+    return new_modality
 
 
 def test_an_input_is_left_out_of_training_and_met_at_adaptation(bench, birds, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-import tables
+from support import tables
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-import tones
+from support import tones
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def told(tmp_path_factory):
 def test_texts_are_measured_before_and_after_in_the_way_that_validation_chose(bench, told, tmp_path):
     common = tones.SMALL | {"target": "text", "audio": tones.SHORT}
     both = [{"adapted": adapted, "queries": 2} for adapted in (False, True)]
-    ways = [{"fit_steps": n, "fit_rate": 1e-3} for n in (1, 2)]
+    ways = [{"fit_steps": n, "fit_lr": 1e-3} for n in (1, 2)]
     setting = bench.Setting("told", common, {"finetune": {}}, both, {"finetune": 3}, {"finetune": ways})
     study = bench.Speech(steps=1, episodes=4)
     run = study.trained(setting, "finetune", told, tmp_path / "run")

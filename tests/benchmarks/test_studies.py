@@ -69,10 +69,10 @@ def test_errors_are_those_of_adapting_to_one_task_after_the_other(bench, study, 
 def test_the_best_trial_decides_and_the_training_is_kept(bench, study, tmp_path, monkeypatch):
     monkeypatch.setattr(bench.studies, "RATES", (0.003, 1e6))  # the second diverges
     learner, record = bench.studies.trained(study, "anil", {"inner_steps": 1}, tmp_path, minutes=0)
-    tried = {json.loads(said)["inner_rate"]: error for said, error in record["trials"].items()}
+    tried = {json.loads(said)["inner_lr"]: error for said, error in record["trials"].items()}
     assert set(tried) == {0.003, 0.1, 1e6}
     finite = {rate: error for rate, error in tried.items() if error is not None}
-    assert record["options"] == {"inner_steps": 1, "inner_rate": min(finite, key=finite.__getitem__)}
+    assert record["options"] == {"inner_steps": 1, "inner_lr": min(finite, key=finite.__getitem__)}
     assert record["steps"] == 4
     monkeypatch.setattr(bench.studies, "_decide", None)
     again, same_record = bench.studies.trained(study, "anil", {"inner_steps": 1}, tmp_path, minutes=0)

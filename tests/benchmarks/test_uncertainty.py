@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-import tables
+from support import tables
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 import zipfile
 
 import pandas as pd
-import tables
+from support import tables
 
 import omnishot as om
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-import tables
+from support import tables
 
 
 def test_a_world_is_made_and_checked(omnishot, tmp_path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-import tables
+from support import tables
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from omnishot.catalogue import REGISTRIES
+from omnishot.core.registry import REGISTRIES
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)

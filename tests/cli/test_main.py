@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from omnishot.catalogue import REGISTRIES
 from omnishot.cli import check
-from omnishot.config import Config
+from omnishot.core.registry import REGISTRIES
+from omnishot.experiment.config import Config
 
 
 def run(*args: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def run(*args: str, code: str | None = None) -> subprocess.CompletedProcess[str]
 
 HEAVY = (
     "print(sorted({'torch', 'numpy', 'pandas', 'pyarrow', 'scipy', 'sklearn', 'matplotlib', 'PIL', 'rich', "
-    "'omnishot.run'} & set(sys.modules)))"
+    "'omnishot.runs.run'} & set(sys.modules)))"
 )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import helpers
 import torch
+from support import helpers
 
 from omnishot.episodes.rows import Episode, Rows, concatenate
 

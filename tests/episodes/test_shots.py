@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import torch
+from support import helpers
 from torch.func import vmap
 
 from omnishot.episodes.rows import Rows

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import helpers
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import helpers
 from torch import Tensor
 
 from omnishot.episodes.rows import Episode, Rows

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
-import helpers
 import pytest
 import torch
+from support import helpers
 from torch import Tensor
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
+from omnishot.experiment.plan import Plan
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.learners.engine import Plan
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
+from omnishot.training.engine.backward import backward
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
 OBJECTIVE = ["classify", "regress"]
@@ -168,7 +169,7 @@ def trained(name: str, steps: int = 120) -> Learner:
         method.progress = step / steps
         optimiser.zero_grad()
         for batch in of_both(step, 6):
-            method.backward(batch, Plan("vmap"))
+            backward(method, batch, Plan("vmap"))
         optimiser.step()
     method.progress = 1.0
     return method

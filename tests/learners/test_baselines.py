@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
+from support import helpers
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows, concatenate
-from omnishot.learners.descent import adam, descend, gradient
+from omnishot.learners.inner.descent import adam, descend, gradient
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("photo", "facts")}
 
@@ -116,7 +116,7 @@ def test_gradient_does_not_run_back_through_where_it_starts():
 
 @pytest.mark.parametrize("name", ["scratch", "finetune"])
 def test_fitting_is_adam_on_the_support_rows_from_a_prototype_head(name):
-    method = helpers.learner(name, helpers.network(*INPUTS), fit_steps=4, fit_rate=0.01)
+    method = helpers.learner(name, helpers.network(*INPUTS), fit_steps=4, fit_lr=0.01)
     support, query = task(3)
     net = method.network
     with torch.no_grad():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
+from support import helpers
 from torch import Tensor
 
 from omnishot.errors import UsageError
@@ -22,7 +22,7 @@ LAYER = "network.encoders.0.layers."
 def built(objective: str = "classify", **options):
     torch.manual_seed(0)
     net = Network(INPUTS, encoder_options={"facts": {"width": WIDTH}})
-    options = {"inner_rate": RATE, "inner_steps": STEPS, "context": 5, "ways": 3} | options
+    options = {"inner_lr": RATE, "inner_steps": STEPS, "context": 5, "ways": 3} | options
     method = helpers.learner("cavia", net, objective, **options)
     ways = 3 if objective == "classify" else None
     return method, helpers.random_episode(INPUTS, tasks=2, ways=ways, shots=2, queries=3, here=1.0)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import pytest
 import torch
 from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
+from support import helpers
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import DataError, UsageError

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
+from support import helpers
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
+from omnishot.experiment.plan import Plan
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.learners.engine import Plan
 from omnishot.nn.network import Network
 from omnishot.objectives import OBJECTIVES
+from omnishot.training.engine.backward import backward
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
 FORMS = [(o, a) for o in ("classify", "regress") for a in (False, True)]
@@ -137,7 +138,7 @@ def test_gradient_equals_finite_differences(objective, attentive):
     assert helpers.slope_error(method, batch) < 1e-7
     if objective == "regress":
         with pytest.raises(UsageError, match="plan split does not fit the learner 'cnp'"):
-            method.backward(batch, Plan("split"))
+            backward(method, batch, Plan("split"))
 
 
 # -- it learns ---------------------------------------------------------------------------------------------

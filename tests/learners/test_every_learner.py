@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 from torch.utils._pytree import tree_leaves
 
 from omnishot.episodes.rows import Episode, Rows

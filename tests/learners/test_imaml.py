@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 from torch.autograd.functional import hessian as dense_hessian
 
 from omnishot.errors import UsageError
@@ -29,7 +29,7 @@ def test_the_gradient_on_a_quadratic_is_the_exact_one(plan):
     So are the features' own parameters, which the inner loop does not move.
     """
     strength = 0.7
-    options = {"inner_steps": 300, "inner_rate": 0.2, "cg_steps": 6, "strength": strength}
+    options = {"inner_steps": 300, "inner_lr": 0.2, "cg_steps": 6, "strength": strength}
     method, batch = built("regress", adapt="head", **options)
     own = {n: p.detach().clone().requires_grad_() for n, p in method.named_parameters()}
     total = []
@@ -76,7 +76,7 @@ def test_conjugate_gradient_solves_what_a_dense_solver_does(objective, plan):
 def test_the_inner_loop_is_pulled_back_to_its_start():
     moved = []
     for strength in (0.1, 1.0, 5.0):
-        method, batch = built("regress", strength=strength, inner_steps=50, inner_rate=0.05)
+        method, batch = built("regress", strength=strength, inner_steps=50, inner_lr=0.05)
         state, own = method.adapt(batch.support.task(0)), method.params()
         moved.append(sum((state[n] - p).square().sum().item() for n, p in own.items()))
     assert moved[0] > 1.5 * moved[1] > 2 * moved[2] > 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import helpers
 import numpy as np
 import pytest
 import torch
+from support import helpers
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError

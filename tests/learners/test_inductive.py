@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 from torch import Tensor
 
 from omnishot.learners import LEARNERS

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import weakref
 
-import helpers
 import pytest
 import torch
+from support import helpers
 from torch import Tensor
 
 from omnishot.learners.base import Learner

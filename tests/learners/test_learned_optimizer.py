@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
+from support import helpers
 from torch import Tensor, nn
 
 from omnishot.errors import UsageError
@@ -103,13 +103,13 @@ def test_with_the_second_order_it_equals_finite_differences(form, options):
 
 def test_it_starts_as_gradient_descent():
     """Before it has learned anything, but for what the forget gate takes."""
-    method, batch = built(inner_rate=0.2, inner_steps=1)
+    method, batch = built(inner_lr=0.2, inner_steps=1)
     task = batch.support.task(0)
     nn.init.zeros_(method.optimizer.forget.weight)
     nn.init.zeros_(method.optimizer.input.weight)
     nn.init.constant_(method.optimizer.forget.bias, 40.0)
     nn.init.constant_(method.optimizer.input.bias, math.log(0.2 / 0.8))
-    maml = helpers.learner("maml", method.network, inner_rate=0.2, inner_steps=1, head="fixed", ways=3)
+    maml = helpers.learner("maml", method.network, inner_lr=0.2, inner_steps=1, head="fixed", ways=3)
     maml.load_state_dict({n: p for n, p in method.state_dict().items() if not n.startswith("optimizer.")})
     ours, theirs = method.adapt(task), maml.adapt(task)
     assert all(torch.allclose(ours[n], theirs[n], atol=1e-12) for n in theirs)
@@ -117,6 +117,6 @@ def test_it_starts_as_gradient_descent():
 
 def test_a_rate_that_no_gate_has_and_an_unknown_form_are_refused():
     with pytest.raises(UsageError, match=r"between 0 and 1, not 1\.5"):
-        built(inner_rate=1.5)
+        built(inner_lr=1.5)
     with pytest.raises(UsageError, match="unknown form 'lstn': did you mean 'lstm'"):
         built(form="lstn")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import pytest
 import torch
+from support import helpers
 
 from omnishot.errors import UsageError
 from omnishot.learners.distances import squared_distances

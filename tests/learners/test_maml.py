@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
@@ -34,7 +34,7 @@ def test_more_inner_steps_fit_the_support_rows_better():
     for name in ("maml", "anil"):
         losses = []
         for steps in (0, 1, 3, 10):
-            method = built(name, inner_steps=steps, inner_rate=0.1)
+            method = built(name, inner_steps=steps, inner_lr=0.1)
             state = method.adapt(task.support)
             losses.append(method.objective.loss(method.answer(state, task.support), task.support).item())
         assert losses == sorted(losses, reverse=True)
@@ -86,7 +86,7 @@ def test_first_order_differs_from_second_and_predicts_the_same():
 def test_maml_learns_sinusoids(second_order):
     torch.manual_seed(0)
     net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
-    options = {"inner_steps": 1, "inner_rate": 0.03, "second_order": second_order}
+    options = {"inner_steps": 1, "inner_lr": 0.03, "second_order": second_order}
     method = LEARNERS.load("maml")(net, OBJECTIVES.load("regress")(), **options)
     unseen = helpers.sinusoids(10**6, 100)
     before = helpers.judged(method, unseen)
@@ -102,7 +102,7 @@ def test_maml_learns_sinusoids(second_order):
 def test_episodic_learners_learn_features_for_new_classes(name):
     torch.manual_seed(0)
     net = Network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
-    options = {"inner_steps": 2, "inner_rate": 0.1} if name != "protonet" else {}
+    options = {"inner_steps": 2, "inner_lr": 0.1} if name != "protonet" else {}
     method = LEARNERS.load(name)(net, OBJECTIVES.load("classify")(), **options)
     unseen = helpers.blobs(10**6, 60)
     before = helpers.judged(method, unseen)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 
-from omnishot.artifacts import pack, read_tensors
+from omnishot.core.storage import pack, read_tensors
 from omnishot.learners.memory import Memory
 
 

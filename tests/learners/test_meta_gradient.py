@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 
-import helpers
 import higher
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 import torchopt
+from support import helpers
 from torch import Tensor, nn
 
 from omnishot.episodes.rows import Episode
@@ -102,7 +102,7 @@ FORMS = [("photo", "classify"), ("facts", "classify"), ("facts", "regress")]
 
 def fixed_maml(name: str, objective: str, steps: int, second_order: bool) -> tuple[Learner, Episode]:
     net, batch = one_input(name, objective)
-    options = {"head": "fixed", "ways": 3, "inner_steps": steps, "inner_rate": RATE, "second_order": second_order}
+    options = {"head": "fixed", "ways": 3, "inner_steps": steps, "inner_lr": RATE, "second_order": second_order}
     return helpers.learner("maml", net, objective, **options), batch
 
 
@@ -214,7 +214,7 @@ GRID = [(n, p, o) for n, p, o in GRID if not (p and o == "regress")]  # numbers 
 def table_learner(name: str, prototypes: bool, objective: str, **options) -> tuple[Learner, Episode]:
     net, batch = one_input("facts", objective)
     head = {"head": "prototype"} if prototypes else {"head": "fixed", "ways": 3}
-    method = helpers.learner(name, net, objective, inner_rate=RATE, **head, **options)
+    method = helpers.learner(name, net, objective, inner_lr=RATE, **head, **options)
     if "step_sizes.values" in method.params():
         with torch.no_grad():
             sizes = method.step_sizes.values

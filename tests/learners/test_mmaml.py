@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 
 from omnishot.episodes.rows import Episode
 from omnishot.learners import LEARNERS
@@ -58,7 +58,7 @@ def test_the_modulation_tells_unlike_families_apart():
     """Of most tasks, the tasks that are modulated most alike are of the same family."""
     torch.manual_seed(0)
     net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 32}})
-    options = {"inner_steps": 1, "inner_rate": 0.01}
+    options = {"inner_steps": 1, "inner_lr": 0.01}
     method = LEARNERS.load("mmaml")(net, OBJECTIVES.load("regress")(), **options)
     helpers.trained(method, lambda step: families(step, 16), 200)
     unseen, params = families(10**6, 100), method.params()

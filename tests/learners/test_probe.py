@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
+from support import helpers
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
+from support import helpers
 from torch import Tensor, nn
 from torch.func import vmap
 
@@ -27,7 +27,7 @@ MIXTURES = [
 
 
 def built(name: str, objective: str = "classify", **options):
-    options = {"fit_steps": STEPS, "fit_rate": RATE, "memory": 7} | options
+    options = {"fit_steps": STEPS, "fit_lr": RATE, "memory": 7} | options
     if name == "finetune":
         options.pop("memory")
     return helpers.learner(name, helpers.network(*INPUTS), objective, **options)

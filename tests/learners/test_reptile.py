@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
+from support import helpers
 
 from omnishot.episodes.rows import concatenate
 from omnishot.errors import UsageError
@@ -20,7 +20,7 @@ INPUTS = {"facts": helpers.tabular(3)}
 def built(objective: str, **options):
     torch.manual_seed(0)
     net = Network(INPUTS, encoder_options={"facts": {"width": 8}})
-    return helpers.learner("reptile", net, objective, inner_rate=0.02, **options)
+    return helpers.learner("reptile", net, objective, inner_lr=0.02, **options)
 
 
 @pytest.mark.parametrize("plan", ["loop", "vmap", "vmap:1"])

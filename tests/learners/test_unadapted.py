@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 from torch.utils._pytree import tree_leaves
 
+from omnishot.core.options import keywords
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import GENERATIVE, Learner
 from omnishot.nn.decoders import DECODERS
 from omnishot.nn.decoders.tokens import EOS
-from omnishot.objectives.telling import Telling
-from omnishot.options import keywords
+from omnishot.objectives.text import TextObjective
 
 INPUTS = {name: helpers.MODALITIES[name] for name in ("words", "facts")}
 SAYING = [name for name in LEARNERS.names() if set(GENERATIVE) & set(LEARNERS.load(name).serves)]
@@ -37,10 +37,10 @@ def test_no_step_is_no_adapting(name):
     steps = next((step for step in ("fit_steps", "inner_steps") if hasattr(method, step)), None)
     if name in TOLD or steps is None:
         with pytest.raises(UsageError, match=f"{name}.* predicts from the support rows.*before adapting"):
-            method.begun(None)
+            method.initial_state(None)
         return
     query = rows(9)
-    state = method.begun(None)
+    state = method.initial_state(None)
     before = method.answer(state, query)
     moved = method.answer(method.adapt(rows(1)), query)
     assert not torch.equal(before, moved)
@@ -55,27 +55,27 @@ def test_no_step_is_no_adapting(name):
 def test_a_head_at_the_class_means_has_no_start(name):
     method = helpers.learner(name, helpers.network(*INPUTS))
     with pytest.raises(UsageError, match="class means of the support rows: it predicts nothing before adapting"):
-        method.begun(3)
+        method.initial_state(3)
 
 
 def test_a_fixed_head_has_one_for_as_many_classes():
     method = helpers.learner("maml", helpers.network(*INPUTS), head="fixed", ways=3)
-    assert method.answer(method.begun(3), rows(9)).shape == (4, 3)
+    assert method.answer(method.initial_state(3), rows(9)).shape == (4, 3)
     with pytest.raises(UsageError, match="fixed to 3 classes, the task has 4"):
-        method.begun(4)
+        method.initial_state(4)
 
 
 @pytest.mark.parametrize("decoder", DECODERS.names())
 @pytest.mark.parametrize("name", ["maml", "finetune", "cavia"])
 def test_a_decoder_does_not_know_the_words_of_the_task(name, decoder):
     """Nothing of the support rows is known, so that a word which only they say is never said."""
-    net = helpers.network(*INPUTS, level="model", fusion="transformer")
-    objective = Telling(("a", "b"), decoder=decoder, longest=4, own_words=0 if decoder == "ctc" else 2)
+    net = helpers.network(*INPUTS, level="token", fusion="transformer")
+    objective = TextObjective(("a", "b"), decoder=decoder, longest=4, own_words=0 if decoder == "ctc" else 2)
     objective.name = "caption"
     options = {n: value for n, value in helpers.QUICK.items() if n in keywords(LEARNERS.load(name))}
     method = LEARNERS.load(name)(net, objective, **options).double()
     query, shared, own = rows(9), len(objective.vocabulary), objective.outputs(None)
-    said = method.answer(method.begun(None), query)
+    said = method.answer(method.initial_state(None), query)
     target = torch.tensor([shared - 1, EOS, 0, 0]).expand(len(query), 1, 4)
     assert said.log_likelihood(target).isfinite().all()
     assert (said.log_likelihood(target) > -1e3).any()

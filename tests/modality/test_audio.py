@@ -3,13 +3,13 @@ import struct
 import sys
 import zipfile
 
-import clips
 import numpy as np
 import pytest
 import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support import clips
 
 from omnishot.errors import UsageError
 from omnishot.modality import CellError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import sys
 
-import clips
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import clips
 
 from omnishot.modality import CellError, clip
 

@@ -7,26 +7,25 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import helpers
 import numpy as np
 import pandas as pd
 import pytest
-import tables
 import torch
 from safetensors.torch import load_file, save_file
+from support import helpers, tables
 
 import omnishot as om
-from omnishot.artifacts import pack
-from omnishot.assembly import restore_modality
-from omnishot.distributed import ALONE
+from omnishot.core.distributed import ALONE
+from omnishot.core.storage import pack
 from omnishot.errors import DataError, UsageError
-from omnishot.launch import train
+from omnishot.experiment.build import restore_modality
 from omnishot.modality import decode_inputs
 from omnishot.modality.features import Features, freeze, frozen_weights
 from omnishot.nn.encoders import build
 from omnishot.report import write
-from omnishot.run import Run
+from omnishot.runs.run import Run
 from omnishot.table.cache import derived
+from omnishot.training.train import train
 
 ONE = {n: v for n, v in tables.QUICK.items() if n not in ("image", "text", "tabular")}
 FREEZABLE = {"photo": "conv4", "words": "gru", "sensor": "conv1d", "facts": "mlp"}

@@ -1,9 +1,9 @@
 import sys
 
-import clips
 import numpy as np
 import pytest
 import torch
+from support import clips
 
 from omnishot.errors import UsageError
 from omnishot.modality import CellError

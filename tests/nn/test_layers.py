@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from support import helpers
 from torch import nn
 from torch.func import grad, vmap
 

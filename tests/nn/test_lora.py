@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 
 from omnishot.nn.calling import call_with
 from omnishot.nn.linear import dense

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
+from support import helpers
 from torch import Tensor, nn
 from torch.func import vmap
 

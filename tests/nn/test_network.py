@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import helpers
 import pytest
 import torch
+from support import helpers
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import pytest
 import torch
+from support import helpers
 
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
@@ -51,7 +51,7 @@ def test_figures_of_both_ways_and_the_one_that_counts_first():
         target = objective.encode([["yes", "yes"], ["red"]])[0]
         said = np.stack([np.where(target[:, 0] == EOS, PAD, target[:, 0])] * 2, 1)
         said[1, 0] = 0  # nothing was generated of the second row
-        figures = objective.pooled([(said, target)])
+        figures = objective.aggregate([(said, target)])
         assert figures["soft_accuracy"][0] == figures[f"soft_accuracy_{'generated' if among == 'any' else 'chosen'}"][0]
         assert figures["soft_accuracy"][0] == wanted
         assert objective.answers(torch.from_numpy(said), ()).tolist() == ["yes", "" if among == "any" else "red"]

@@ -46,14 +46,14 @@ def test_accuracy_and_loss_equal_scikit_learn(seed, rows, ways):
 
 def test_pooled_error_is_over_all_rows_of_all_episodes_whatever_their_ways():
     episodes = [random_task(seed, 10 + seed, 2 + seed % 4) for seed in range(30)]
-    value, half_width = OBJECTIVE.pooled(episodes)["calibration_error"]
+    value, half_width = OBJECTIVE.aggregate(episodes)["calibration_error"]
     confidence = np.concatenate([softmax(p).max(1) for p, _ in episodes])
     right = np.concatenate([p.argmax(1) == t for p, t in episodes])
     bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
     wanted = sum(abs((right - confidence)[bin_of == b].sum()) for b in range(BINS)) / len(right)
     assert value == pytest.approx(wanted, abs=1e-12)
     assert half_width > 0
-    assert OBJECTIVE.pooled(episodes)["calibration_error"] == (value, half_width)  # nothing random is left
+    assert OBJECTIVE.aggregate(episodes)["calibration_error"] == (value, half_width)  # nothing random is left
 
 
 def test_the_interval_is_about_two_standard_errors_and_shrinks_with_the_root_of_the_episodes():
@@ -61,7 +61,7 @@ def test_the_interval_is_about_two_standard_errors_and_shrinks_with_the_root_of_
 
     def figure(start: int, episodes: int) -> tuple[float, float]:
         drawn = [random_task(start + i, 20, 5, spread=3.0) for i in range(episodes)]
-        return OBJECTIVE.pooled(drawn)["calibration_error"]
+        return OBJECTIVE.aggregate(drawn)["calibration_error"]
 
     values = [figure(1000 * k, 100)[0] for k in range(60)]
     half_width = float(np.mean([figure(1000 * k, 100)[1] for k in range(10)]))
@@ -71,7 +71,7 @@ def test_the_interval_is_about_two_standard_errors_and_shrinks_with_the_root_of_
 
 def test_confident_float32_predictions_do_not_fall_out_of_the_bins():
     logits = np.array([[200.0, 0.0], [0.0, 200.0], [3e38, -3e38]], np.float32)
-    value, half_width = OBJECTIVE.pooled([(logits, np.array([0, 1, 0]))])["calibration_error"]
+    value, half_width = OBJECTIVE.aggregate([(logits, np.array([0, 1, 0]))])["calibration_error"]
     assert value == 0
     assert half_width == 0
 
@@ -91,9 +91,9 @@ def test_temperature_changes_probabilities_alone(seed, temperature):
     assert after["accuracy"] == before["accuracy"]
     assert after["loss"] == pytest.approx(-log_softmax(logits / temperature, 1)[np.arange(40), target].mean(), rel=1e-9)
     assert tempered.loss(prediction, rows) == OBJECTIVE.loss(prediction, rows)  # what training minimises
-    pooled = tempered.pooled([(logits, target)])
-    assert pooled["calibration_error_raw"] == OBJECTIVE.pooled([(logits, target)])["calibration_error"]
-    assert pooled["calibration_error"] == OBJECTIVE.pooled([(logits / temperature, target)])["calibration_error"]
+    pooled = tempered.aggregate([(logits, target)])
+    assert pooled["calibration_error_raw"] == OBJECTIVE.aggregate([(logits, target)])["calibration_error"]
+    assert pooled["calibration_error"] == OBJECTIVE.aggregate([(logits / temperature, target)])["calibration_error"]
 
 
 def test_scores_that_only_just_differ_are_not_made_equal_by_a_temperature():
@@ -116,13 +116,13 @@ def test_what_is_calibrated_takes_the_temperature_that_was_fitted():
     episodes = [random_task(seed, 30, 5, spread=4.0) for seed in range(20)]
     found = OBJECTIVE.calibrated(episodes)
     assert found.temperature == fit_temperature(episodes) != 1
-    pooled = found.pooled(episodes)
+    pooled = found.aggregate(episodes)
     assert pooled["calibration_error"][0] < pooled["calibration_error_raw"][0] / 2
     assert OBJECTIVE.temperature == 1
 
 
 def test_predictions_that_are_no_numbers_are_not_confident():
     logits = torch.tensor([[math.nan, math.nan], [9.0, -9.0]], dtype=torch.float64)
-    error, half = OBJECTIVE.pooled([(logits.numpy(), np.array([1, 0]))])["calibration_error"]
+    error, half = OBJECTIVE.aggregate([(logits.numpy(), np.array([1, 0]))])["calibration_error"]
     assert error == pytest.approx(0, abs=1e-6)  # wrong with confidence 0, right with confidence 1
     assert half == 0

@@ -131,7 +131,7 @@ def test_figures_are_of_all_pairs_in_their_own_unit():
     objective = Match(3.0, 0.5)
     pairs = [(rng.normal(size=(8, 1)), rng.normal(size=(8, 1))) for _ in range(4)]
     told, wanted = (np.concatenate([pair[i] for pair in pairs])[:, 0] for i in (0, 1))
-    found = objective.pooled(pairs)
+    found = objective.aggregate(pairs)
     assert found["pearson"][0] == pytest.approx(pearsonr(told, wanted).statistic)
     assert found["spearman"][0] == pytest.approx(spearmanr(told, wanted).statistic)
     assert found["mse"][0] == pytest.approx(float(np.mean((told - wanted) ** 2) * 0.25))

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 
-import helpers
 import numpy as np
 import pytest
-import tables
 import torch
+from support import helpers, tables
 
 import omnishot as om
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
+from omnishot.experiment.plan import Plan
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.learners.engine import Plan
 from omnishot.learners.rehearsal import Rehearsal
 from omnishot.objectives.regress import Regress
+from omnishot.training.engine.backward import backward
 
 INPUTS = ("words", "sensor", "facts")
 MODALITIES = {name: helpers.MODALITIES[name] for name in INPUTS}
@@ -45,14 +45,14 @@ def rows_of(target: torch.Tensor) -> Rows:
 
 def test_the_measure_is_that_of_the_support_rows_with_one_of_the_training_rows_spread():
     target = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    measure = Regress([0.0] * 3, [1.0] * 3, "task").measure(rows_of(target))
+    measure = Regress([0.0] * 3, [1.0] * 3, "task").fit_scaler(rows_of(target))
     for t, numbers in enumerate(target.numpy()):
         squares = [sum((x - column.mean()) ** 2 for x in column) for column in numbers.T]
         np.testing.assert_allclose(measure["centre"][t, 0], numbers.mean(0), rtol=1e-12)
         np.testing.assert_allclose(measure["spread"][t, 0], np.sqrt((np.array(squares) + 1) / 6), rtol=1e-12)
-    alone = Regress(0.0, 1.0, "task").measure(rows_of(torch.tensor([[4.0]])))
+    alone = Regress(0.0, 1.0, "task").fit_scaler(rows_of(torch.tensor([[4.0]])))
     assert (alone["centre"].item(), alone["spread"].item()) == (4.0, 1.0)
-    assert Regress().measure(rows_of(target)) == {}
+    assert Regress().fit_scaler(rows_of(target)) == {}
 
 
 @every_learner
@@ -72,7 +72,7 @@ def test_what_is_learned_across_tasks_does_not_depend_on_how_large_their_numbers
     gradients = []
     for by in (0.0, 7.0):
         method = by_task(name)
-        losses = method.backward(Episode(moved(batch.support, by), moved(batch.query, by)))
+        losses = backward(method, Episode(moved(batch.support, by), moved(batch.query, by)))
         gradients.append([losses, *(p.grad for p in method.parameters() if p.grad is not None)])
     for one, other in zip(*gradients, strict=True):
         assert torch.allclose(one, other, atol=1e-9)
@@ -84,7 +84,7 @@ def test_every_plan_gives_the_same_gradient(plan):
     found = []
     for way in ("loop", plan):
         method = by_task("maml")
-        method.backward(batch, Plan.parse(way))
+        backward(method, batch, Plan.parse(way))
         found.append({n: p.grad for n, p in method.named_parameters() if p.grad is not None})
     for name, gradient in found[0].items():
         assert torch.allclose(gradient, found[1][name], rtol=1e-10, atol=1e-12), name
@@ -92,10 +92,10 @@ def test_every_plan_gives_the_same_gradient(plan):
 
 def test_the_loss_of_training_is_in_the_tasks_measure():
     method, batch = by_task("maml"), helpers.random_episode(MODALITIES, tasks=2, ways=None)
-    losses = method.backward(batch)
+    losses = backward(method, batch)
     for t, loss in enumerate(losses):
         task = batch.task(t)
-        spread = method.objective.measure(task.support)["spread"]
+        spread = method.objective.fit_scaler(task.support)["spread"]
         error = (method.answer(method.adapt(task.support), task.query) - task.query.target) / spread
         assert loss.item() == pytest.approx(error.square().mean().item(), rel=1e-9)
 

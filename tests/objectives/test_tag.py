@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 
-import helpers
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import average_precision_score, f1_score
+from support import helpers
 from torch.utils._pytree import tree_leaves
 
 import omnishot as om

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import tables
-from pages import CLASS, WORDS
+from support import tables
+from support.pages import CLASS, WORDS
 
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 
 
 @pytest.fixture(scope="session")

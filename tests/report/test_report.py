@@ -6,12 +6,12 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from pages import CLASS, WORDS, Page
+from support.pages import CLASS, WORDS, Page
 
 from omnishot import report
 from omnishot.errors import DataError
-from omnishot.launch import train
-from omnishot.run import Run
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_table_that_is_gone_is_no_obstacle(copied: Run, tmp_path: Path) -> Non
 
 
 def test_runs_without_training_or_validation(birds: Path, tmp_path: Path) -> None:
-    import tables
+    from support import tables
 
     rows = [row | {"split": "train" if i < 15 else "test"} for i, row in enumerate(tables.read(birds))]
     table = tables.write(birds.parent / "no-validation.csv", rows)

@@ -7,7 +7,7 @@ import pytest
 from omnishot.errors import UsageError
 from omnishot.report import curves, missing_curve, steps_curve
 from omnishot.report.curves import stored
-from omnishot.run import Run
+from omnishot.runs.run import Run
 
 
 def test_points_at_the_runs_own_settings_are_its_evaluation(every_kind: Run) -> None:

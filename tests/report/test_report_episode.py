@@ -6,7 +6,7 @@ import pytest
 from omnishot.episodes.missing import ALL
 from omnishot.report.cards import cards
 from omnishot.report.episode import draw_sample
-from omnishot.run import Run
+from omnishot.runs.run import Run
 
 
 def test_a_sample_is_what_the_model_itself_answers(run: Run) -> None:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from omnishot.errors import DataError
 from omnishot.worlds import pictures
-from omnishot.worlds.alphabets import letters
+from omnishot.worlds.glyphs.alphabets import letters
 
 NOWHERE = "\U0010fffe"  # a noncharacter, which every face draws as its missing-glyph box
 

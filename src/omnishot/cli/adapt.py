@@ -24,8 +24,8 @@ def add(commands: Any) -> None:
 
 
 def _adapt(args: argparse.Namespace) -> None:
-    from omnishot.model import check_name
-    from omnishot.run import Run
+    from omnishot.runs.model import check_name
+    from omnishot.runs.run import Run
 
     check_name(args.out)
     model = Run.load(args.run).adapt(args.support, new=args.new)

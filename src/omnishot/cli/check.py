@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from omnishot.examination import examine
+    from omnishot.experiment.check import examine
     from omnishot.table.reading import read_table
 
     report = examine(read_table(args.table, **said_of_table(args)), progress=on_terminal())

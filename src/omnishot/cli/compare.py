@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from omnishot.comparison import compare
+    from omnishot.analysis.comparison.compare import compare
 
     named = {n: getattr(args, n) for n in ("ways", "shots", "noise", "adversarial", "seed", "device")}
     options = {name: value for name, value in named.items() if value is not None} | args.options

@@ -83,9 +83,9 @@ def add(commands: Any) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from omnishot.api import evaluate
-    from omnishot.distributed import join
-    from omnishot.run import Run
+    from omnishot.core.distributed import join
+    from omnishot.runs.load import evaluate
+    from omnishot.runs.run import Run
 
     own = ("run", "table", "json", "func", "command", "default", "retrieve", "gallery", "right")
     said = {name: value for name, value in vars(args).items() if name not in own}

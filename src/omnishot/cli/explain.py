@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
 def _explain(args: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from omnishot.api import explain
+    from omnishot.analysis.explain.explain import explain
 
     of = Path(args.of)
     out = args.out or (of / "explain.html" if of.is_dir() else of.with_suffix(".html"))

@@ -11,7 +11,7 @@ from omnishot.cli import adapt, check, compare, data, demo, evaluate, explain, p
 from omnishot.cli import list as listing
 from omnishot.cli import search as searching
 from omnishot.cli.parsing import Parser
-from omnishot.distributed import first_to_say
+from omnishot.core.distributed import first_to_say
 from omnishot.errors import OmnishotError
 
 COMMANDS = (

@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
 
 
 def _predict(args: argparse.Namespace) -> None:
-    from omnishot.model import Model
+    from omnishot.runs.model import Model
     from omnishot.table.writing import check_format, write_frame
 
     check_format(args.out)

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 
 def _report(args: argparse.Namespace) -> None:
     from omnishot.report import curves, stored, write
-    from omnishot.run import Run
+    from omnishot.runs.run import Run
 
     run = Run.load(args.run)
     if args.curves and not stored(run):

@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
 
 
 def _robustness(args: argparse.Namespace) -> None:
-    from omnishot.stress import robustness
+    from omnishot.analysis.robustness.measure import robustness
 
     own = ("runs", "json", "func", "command")
     said = {name: value for name, value in vars(args).items() if name not in own and value is not None}

@@ -40,8 +40,8 @@ def add(commands: Any) -> None:
 
 
 def _search(args: argparse.Namespace) -> None:
-    from omnishot.api import load
-    from omnishot.searching import gallery_for
+    from omnishot.analysis.search.gallery import gallery_for
+    from omnishot.runs.load import load
 
     of, queries = load(args.of), [_read(text) for text in args.query]
     exact = True if args.exact else None

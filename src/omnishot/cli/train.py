@@ -22,7 +22,7 @@ training:
   --dropout --level --absent --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan
   --precision --standardise --shared
 the learner's own, as `omnishot list learners` shows them:
-  --inner-steps 5 --inner-rate 0.1 …
+  --inner-steps 5 --inner-lr 0.1 …
 of the fusion, as `omnishot list fusions` shows them:
   --fuse.alpha gate …
 of the objective, where it predicts a text, and of its decoder, as `omnishot list decoders` shows them:
@@ -69,8 +69,8 @@ def add(commands: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from omnishot.distributed import join
-    from omnishot.launch import train
+    from omnishot.core.distributed import join
+    from omnishot.training.train import train
 
     named = {
         n: getattr(args, n)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from omnishot.registry import Registry
+from omnishot.core.registry import Registry
 
 DATASETS = Registry(
     "data set",

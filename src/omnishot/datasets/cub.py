@@ -11,7 +11,7 @@ from typing import Any
 
 from omnishot.datasets.archive import contents, damaged
 from omnishot.datasets.captioned import check_limit, sentences
-from omnishot.datasets.dealing import deal
+from omnishot.datasets.class_split import deal
 from omnishot.datasets.files import Found, fields, find, need, plain
 from omnishot.datasets.pictures import Pictures
 from omnishot.errors import DataError, UsageError, choose

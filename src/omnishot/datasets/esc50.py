@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from omnishot.datasets.archive import damaged
-from omnishot.datasets.dealing import deal_shares
+from omnishot.datasets.class_split import deal_shares
 from omnishot.datasets.files import Found, lines, need
 from omnishot.datasets.pictures import Pictures
 from omnishot.errors import UsageError, choose

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from omnishot.datasets.archive import is_litter
-from omnishot.datasets.dealing import deal_shares
+from omnishot.datasets.class_split import deal_shares
 from omnishot.errors import DataError, choose
 from omnishot.table.cells import EXTENSIONS
 from omnishot.table.writing import TableWriter

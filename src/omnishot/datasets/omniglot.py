@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from omnishot.datasets.archive import contents, damaged, locate
-from omnishot.datasets.dealing import deal
+from omnishot.datasets.class_split import deal
 from omnishot.errors import DataError, choose
 from omnishot.table.writing import TableWriter
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from omnishot.datasets.archive import damaged, locate
-from omnishot.datasets.dealing import deal
+from omnishot.datasets.class_split import deal
 from omnishot.datasets.omniglot import Drawing, drawings
 from omnishot.errors import DataError, choose
 from omnishot.table.writing import TableWriter

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from omnishot.datasets.archive import is_litter
 from omnishot.datasets.captioned import check_limit
-from omnishot.datasets.dealing import deal_shares
+from omnishot.datasets.class_split import deal_shares
 from omnishot.datasets.files import lines, need
 from omnishot.errors import DataError, choose
 from omnishot.table.writing import TableWriter

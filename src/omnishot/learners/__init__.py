@@ -1,9 +1,9 @@
 """Learners, one a file: what is learned across tasks. Adding one is a file and a line here."""
 
-from omnishot.registry import Registry
+from omnishot.core.registry import Registry
 
 #: What a learner's constructor is told by the table and the training rather than as an option of its own.
-TOLD_BY_TABLE = ("ways", "labels")
+FROM_TABLE = ("ways", "labels")
 
 LEARNERS = Registry(
     "learner",
@@ -38,5 +38,5 @@ LEARNERS = Registry(
         "logreg": "omnishot.learners.logreg:LogReg",
         "cca": "omnishot.learners.cca:CCA",
     },
-    hidden=TOLD_BY_TABLE,
+    hidden=FROM_TABLE,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnishot.learners.innerloop import InnerLoop
+from omnishot.learners.inner.inner_loop import InnerLoop
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -11,7 +11,7 @@ class ANIL(InnerLoop):
     """MAML whose inner loop moves the head only; the network is learned across tasks and then stays.
 
     Args:
-        inner_steps, inner_rate: gradient steps on the support rows, and their step size.
+        inner_steps, inner_lr: gradient steps on the support rows, and their step size.
         rates: step sizes: `fixed`, or learned: one a `tensor`, one a tensor and `step`, or one an `element`.
         second_order: differentiate through the inner steps.
         inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them.
@@ -27,7 +27,7 @@ class ANIL(InnerLoop):
         objective: Objective,
         *,
         inner_steps: int = 5,
-        inner_rate: float = 0.1,
+        inner_lr: float = 0.1,
         rates: str = "fixed",
         second_order: bool = True,
         inner_checkpoint: bool = False,
@@ -35,6 +35,6 @@ class ANIL(InnerLoop):
         ways: int | None = None,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_rate, parts="head", rates=rates, second_order=second_order,
+            network, objective, inner_steps, inner_lr, parts="head", rates=rates, second_order=second_order,
             checkpoint=inner_checkpoint, head=head, ways=ways,
         )  # fmt: skip

@@ -11,18 +11,16 @@ from torch import Tensor, nn
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
-from omnishot.learners import engine
-from omnishot.learners.engine import LOOP, Plan, written_out
 from omnishot.nn.auxiliary.base import Auxiliaries
 from omnishot.nn.calling import call_with
 from omnishot.nn.heads import Head
-from omnishot.nn.linear import Linear
-from omnishot.nn.network import EMBEDDING, Network
+from omnishot.nn.linear import Linear, written_out
+from omnishot.nn.network import INTERMEDIATE, Network
 from omnishot.objectives.base import Objective
 
 Params = dict[str, Tensor]
 #: Where the state of a task keeps what its targets are measured with.
-MEASURE = "measure"
+SCALER = "scaler"
 #: A tree (nested dicts) of tensors.
 State = dict[str, Any]
 #: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`; of a decoder, what it would say.
@@ -68,9 +66,9 @@ class Learner(nn.Module):
                 f"learner {self.called()!r} needs {self.inputs_needed} inputs or more, the network reads "
                 f"{len(network.names)} ({', '.join(network.names)}): add input columns, or choose another learner"
             )
-        if self.reads_embeddings and network.level != EMBEDDING:
+        if self.reads_embeddings and network.level != INTERMEDIATE:
             raise UsageError(
-                f"learner {self.called()!r} fuses embeddings in its own way: it needs level='embedding', not "
+                f"learner {self.called()!r} fuses embeddings in its own way: it needs level='intermediate', not "
                 f"{network.level!r}"
             )
         self.network = network
@@ -175,7 +173,7 @@ class Learner(nn.Module):
         `[rows, *cell]`, zero where not `present` `[rows]`."""
         return self.part("network", params, name, cells, present, method="embedding")
 
-    def seen(self, head: Head, params: Params, rows: Rows) -> Any:
+    def head_inputs(self, head: Head, params: Params, rows: Rows) -> Any:
         """What a head reads of rows under `params`: the network's features `[rows, dim]`, or its memory."""
         return self.part("network", params, rows, method=head.reads)
 
@@ -188,36 +186,28 @@ class Learner(nn.Module):
         """Names of the weights that are used in linear layers only, whose updates may stay thin factors."""
         return frozenset(f"{name}.weight" for name, module in self.named_modules() if isinstance(module, Linear))
 
-    def backward(self, batch: Episode, plan: Plan = LOOP) -> Tensor:
-        """Add the meta-gradient of a meta-batch, the mean over its tasks, to the parameters' `.grad`.
-
-        The plan says how its tasks are run; the gradient is the same (checked in float64). Returns the losses
-        `[tasks]`.
-        """
-        return engine.backward(self, batch, plan)
-
     @torch.no_grad()
     def adapt(self, support: Rows) -> State:
         """Learn one task with the present parameters; nothing is differentiated through."""
-        measure = self.objective.measure(support)
+        scaler = self.objective.fit_scaler(support)
         params = {name: p.detach() for name, p in self.named_parameters()}
-        state = self.settle(params, self.objective.measured(support, measure))
-        return written_out({**state, MEASURE: dict(measure)} if measure else state)
+        state = self.settle(params, self.objective.transform(support, scaler))
+        return written_out({**state, SCALER: dict(scaler)} if scaler else state)
 
     @torch.no_grad()
-    def begun(self, ways: int | None) -> State:
+    def initial_state(self, ways: int | None) -> State:
         """A task before any of its rows is learned (`unadapted`) with the present parameters."""
         return self.unadapted({name: p.detach() for name, p in self.named_parameters()}, ways)
 
     @torch.no_grad()
     def answer(self, state: State, query: Rows) -> Prediction:
         """Predict one task's query rows with the present parameters."""
-        return self.said({name: p.detach() for name, p in self.named_parameters()}, state, query)
+        return self.predict_unscaled({name: p.detach() for name, p in self.named_parameters()}, state, query)
 
-    def said(self, params: Params, state: State, query: Rows) -> Prediction:
+    def predict_unscaled(self, params: Params, state: State, query: Rows) -> Prediction:
         """`predict` from a state that `adapt` has given, in what the table's targets are measured with."""
-        own = {name: part for name, part in state.items() if name != MEASURE}
-        return self.objective.unmeasured(self.predict(params, own, query), state.get(MEASURE, {}))
+        own = {name: part for name, part in state.items() if name != SCALER}
+        return self.objective.inverse_transform(self.predict(params, own, query), state.get(SCALER, {}))
 
 
 def under(prefix: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
 from omnishot.learners.base import GENERATIVE, Learner, Params, Prediction, State, under
-from omnishot.learners.descent import descend
+from omnishot.learners.inner.descent import descend
 from omnishot.nn.modulation import Modulation
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
@@ -24,7 +24,7 @@ class CAVIA(Learner):
 
     Args:
         inner_steps: gradient steps on the support rows.
-        inner_rate: their step size.
+        inner_lr: their step size.
         context: how many context parameters there are.
         second_order: differentiate through the inner steps.
         inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them.
@@ -44,7 +44,7 @@ class CAVIA(Learner):
         objective: Objective,
         *,
         inner_steps: int = 2,
-        inner_rate: float = 1.0,
+        inner_lr: float = 1.0,
         context: int = 32,
         second_order: bool = True,
         inner_checkpoint: bool = False,
@@ -54,14 +54,14 @@ class CAVIA(Learner):
         super().__init__(network, objective)
         if context < 1:
             raise UsageError(f"context = {context} leaves the inner loop nothing to move: use 1 or more")
-        self.inner_steps, self.inner_rate, self.context = inner_steps, inner_rate, context
+        self.inner_steps, self.inner_lr, self.context = inner_steps, inner_lr, context
         self.second_order, self.inner_checkpoint = second_order, inner_checkpoint
         self.head = objective.head(network, head, ways)
         # The context starts at zero, so the map must not, or no gradient would reach either.
         self.modulation = Modulation(network, context, spread=context**-0.5)
 
     def unadapted(self, params: Params, ways: int | None) -> State:
-        return self._context(params) | self.head.untold(under("head.", params), ways)
+        return self._context(params) | self.head.initial_params(under("head.", params), ways)
 
     def path(self, params: Params, support: Rows) -> list[State]:
         """What was learned at the start and after each step."""
@@ -74,7 +74,7 @@ class CAVIA(Learner):
         steps = descend(
             loss,
             self._context(params),
-            [{"context": self.inner_rate}] * self.inner_steps,
+            [{"context": self.inner_lr}] * self.inner_steps,
             self.second_order,
             given=(params, support.tensors()),
             checkpoint=self.inner_checkpoint,
@@ -83,7 +83,7 @@ class CAVIA(Learner):
 
     def read(self, params: Params, task: State, rows: Rows) -> Any:
         """What the head reads of rows under a context."""
-        return self.seen(self.head, self.adapted(params, task), rows)
+        return self.head_inputs(self.head, self.adapted(params, task), rows)
 
     def adapted(self, params: Params, state: State) -> Params:
         """The parameters as a context modulates them."""

@@ -21,7 +21,7 @@ class FineTune(Scratch):
     a number or a sentence, one network with one head learns the rows of all tasks, and a task goes on from there.
 
     Args:
-        fit_steps, fit_rate: Adam steps on the support rows, and their size.
+        fit_steps, fit_lr: Adam steps on the support rows, and their size.
         head: where the task's classifier starts: `prototype`, at the class means, for any new classes; `joint`, at the
             trained classifier, where the task's classes are the training classes (groups that share their classes).
         labels: how many training classes there are.
@@ -37,11 +37,11 @@ class FineTune(Scratch):
         objective: Objective,
         *,
         fit_steps: int = 20,
-        fit_rate: float = 1e-3,
+        fit_lr: float = 1e-3,
         head: str = "prototype",
         labels: int = 0,
     ):
-        super().__init__(network, objective, fit_steps=fit_steps, fit_rate=fit_rate)
+        super().__init__(network, objective, fit_steps=fit_steps, fit_lr=fit_lr)
         choose("head", head, ("prototype", "joint"))
         if objective.name == "classify":
             joint = LinearHead(network.out, labels)
@@ -57,7 +57,7 @@ class FineTune(Scratch):
 
     def joint_loss(self, task: Params, rows: Rows) -> Tensor:
         """The loss on rows of any training tasks: of their class among all training classes, or of their number."""
-        seen = self.seen(self.head, task, rows)
+        seen = self.head_inputs(self.head, task, rows)
         if self.objective.name != "classify":
             return self.objective.loss(
                 self.head.predict(self.head.start(under(HEAD, task), lambda: seen, rows), seen), rows

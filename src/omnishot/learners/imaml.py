@@ -13,8 +13,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
 from omnishot.learners.base import Params, State
-from omnishot.learners.descent import descend, gradient, with_gradient
-from omnishot.learners.innerloop import InnerLoop, whole
+from omnishot.learners.inner.descent import descend, gradient, with_gradient
+from omnishot.learners.inner.inner_loop import InnerLoop, whole
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -29,7 +29,7 @@ class IMAML(InnerLoop):
 
     Args:
         inner_steps: gradient steps on the support rows.
-        inner_rate: their step size.
+        inner_lr: their step size.
         strength: λ, how strongly the inner loop is pulled back to where it started.
         cg_steps: conjugate gradient steps.
         adapt: what the steps move, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
@@ -48,7 +48,7 @@ class IMAML(InnerLoop):
         objective: Objective,
         *,
         inner_steps: int = 10,
-        inner_rate: float = 0.1,
+        inner_lr: float = 0.1,
         strength: float = 0.5,
         cg_steps: int = 5,
         adapt: str = "all",
@@ -57,7 +57,7 @@ class IMAML(InnerLoop):
         lora_rank: int = 4,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_rate, parts=adapt, second_order=False, head=head, ways=ways,
+            network, objective, inner_steps, inner_lr, parts=adapt, second_order=False, head=head, ways=ways,
             lora_rank=lora_rank,
         )  # fmt: skip
         if strength <= 0:

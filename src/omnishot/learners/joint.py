@@ -22,7 +22,7 @@ class Joint(Rehearsal):
     Args:
         new_weight: w, the share of the support rows' loss, 0…1.
         memory: how many old rows are kept.
-        fit_steps, fit_rate: Adam steps on the support rows and the old rows, and their size.
+        fit_steps, fit_lr: Adam steps on the support rows and the old rows, and their size.
         head: where the task's classifier starts: `prototype`, at the class means, for any new classes; `joint`, at the
             trained classifier, where the task's classes are the training classes (groups that share their classes).
         labels: how many training classes there are.
@@ -38,12 +38,12 @@ class Joint(Rehearsal):
         new_weight: float = 0.5,
         memory: int = 50,
         fit_steps: int = 20,
-        fit_rate: float = 1e-3,
+        fit_lr: float = 1e-3,
         head: str = "prototype",
         labels: int = 0,
     ):
         super().__init__(
-            network, objective, memory=memory, fit_steps=fit_steps, fit_rate=fit_rate, head=head, labels=labels
+            network, objective, memory=memory, fit_steps=fit_steps, fit_lr=fit_lr, head=head, labels=labels
         )
         if not 0 <= new_weight <= 1:
             raise UsageError(f"new_weight must lie between 0 and 1, not {new_weight!r}")

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError, choose
 from omnishot.learners.base import Params, State
-from omnishot.learners.descent import gradient
-from omnishot.learners.innerloop import InnerLoop, whole
-from omnishot.learners.recompute import recomputed
+from omnishot.learners.inner.checkpoint import recomputed
+from omnishot.learners.inner.descent import gradient
+from omnishot.learners.inner.inner_loop import InnerLoop, whole
 from omnishot.nn.calling import call_with
 from omnishot.nn.linear import Linear
 from omnishot.nn.network import Network
@@ -33,7 +33,7 @@ class LearnedOptimizer(InnerLoop):
 
     Args:
         inner_steps: updates on the support rows.
-        inner_rate: where the input gate starts, between 0 and 1.
+        inner_lr: where the input gate starts, between 0 and 1.
         form: what reads gradient and loss: `lstm`, as published, or `mlp`, a perceptron without a memory.
         hidden: its width.
         second_order: differentiate the gradients too.
@@ -57,7 +57,7 @@ class LearnedOptimizer(InnerLoop):
         objective: Objective,
         *,
         inner_steps: int = 5,
-        inner_rate: float = 0.1,
+        inner_lr: float = 0.1,
         form: str = "lstm",
         hidden: int = 20,
         second_order: bool = False,
@@ -67,12 +67,12 @@ class LearnedOptimizer(InnerLoop):
         ways: int | None = None,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_rate, parts=adapt, second_order=second_order,
+            network, objective, inner_steps, inner_lr, parts=adapt, second_order=second_order,
             checkpoint=inner_checkpoint, head=head, ways=ways,
         )  # fmt: skip
-        if not 0 < inner_rate < 1:
-            raise UsageError(f"inner_rate is where a gate starts, between 0 and 1, not {inner_rate}")
-        self.optimizer = Optimizer(form, hidden, inner_rate)
+        if not 0 < inner_lr < 1:
+            raise UsageError(f"inner_lr is where a gate starts, between 0 and 1, not {inner_lr}")
+        self.optimizer = Optimizer(form, hidden, inner_lr)
 
     @property
     def factored(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from torch import Tensor
 from omnishot.episodes.rows import Episode
 from omnishot.errors import UsageError
 from omnishot.learners.base import Learner, Params
-from omnishot.learners.innerloop import InnerLoop
+from omnishot.learners.inner.inner_loop import InnerLoop
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -20,7 +20,7 @@ class MAML(InnerLoop):
 
     Args:
         inner_steps: gradient steps on the support rows.
-        inner_rate: their step size (where it starts, if learned).
+        inner_lr: their step size (where it starts, if learned).
         adapt: what the steps move, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
             kind, `film` (scale and shift of every channel), `lora` (low-rank changes of all weights).
         rates: step sizes: `fixed`, or learned: one a `tensor`, one a tensor and `step`, or one an `element`.
@@ -43,7 +43,7 @@ class MAML(InnerLoop):
         objective: Objective,
         *,
         inner_steps: int = 5,
-        inner_rate: float = 0.1,
+        inner_lr: float = 0.1,
         adapt: str = "all",
         rates: str = "fixed",
         second_order: bool = True,
@@ -55,7 +55,7 @@ class MAML(InnerLoop):
         lora_rank: int = 4,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_rate, parts=adapt, rates=rates, second_order=second_order,
+            network, objective, inner_steps, inner_lr, parts=adapt, rates=rates, second_order=second_order,
             checkpoint=inner_checkpoint, head=head, ways=ways, lora_rank=lora_rank,
         )  # fmt: skip
         for name, share in (("first_order", first_order), ("multi_step", multi_step)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omnishot.learners.innerloop import InnerLoop
+from omnishot.learners.inner.inner_loop import InnerLoop
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -12,7 +12,7 @@ class MetaSGD(InnerLoop):
 
     Args:
         inner_steps: gradient steps on the support rows, one as published.
-        inner_rate: where all step sizes begin.
+        inner_lr: where all step sizes begin.
         second_order: differentiate through the inner steps.
         inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them.
         head: `prototype`, for any number of classes, whose step sizes all classes share; or `fixed`, a learned head of
@@ -28,13 +28,13 @@ class MetaSGD(InnerLoop):
         objective: Objective,
         *,
         inner_steps: int = 1,
-        inner_rate: float = 0.1,
+        inner_lr: float = 0.1,
         second_order: bool = True,
         inner_checkpoint: bool = False,
         head: str = "prototype",
         ways: int | None = None,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_rate, rates="element", second_order=second_order,
+            network, objective, inner_steps, inner_lr, rates="element", second_order=second_order,
             checkpoint=inner_checkpoint, head=head, ways=ways,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.learners.base import Learner, Params, State
-from omnishot.learners.innerloop import InnerLoop
+from omnishot.learners.inner.inner_loop import InnerLoop
 from omnishot.nn.layers import EPSILON
 from omnishot.nn.modulation import Modulation
 from omnishot.nn.network import Network
@@ -24,7 +24,7 @@ class MMAML(InnerLoop):
 
     Args:
         inner_steps: gradient steps on the support rows.
-        inner_rate: their step size (where it starts, if learned).
+        inner_lr: their step size (where it starts, if learned).
         context: width of the task vector.
         adapt: what the steps move, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
             kind, `film` (scale and shift of every channel), `lora` (low-rank changes of all weights).
@@ -47,7 +47,7 @@ class MMAML(InnerLoop):
         objective: Objective,
         *,
         inner_steps: int = 5,
-        inner_rate: float = 0.1,
+        inner_lr: float = 0.1,
         context: int = 32,
         adapt: str = "all",
         rates: str = "fixed",
@@ -58,7 +58,7 @@ class MMAML(InnerLoop):
         lora_rank: int = 4,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_rate, parts=adapt, rates=rates, second_order=second_order,
+            network, objective, inner_steps, inner_lr, parts=adapt, rates=rates, second_order=second_order,
             checkpoint=inner_checkpoint, head=head, ways=ways, lora_rank=lora_rank,
         )  # fmt: skip
         targets = 0 if objective.name == "classify" else objective.outputs(None)

@@ -35,11 +35,11 @@ class Rehearsal(FineTune):
         *,
         memory: int,
         fit_steps: int,
-        fit_rate: float,
+        fit_lr: float,
         head: str,
         labels: int,
     ):
-        super().__init__(network, objective, fit_steps=fit_steps, fit_rate=fit_rate, head=head, labels=labels)
+        super().__init__(network, objective, fit_steps=fit_steps, fit_lr=fit_lr, head=head, labels=labels)
         if memory < 1:
             raise UsageError(f"memory must be at least 1 row, not {memory}: without old rows choose finetune")
         if isinstance(objective, Regress) and objective.standardise == TASK:

@@ -12,8 +12,8 @@ from torch import Tensor
 from omnishot.episodes.rows import Episode, Rows, concatenate
 from omnishot.errors import UsageError
 from omnishot.learners.base import Params, State
-from omnishot.learners.descent import adam, with_gradient
-from omnishot.learners.innerloop import InnerLoop, whole
+from omnishot.learners.inner.descent import adam, with_gradient
+from omnishot.learners.inner.inner_loop import InnerLoop, whole
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
@@ -29,7 +29,7 @@ class Reptile(InnerLoop):
 
     Args:
         inner_steps: Adam steps on a task's rows in meta-training.
-        inner_rate: their step size, and of those on a new task.
+        inner_lr: their step size, and of those on a new task.
         inner_batch: rows of each step in meta-training; 0: all.
         fit_steps: Adam steps on the support rows of a new task.
         head: `prototype` starts a linear head at the class means, for any number of classes, and is not learned across
@@ -45,16 +45,16 @@ class Reptile(InnerLoop):
         objective: Objective,
         *,
         inner_steps: int = 5,
-        inner_rate: float = 1e-3,
+        inner_lr: float = 1e-3,
         inner_batch: int = 10,
         fit_steps: int = 50,
         head: str = "prototype",
         ways: int | None = None,
     ):
-        super().__init__(network, objective, inner_steps, inner_rate, second_order=False, head=head, ways=ways)
+        super().__init__(network, objective, inner_steps, inner_lr, second_order=False, head=head, ways=ways)
         if inner_batch < 0:
             raise UsageError(f"inner_batch is a number of rows, 0 for all, not {inner_batch}")
-        self.inner_rate, self.inner_batch, self.fit_steps = inner_rate, inner_batch, fit_steps
+        self.inner_lr, self.inner_batch, self.fit_steps = inner_lr, inner_batch, fit_steps
 
     def fit(self, params: Params, support: Rows) -> State:
         return self.train_task(params, support, [range(len(support))] * self.fit_steps)
@@ -80,7 +80,7 @@ class Reptile(InnerLoop):
         def loss(batch: Rows, task: Params) -> Tensor:
             return self.error(task, known, batch)
 
-        return whole(adam(loss, task, len(drawn), self.inner_rate, momentum=0.0, given=given), known)
+        return whole(adam(loss, task, len(drawn), self.inner_lr, momentum=0.0, given=given), known)
 
 
 def batches(rows: int, size: int, steps: int) -> list[list[int]]:

@@ -29,7 +29,7 @@ class Transfer(Rehearsal):
     Args:
         old_weight: λ; None: of 0, 0.1, 0.3, 1 and 3 the best on the validation tasks, 0.1 where there are none.
         memory: how many old rows are kept.
-        fit_steps, fit_rate: Adam steps on the support rows and the old rows, and their size.
+        fit_steps, fit_lr: Adam steps on the support rows and the old rows, and their size.
         head: where the task's classifier starts: `prototype`, at the class means, for any new classes; `joint`, at the
             trained classifier, where the task's classes are the training classes (groups that share their classes).
         labels: how many training classes there are.
@@ -45,12 +45,12 @@ class Transfer(Rehearsal):
         old_weight: float | None = None,
         memory: int = 50,
         fit_steps: int = 20,
-        fit_rate: float = 1e-3,
+        fit_lr: float = 1e-3,
         head: str = "prototype",
         labels: int = 0,
     ):
         super().__init__(
-            network, objective, memory=memory, fit_steps=fit_steps, fit_rate=fit_rate, head=head, labels=labels
+            network, objective, memory=memory, fit_steps=fit_steps, fit_lr=fit_lr, head=head, labels=labels
         )
         if old_weight is None:
             self.tuned = {"old_weight": WEIGHTS}

@@ -21,7 +21,7 @@ from omnishot.errors import UsageError
 from omnishot.modality import clip
 from omnishot.modality.base import CellError, Media, Reach, dense, random_like, usable
 from omnishot.modality.failing import LATEST
-from omnishot.modality.looks import unreadable
+from omnishot.modality.file_signatures import unreadable
 from omnishot.modality.riff import missing_bytes
 
 HIGHEST_RATE = 16_000  # hertz; enough for speech, and what most published audio encoders take

@@ -19,14 +19,14 @@ from torch import Tensor
 from omnishot.errors import UsageError, nearest
 
 Cell = TypeVar("Cell")
-Seen = TypeVar("Seen")
+EncodedBatch = TypeVar("EncodedBatch")
 
 
 class CellError(ValueError):
     """Why one cell cannot be decoded; the reason alone, since the caller knows the row and the column."""
 
 
-def usable(look: Callable[[Cell], Seen], cells: Sequence[Cell]) -> list[Seen]:
+def usable(look: Callable[[Cell], EncodedBatch], cells: Sequence[Cell]) -> list[EncodedBatch]:
     """What `look` sees in every cell it can read; bad cells are left out, for the check names them.
 
     Raises:

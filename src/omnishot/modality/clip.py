@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from omnishot.modality.base import CellError
-from omnishot.modality.looks import unreadable
+from omnishot.modality.file_signatures import unreadable
 
 # Containers only: no playlist, whose reader would open other files or addresses.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,gif"

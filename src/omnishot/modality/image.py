@@ -20,7 +20,7 @@ from torch import Tensor
 
 from omnishot.errors import UsageError
 from omnishot.modality.base import CellError, Media, Reach, dense, usable
-from omnishot.modality.looks import unreadable
+from omnishot.modality.file_signatures import unreadable
 
 LARGEST = 84  # pixels a side that images are brought to unless something else is asked for (mini-ImageNet's size)
 PIXEL_LIMIT = 64_000_000  # an image that would unpack to more is refused before it is unpacked

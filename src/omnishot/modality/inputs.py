@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from omnishot.distributed import ALONE, Ranks
+from omnishot.core.distributed import ALONE, Ranks
 from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.modality.base import CellError, Media, Modality, Values
 from omnishot.modality.features import Features

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from omnishot.core.registry import Registry
 from omnishot.modality.base import Modality
-from omnishot.registry import Registry
 
 MODALITIES = Registry(
     "modality",

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from omnishot.modality.base import CellError
-from omnishot.modality.looks import looks_like
+from omnishot.modality.file_signatures import looks_like
 
 _NPY = b"\x93NUMPY"
 _SEPARATORS = ("\t", ",", ";")  # the first of them that the first line holds; else blanks

@@ -55,7 +55,7 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
-    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+    def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         """Task parameters for a task of which no row is known, and at most its number of classes.
 
         Raises:
@@ -98,7 +98,7 @@ class PrototypeHead(Affine):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.dim,), "bias": ()}
 
-    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+    def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         raise UsageError(
             "head='prototype' begins at the class means of the support rows: it predicts nothing before adapting; "
             "one that is learned across tasks does (head='fixed')"
@@ -129,9 +129,9 @@ class LinearHead(Affine):
         Raises:
             UsageError: if the task has another number of classes than the head.
         """
-        return self.untold(own, support.ways)
+        return self.initial_params(own, support.ways)
 
-    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+    def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         if ways not in (None, self.out):
             raise UsageError(
                 f"this run's head is fixed to {self.out} classes, the task has {ways}: "

@@ -8,11 +8,12 @@ x (W + Lᵀ R)ᵀ = x Wᵀ + (x Rᵀ) L is one product that all tasks share plus
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 
 class LowRank(NamedTuple):
@@ -86,3 +87,17 @@ def moved(weight: Weight, by: Factors) -> LowRank:
         left, right = torch.cat([weight.left, by.left], -2), torch.cat([weight.right, by.right], -2)
         return LowRank(weight.base, left, right)
     return LowRank(weight, *by)
+
+
+def written_out(state: Any) -> Any:
+    """A state with every weight written out: a tree of tensors, nothing else.
+
+    Matrices are laid out as they come back from a file: how a product rounds depends on it.
+    """
+
+    def plain(leaf: Any) -> Any:
+        if isinstance(leaf, LowRank):
+            return leaf.dense()
+        return leaf.contiguous() if isinstance(leaf, Tensor) and leaf.dim() < 4 else leaf
+
+    return tree_map(plain, state, is_leaf=lambda node: isinstance(node, LowRank))

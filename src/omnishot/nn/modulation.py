@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from omnishot.nn.layers import LayerNorm, Norm
-from omnishot.nn.network import FEATURE, Network
+from omnishot.nn.network import EARLY, Network
 
 #: What a learner must call its modulation and its network.
 PREFIX, NETWORK = "modulation.", "network."
@@ -28,7 +28,7 @@ def per_channel(network: Network) -> list[str]:
     Scales and shifts where a part has norms that do something; else its vectors (biases, the weights of ready-made
     features).
     """
-    if network.level == FEATURE:
+    if network.level == EARLY:
         parts = [("fusion", network.fusion)]
     else:
         parts = [(f"encoders.{i}", encoder) for i, encoder in enumerate(network.encoders)]

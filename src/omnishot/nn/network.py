@@ -14,14 +14,14 @@ from omnishot.modality.base import Modality
 from omnishot.nn import encoders
 from omnishot.nn.early import Early
 from omnishot.nn.encoders.base import Encoder
-from omnishot.nn.filling import FILLINGS, MASK
 from omnishot.nn.fusion import FUSIONS
+from omnishot.nn.imputation import IMPUTERS, MASK
 from omnishot.nn.layers import LayerNorm, mask, masked_mean, transformed
 from omnishot.nn.linear import Linear
 
 #: Where the inputs of a row come together.
-FEATURE, EMBEDDING, MODEL = LEVELS = ("feature", "embedding", "model")
-NO_EMBEDDINGS = "a network of level 'feature' has no embeddings: use level='embedding'"
+EARLY, INTERMEDIATE, TOKEN = LEVELS = ("early", "intermediate", "token")
+NO_EMBEDDINGS = "a network of level 'early' has no embeddings: use level='intermediate'"
 
 
 class Network(nn.Module):
@@ -47,7 +47,7 @@ class Network(nn.Module):
     #: Absent where a single input is read by its encoder alone.
     fusion: nn.Module
     #: Stands for absent embeddings; None where the fusion leaves them out.
-    filling: nn.Module | None
+    imputer: nn.Module | None
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Network(nn.Module):
         encoder: Mapping[str, str] | None = None,
         encoder_options: Mapping[str, Mapping[str, Any]] | None = None,
         fusion_options: Mapping[str, Any] | None = None,
-        level: str = EMBEDDING,
+        level: str = INTERMEDIATE,
         absent: str = MASK,
         shared: bool = False,
     ):
@@ -65,10 +65,10 @@ class Network(nn.Module):
         super().__init__()
         self.modalities, self.names = dict(modalities), list(modalities)
         self.level = choose("level", level, LEVELS)
-        choose("absent", absent, (MASK, *FILLINGS.names()))
-        if absent != MASK and (level != EMBEDDING or len(modalities) == 1):
+        choose("absent", absent, (MASK, *IMPUTERS.names()))
+        if absent != MASK and (level != INTERMEDIATE or len(modalities) == 1):
             raise UsageError(
-                f"absent={absent!r} stands for embeddings that are fused: it needs level='embedding' (here {level!r}) "
+                f"absent={absent!r} stands for embeddings that are fused: it needs level='intermediate' (here {level!r}) "
                 f"and two inputs or more (here {', '.join(self.names)})"
             )
         built, self.reader = _encoders(modalities, encoder or {}, encoder_options or {}, shared)
@@ -77,17 +77,17 @@ class Network(nn.Module):
         inputs = len(self.names)
         FUSIONS.check_options(fusion, fusion_options or {})
         build = FUSIONS.load(fusion)
-        self.filling = None if absent == MASK else FILLINGS.load(absent)(inputs, dim)
+        self.imputer = None if absent == MASK else IMPUTERS.load(absent)(inputs, dim)
         #: How many slots each input has.
         self.slots: list[int] = [1] * inputs
-        if level == FEATURE:
+        if level == EARLY:
             widths = [e.bare().raw(m.blank()).shape[-1] for e, m in zip(built, modalities.values(), strict=True)]
             self.fusion, self.out = Early(sum(widths), inputs, dim), dim
-        elif level == EMBEDDING and inputs == 1:
+        elif level == INTERMEDIATE and inputs == 1:
             self.out = built[0].out
         else:
             widths = [e.out for e in built]
-            if level == MODEL:
+            if level == TOKEN:
                 with torch.no_grad():
                     seen = [e.parts(m.blank())[0].shape for e, m in zip(built, modalities.values(), strict=True)]
                 self.slots, widths = [s[-2] for s in seen], [s[-1] for s in seen]
@@ -108,12 +108,12 @@ class Network(nn.Module):
 
     def forward(self, rows: Rows, fused: bool = True) -> Tensor:
         """Features `[rows, out]`, moved by the rows' hints; not `fused`, the embeddings of which they are made."""
-        return told(self._features(rows), rows) if fused else self.embeddings(rows)
+        return add_hint(self._features(rows), rows) if fused else self.embeddings(rows)
 
     def _features(self, rows: Rows) -> Tensor:
-        if self.level == FEATURE:
+        if self.level == EARLY:
             return self.fusion(self.raw(rows), rows.present)
-        if self.level == EMBEDDING and len(self.names) == 1:
+        if self.level == INTERMEDIATE and len(self.names) == 1:
             return self.embeddings(rows).squeeze(-2)
         return self.fuse(*self.parts(rows))
 
@@ -122,9 +122,9 @@ class Network(nn.Module):
         `[rows, slots]`.
 
         Raises:
-            UsageError: at level `feature`, which has none.
+            UsageError: at level `early`, which has none.
         """
-        if self.level == FEATURE:
+        if self.level == EARLY:
             raise UsageError(NO_EMBEDDINGS)
         read = ((i, rows.inputs[name], rows.present[..., i]) for i, name in enumerate(self.names))
         seen, here = zip(*(self._parts(*cells) for cells in read), strict=True)
@@ -135,48 +135,48 @@ class Network(nn.Module):
         are there, bool `[rows, 1 + slots]`.
 
         The slots are as the fusion leaves them, where it gives any (`transformer`); else as it is given them. A single
-        input that is read by its encoder alone, and rows of level `feature`, have none but the features.
+        input that is read by its encoder alone, and rows of level `early`, have none but the features.
         """
-        if self.level == FEATURE or not self._projected:
-            features = told(self._features(rows), rows).unsqueeze(-2)
+        if self.level == EARLY or not self._projected:
+            features = add_hint(self._features(rows), rows).unsqueeze(-2)
             return features, torch.ones_like(features[..., 0], dtype=torch.bool)
         slots, present = self.filled(*self.parts(rows))
         tokens = getattr(self.fusion, "tokens", None)
         fused, slots = (self.fusion(slots, present), slots) if tokens is None else tokens(slots, present)
         here = torch.cat([torch.ones_like(present[..., :1]), present], -1)
-        return torch.cat([told(fused, rows).unsqueeze(-2), mask(slots, present)], -2), here
+        return torch.cat([add_hint(fused, rows).unsqueeze(-2), mask(slots, present)], -2), here
 
     def fuse(self, parts: Tensor, present: Tensor) -> Tensor:
         """Features `[..., out]` of `parts` `[..., slots, dim]`, zero where not `present` (bool `[..., slots]`)."""
         return self.fusion(*self.filled(parts, present))
 
     def filled(self, parts: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """What the fusion reads: the same, with something for whatever is absent where there is a filling."""
-        if self.filling is None:
+        """What the fusion reads: the same, with something for whatever is absent where there is a imputer."""
+        if self.imputer is None:
             return parts, present
-        return self.filling(parts, present), torch.ones_like(present)
+        return self.imputer(parts, present), torch.ones_like(present)
 
     def embeddings(self, rows: Rows) -> Tensor:
         """The embedding of every input of every row, `[rows, inputs, dim]`, zero where absent; the mean of its parts.
 
         Raises:
-            UsageError: at level `feature`, which has none.
+            UsageError: at level `early`, which has none.
         """
-        return self.pooled(*self.parts(rows))
+        return self.pool_tokens(*self.parts(rows))
 
     def embedding(self, name: str, cells: Tensor, present: Tensor) -> Tensor:
         """The embedding `[rows, dim]` of one input alone: cells `[rows, *cell]`, zero where not `present` `[rows]`.
 
         Raises:
-            UsageError: at level `feature`, which has none.
+            UsageError: at level `early`, which has none.
         """
-        if self.level == FEATURE:
+        if self.level == EARLY:
             raise UsageError(NO_EMBEDDINGS)
         return masked_mean(*self._parts(self.names.index(name), cells, present))
 
-    def pooled(self, parts: Tensor, present: Tensor) -> Tensor:
+    def pool_tokens(self, parts: Tensor, present: Tensor) -> Tensor:
         """The embedding of every input of every row, `[rows, inputs, dim]`, of what `parts` gives."""
-        if self.level == EMBEDDING:
+        if self.level == INTERMEDIATE:
             return parts
         of_input = zip(parts.split(self.slots, -2), present.split(self.slots, -1), strict=True)
         return torch.stack([masked_mean(own, here) for own, here in of_input], -2)
@@ -184,7 +184,7 @@ class Network(nn.Module):
     def weights(self, rows: Rows) -> Tensor | None:
         """How much the fusion counts each input of every row, `[rows, inputs]`, the sum over its slots; None if it
         does not weigh them."""
-        weigh = getattr(self.fusion, "weights", None) if self._projected and self.level != FEATURE else None
+        weigh = getattr(self.fusion, "weights", None) if self._projected and self.level != EARLY else None
         if weigh is None:
             return None
         of_slots = weigh(*self.filled(*self.parts(rows)))
@@ -207,7 +207,7 @@ class Network(nn.Module):
         """The slots of input `i`, and which of them are there."""
         here = present.unsqueeze(-1)
         x, real = mask(cells, present), None
-        if self.level == MODEL:
+        if self.level == TOKEN:
             x, real = self.encoder(i).parts(x)
         else:
             x = _of_present(self.encoder(i), x, present).unsqueeze(-2)
@@ -218,10 +218,10 @@ class Network(nn.Module):
 
     @property
     def _projected(self) -> bool:
-        return self.level == MODEL or len(self.names) > 1
+        return self.level == TOKEN or len(self.names) > 1
 
 
-def told(features: Tensor, rows: Rows) -> Tensor:
+def add_hint(features: Tensor, rows: Rows) -> Tensor:
     """Features `[rows, out]` with the rows' hints added, which stand alone where no cell is present."""
     if rows.hint is None or rows.hinted is None:
         return features

@@ -1,6 +1,6 @@
 """Objectives, one a file: the kind of thing predicted, its loss, its metrics, how it decodes."""
 
-from omnishot.registry import Registry
+from omnishot.core.registry import Registry
 
 OBJECTIVES = Registry(
     "objective",

@@ -14,13 +14,13 @@ from omnishot.metrics.answers import answer_figures
 from omnishot.nn.decoders.base import Decoder
 from omnishot.nn.heads import Head
 from omnishot.nn.network import Network
-from omnishot.objectives.telling import Telling, Told
+from omnishot.objectives.text import TextObjective, Told
 
 #: Where answers come from.
 ANY, TASK = AMONG = ("any", "task")
 
 
-class Answer(Telling):
+class Answer(TextObjective):
     """A short answer a row, the question being one of its inputs.
 
     VQA's soft accuracy (Antol et al., ICCV 2015, §3) of the answers that are generated and of those that are chosen
@@ -29,7 +29,7 @@ class Answer(Telling):
 
     Args:
         among: the answers that are given: `any` that can be generated, or those of the `task`.
-        said: what all objectives whose target is a text take (`Telling`).
+        said: what all objectives whose target is a text take (`TextObjective`).
     """
 
     name = "answer"
@@ -57,7 +57,7 @@ class Answer(Telling):
     def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
         return super().answers(kept[:, AMONG.index(self.among)], names)
 
-    def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
+    def aggregate(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         ways = [self.figures([self.told(said[:, i], target) for said, target in episodes]) for i in range(len(AMONG))]
         found = ways[AMONG.index(self.among)]
         labels = zip(("generated", "chosen"), ways, strict=True)

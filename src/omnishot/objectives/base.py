@@ -14,7 +14,7 @@ from omnishot.nn.heads import Head
 from omnishot.nn.network import Network
 
 #: What a task's targets are measured with, tensors by name; empty where it is what the table's are.
-Measure = Mapping[str, Tensor]
+Scaler = Mapping[str, Tensor]
 
 
 class Objective(ABC):
@@ -74,29 +74,29 @@ class Objective(ABC):
 
     # -- what a task's targets are measured with ---------------------------------------------------------
 
-    def measure(self, support: Rows) -> Measure:
+    def fit_scaler(self, support: Rows) -> Scaler:
         """What targets are measured with in the task, or tasks, of these rows; nothing: with what the table's are."""
         return {}
 
-    def measured(self, rows: Rows, measure: Measure) -> Rows:
+    def transform(self, rows: Rows, scaler: Scaler) -> Rows:
         """Rows of a task with their target in its measure."""
         return rows
 
-    def unmeasured(self, prediction: Any, measure: Measure) -> Any:
+    def inverse_transform(self, prediction: Any, scaler: Scaler) -> Any:
         """A prediction in a task's measure as one in the table's."""
         return prediction
 
-    def of_task(self, episode: Episode) -> Episode:
+    def transform_episode(self, episode: Episode) -> Episode:
         """An episode, or a meta-batch, with its targets in the task's measure."""
-        measure = self.measure(episode.support)
-        return Episode(self.measured(episode.support, measure), self.measured(episode.query, measure))
+        scaler = self.fit_scaler(episode.support)
+        return Episode(self.transform(episode.support, scaler), self.transform(episode.query, scaler))
 
-    def outcome(self, prediction: Any, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    def to_arrays(self, prediction: Any, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """A prediction of labelled rows and their target, as `pooled` takes them."""
         assert rows.target is not None
         return prediction.cpu().numpy(), rows.target.cpu().numpy()
 
-    def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
+    def aggregate(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         """Figures that need all episodes together, as (value, half-width of the 95% interval).
 
         `episodes` holds a (prediction `[rows, out]`, target) pair for each episode.

@@ -8,10 +8,10 @@ from typing import Any
 from omnishot.episodes.rows import Rows
 from omnishot.metrics.new_words import new_word_figures
 from omnishot.metrics.sentences import corpus_figures
-from omnishot.objectives.telling import Telling, Told
+from omnishot.objectives.text import TextObjective, Told
 
 
-class Caption(Telling):
+class Caption(TextObjective):
     """A sentence a row, as good as people's: each of a row's sentences counts alike.
 
     BLEU-1…4 (corpus), ROUGE-L, CIDEr-D; recall and precision of a task's own words; token accuracy without

@@ -71,7 +71,7 @@ class Classify(Objective):
     def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
         return np.array(names)[kept.argmax(-1).cpu().numpy()]
 
-    def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
+    def aggregate(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         """Calibration error over all rows, and what it would be at a temperature of 1."""
         found = {}
         for name, objective in (("calibration_error", self), ("calibration_error_raw", Classify())):

@@ -22,5 +22,5 @@ class Match(Regress):
     metric = "pearson"
     higher_is_better = True
 
-    def pooled(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
+    def aggregate(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         return relatedness_figures([(p * self.std + self.mean, t * self.std + self.mean) for p, t in episodes])

@@ -14,7 +14,7 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import choose
 from omnishot.nn.heads import Head, LinearHead
 from omnishot.nn.network import Network
-from omnishot.objectives.base import Measure, Objective
+from omnishot.objectives.base import Objective, Scaler
 
 #: One number, or one of each target.
 Numbers = float | Sequence[float] | np.ndarray
@@ -79,7 +79,7 @@ class Regress(Objective):
             found |= {f"{name}_{i}": v for name, values in each.items() for i, v in enumerate(values.tolist(), 1)}
         return found | {"loss": self.loss(prediction, rows).item()}
 
-    def measure(self, support: Rows) -> Measure:
+    def fit_scaler(self, support: Rows) -> Scaler:
         """Centre and spread of the targets `[..., rows, targets]` of support rows, each `[..., 1, targets]`."""
         if self.standardise == TABLE:
             return {}
@@ -88,13 +88,13 @@ class Regress(Objective):
         squares = (support.target - centre).square().sum(-2, keepdim=True)
         return {"centre": centre, "spread": ((squares + 1) / len(support)).sqrt()}
 
-    def measured(self, rows: Rows, measure: Measure) -> Rows:
-        if not measure or rows.target is None:
+    def transform(self, rows: Rows, scaler: Scaler) -> Rows:
+        if not scaler or rows.target is None:
             return rows
-        return dataclasses.replace(rows, target=(rows.target - measure["centre"]) / measure["spread"])
+        return dataclasses.replace(rows, target=(rows.target - scaler["centre"]) / scaler["spread"])
 
-    def unmeasured(self, prediction: Tensor, measure: Measure) -> Tensor:
-        return prediction * measure["spread"] + measure["centre"] if measure else prediction
+    def inverse_transform(self, prediction: Tensor, scaler: Scaler) -> Tensor:
+        return prediction * scaler["spread"] + scaler["centre"] if scaler else prediction
 
     def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
         found = self.decode(kept)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnishot.metrics.speech import transcript_figures
-from omnishot.objectives.telling import Telling, Told
+from omnishot.objectives.text import TextObjective, Told
 
 
-class Transcribe(Telling):
+class Transcribe(TextObjective):
     """A transcript a row, written character by character; word and character error rates."""
 
     name = "transcribe"

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omnishot.assembly import most_ways
-from omnishot.report import markup, pictures
-from omnishot.report.bars import chance_level
+from omnishot.evaluation.format import ductive, interval, metric_of, number, protocol, shape
+from omnishot.experiment.build import most_ways
+from omnishot.html import line_chart as pictures
+from omnishot.html import markup
+from omnishot.html.bars import chance_level
+from omnishot.html.page import Section
 from omnishot.report.curves import Point
-from omnishot.report.page import Section
-from omnishot.report.wording import ductive, interval, metric_of, number, protocol, shape
-from omnishot.run import VALIDATION_SEED, Run
+from omnishot.runs.run import VALIDATION_SEED, Run
 
 
 def learning(run: Run) -> Section | None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omnishot.artifacts import read_json, write_json
-from omnishot.dataset import Dataset
+from omnishot.core.storage import read_json, write_json
 from omnishot.episodes.loader import Loader, Shape, least
 from omnishot.episodes.missing import ALL
 from omnishot.errors import UsageError
-from omnishot.evaluation import Figure, figures
+from omnishot.evaluation.episodes import Figure, figures
+from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
-from omnishot.run import Run
+from omnishot.runs.run import Run
 
 FILE = "curves.json"
 STEPS = (0, 1, 2, 3, 5, 10)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omnishot.dataset import Dataset
-from omnishot.insight.drawing import draw
-from omnishot.insight.task import in_own_unit
+from omnishot.analysis.explain.drawing import draw
+from omnishot.analysis.explain.task import in_own_unit
+from omnishot.experiment.dataset import Dataset
 from omnishot.objectives.classify import Classify
-from omnishot.run import Run
+from omnishot.runs.run import Run
 from omnishot.table.table import require_target
 
 

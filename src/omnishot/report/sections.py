@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from omnishot.dataset import Dataset
+from omnishot.analysis.explain.drawing import draw, held_out
+from omnishot.analysis.explain.explanation import explain
+from omnishot.analysis.explain.page import brief
 from omnishot.episodes.loader import least
 from omnishot.episodes.missing import ALL
-from omnishot.evaluation import Figure
-from omnishot.insight.drawing import draw, held_out
-from omnishot.insight.explanation import explain
-from omnishot.objectives.tag import Tag
-from omnishot.objectives.telling import Telling
-from omnishot.report import markup, told
-from omnishot.report.bars import conditions
-from omnishot.report.cards import cards, summary
-from omnishot.report.episode import draw_sample
-from omnishot.report.explained import brief
-from omnishot.report.page import Section
-from omnishot.report.wording import (
+from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.format import (
     ductive,
     duration,
     interval,
@@ -29,7 +21,16 @@ from omnishot.report.wording import (
     spoken,
     task,
 )
-from omnishot.run import Run
+from omnishot.experiment.dataset import Dataset
+from omnishot.html import markup
+from omnishot.html.bars import conditions
+from omnishot.html.page import Section
+from omnishot.objectives.tag import Tag
+from omnishot.objectives.text import TextObjective
+from omnishot.report import texts as told
+from omnishot.report.cards import cards, summary
+from omnishot.report.episode import draw_sample
+from omnishot.runs.run import Run
 from omnishot.table.splits import PARTS
 
 
@@ -95,7 +96,7 @@ def about_run(run: Run, data: Dataset | None) -> Section:
 
 def tasks(run: Run, data: Dataset, ways: int | None = None) -> list[Section]:
     """Held-out tasks as a person would look at them, and what moves the answers of one."""
-    if isinstance(run.learner.objective, Telling):
+    if isinstance(run.learner.objective, TextObjective):
         return [told.texts(run, data)]
     if isinstance(run.learner.objective, Tag):
         return []

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from omnishot.artifacts import write_atomic
-from omnishot.dataset import Dataset
+from omnishot.core.storage import write_atomic
 from omnishot.episodes.loader import least
 from omnishot.errors import DataError
-from omnishot.evaluation import Figure
-from omnishot.report import charts, markup, sections
+from omnishot.evaluation.episodes import Figure
+from omnishot.experiment.dataset import Dataset
+from omnishot.html import markup
+from omnishot.html.page import Section, page
+from omnishot.report import charts, sections
 from omnishot.report.curves import opened, step_option, stored
-from omnishot.report.page import Section, page
-from omnishot.run import Run
+from omnishot.runs.run import Run
 
 
 def write(

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from omnishot.distributed import ALONE, Ranks
+from omnishot.core.distributed import ALONE, Ranks
 from omnishot.errors import DataError
 from omnishot.table.cells import missing, open_cell
 from omnishot.table.parallel import in_chunks
@@ -72,7 +72,7 @@ def decoded(
     """
     cells, root = list(cells), root or cache_root()
     meta = _about(len(cells), key_settings, shape, dtype)
-    span = host.span(len(cells))
+    span = host.shard(len(cells))
     cells = cells[span.start : span.stop]
     workers = workers or max(1, min(32, os.cpu_count() or 1) // host.world)
     key = _key(cells, folder, meta, label and f"{label}: looking", workers, host)
@@ -108,7 +108,7 @@ def derived(
         DataError: as `decoded` does.
     """
     meta = _about(len(cells), key_settings, shape, dtype)
-    span = host.span(len(cells))
+    span = host.shard(len(cells))
     own = slice(span.start, span.stop)
     digests = (cell_digest(cells[i]) if present[i] else bytes(16) for i in span)  # of each: ranks may deal otherwise
     key = _joined(meta, b"".join(digests), host)
@@ -147,12 +147,12 @@ def _about(cells: int, settings: dict[str, Any], shape: tuple[int, ...], dtype: 
 def _entry(entry: Path, meta: dict[str, Any], fill: Callable[[np.ndarray], Share], host: Ranks) -> Decoded:
     """An entry, made by `fill` if there is none; every rank fills its share of it."""
     root, total = entry.parent, meta["cells"]
-    if not host.lead(lambda: _load(entry, meta) is not None):
-        span = host.span(total)
+    if not host.on_main(lambda: _load(entry, meta) is not None):
+        span = host.shard(total)
         needed = total * int(np.prod(meta["shape"])) * np.dtype(meta["dtype"]).itemsize
-        partial = host.lead(lambda: root / f"{entry.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        partial = host.on_main(lambda: root / f"{entry.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
         try:
-            host.lead(lambda: _begin(partial, needed))
+            host.on_main(lambda: _begin(partial, needed))
             with _room(root, needed):
                 stored = _map(partial / "cells.bin", meta, "r+")
             done = fill(stored[span.start : span.stop])
@@ -160,7 +160,7 @@ def _entry(entry: Path, meta: dict[str, Any], fill: Callable[[np.ndarray], Share
                 if isinstance(stored, np.memmap):
                     stored.flush()
             shares = host.gather((span.start, *done))
-            host.lead(lambda: _finish(partial, entry, meta, needed, shares))
+            host.on_main(lambda: _finish(partial, entry, meta, needed, shares))
         finally:
             if host.rank == 0:
                 shutil.rmtree(partial, ignore_errors=True)

@@ -11,7 +11,7 @@ import pandas as pd
 from omnishot.table.cells import missing, open_cell
 from omnishot.table.describing import BadCell, Report, describe
 from omnishot.table.parallel import in_chunks
-from omnishot.table.schema import TELLING
+from omnishot.table.schema import TEXT_OBJECTIVES
 from omnishot.table.table import Table, require_target
 from omnishot.table.texts import text_problem
 
@@ -79,12 +79,12 @@ def _unlabelled(table: Table) -> list[tuple[int, str, str]]:
             numbers = pd.to_numeric(column, errors="coerce")
             wrong = np.flatnonzero(column.notna() & ~np.isfinite(numbers))
             found += [(int(row), target, f"{column[row]!r} is no finite number") for row in wrong]
-    return found + untold(table)
+    return found + initial_params(table)
 
 
-def untold(table: Table) -> list[tuple[int, str, str]]:
+def initial_params(table: Table) -> list[tuple[int, str, str]]:
     """The rows, column and reason of what is there as a target but gives no text to learn, where texts are learned."""
-    if table.schema.objective not in TELLING:
+    if table.schema.objective not in TEXT_OBJECTIVES:
         return []
     name = require_target(table)
     problems = ((i, text_problem(cell)) for i, cell in enumerate(table.frame[name]) if not missing(cell))

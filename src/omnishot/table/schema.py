@@ -18,9 +18,9 @@ TABULAR = ("number", "category")
 KINDS = (*MEDIA, *VALUES, "tabular", "note")
 OBJECTIVES = ("answer", "caption", "classify", "match", "regress", "tag", "transcribe")
 #: Those whose target is a text, or a list of texts.
-TELLING = ("answer", "caption", "transcribe")
+TEXT_OBJECTIVES = ("answer", "caption", "transcribe")
 #: Those whose target may be a list of texts.
-LISTED = (*TELLING, "tag")
+LISTED = (*TEXT_OBJECTIVES, "tag")
 TARGET_NAMES = ("label", "target", "class", "y")
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from omnishot.registry import Registry
+from omnishot.core.registry import Registry
 
 #: Functions `make(out, *, options) -> Path`.
 WORLDS = Registry(
     "world",
     {
-        "glyphs": "omnishot.worlds.glyphs:make",
+        "glyphs": "omnishot.worlds.glyphs.world:make",
         "functions": "omnishot.worlds.functions:make",
-        "scenes": "omnishot.worlds.scenes:make",
-        "accents": "omnishot.worlds.accents:make",
-        "driving": "omnishot.worlds.driving:make",
-        "ward": "omnishot.worlds.ward:make",
+        "scenes": "omnishot.worlds.scenes.world:make",
+        "accents": "omnishot.worlds.accents.world:make",
+        "driving": "omnishot.worlds.driving.world:make",
+        "ward": "omnishot.worlds.ward.world:make",
     },
 )
 

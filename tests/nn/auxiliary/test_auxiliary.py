@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
+from support import helpers
 from torch import Tensor
 
 from omnishot.episodes.rows import Episode
 from omnishot.errors import UsageError
 from omnishot.nn.auxiliary import AUXILIARIES
-from omnishot.nn.auxiliary.base import Auxiliaries, Seen, seen
+from omnishot.nn.auxiliary.base import Auxiliaries, EncodedBatch, seen
 from omnishot.nn.network import Network
 
 TASKS, ROWS, INPUTS, DIM = 2, 5, 3, 4
@@ -24,13 +24,13 @@ def network(**options: str) -> Network:
     return helpers.network(*INPUT_NAMES, fusion="attention", **({"absent": "impute"} | options)).double()
 
 
-def some(seed: int = 0, ways: int = 2) -> Seen:
+def some(seed: int = 0, ways: int = 2) -> EncodedBatch:
     g = torch.Generator().manual_seed(seed)
     present = torch.rand(TASKS, ROWS, INPUTS, generator=g) < 0.7
     present[:, 0] = False
     x = torch.randn(TASKS, ROWS, INPUTS, DIM, generator=g, dtype=torch.float64) * present[..., None]
     target = torch.arange(ROWS).remainder(ways).expand(TASKS, ROWS)
-    return Seen(x, present, x, present, target[:, :, None] == target[:, None])
+    return EncodedBatch(x, present, x, present, target[:, :, None] == target[:, None])
 
 
 def made(name: str, net: Network) -> torch.nn.Module:
@@ -105,7 +105,7 @@ def test_consensus_is_the_least_distance_that_any_point_has():
 
 def test_reconstruction_is_judged_from_the_other_inputs_alone():
     net, views = network(), some()
-    net.filling = type(net.filling)(INPUTS, DIM).double()
+    net.imputer = type(net.imputer)(INPUTS, DIM).double()
     term = made("reconstruct", net)
     got = term(net, views)
     for t in range(TASKS):
@@ -116,7 +116,7 @@ def test_reconstruction_is_judged_from_the_other_inputs_alone():
                 others = views.present[t, row].clone()
                 others[i] = False
                 if views.present[t, row, i] and others.any():
-                    mean, log_variance = net.filling.guess(views.embeddings[t, row] * others[:, None], others)
+                    mean, log_variance = net.imputer.guess(views.embeddings[t, row] * others[:, None], others)
                     normal = torch.distributions.Normal(mean[i], (log_variance[i] / 2).exp())
                     losses.append(-normal.log_prob(views.embeddings[t, row, i]).mean() - 0.5 * math.log(2 * math.pi))
             of_input.append(sum(losses) / max(1, len(losses)))
@@ -143,12 +143,12 @@ def test_distillation_pulls_the_row_with_less_towards_the_whole_row():
 @pytest.mark.parametrize("name", EVERY)
 def test_rows_of_one_input_give_nothing_to_judge(name):
     net, views = network(), some()
-    net.filling = type(net.filling)(INPUTS, DIM).double()
+    net.imputer = type(net.imputer)(INPUTS, DIM).double()
     net.fusion = type(net.fusion)(INPUTS, DIM).double()
     alone = torch.zeros_like(views.present)
     alone[..., 0] = True
     x = (views.embeddings * alone[..., None]).requires_grad_()
-    loss = made(name, net)(net, Seen(x, alone, x, alone, views.same))
+    loss = made(name, net)(net, EncodedBatch(x, alone, x, alone, views.same))
     assert torch.equal(loss, torch.zeros(TASKS, dtype=torch.float64))
     loss.sum().backward()
     assert x.grad is not None
@@ -178,7 +178,7 @@ def test_what_is_stored_in_an_absent_cell_changes_nothing(name):
     assert all(a.isfinite().all() and torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
-@pytest.mark.parametrize("level", ["embedding", "model"])
+@pytest.mark.parametrize("level", ["intermediate", "token"])
 @pytest.mark.parametrize("ways", [3, None])
 def test_the_gradient_is_that_of_the_weighted_mean_over_tasks(level, ways):
     net = network(level=level, absent="mask")
@@ -262,5 +262,5 @@ def test_they_need_embeddings_of_two_inputs():
         Auxiliaries(helpers.network("words"), {"infonce": 1.0})
     with pytest.raises(UsageError, match=r"'reconstruct' .* needs absent='impute'"):
         Auxiliaries(helpers.network("words", "facts"), {"reconstruct": 1.0})
-    with pytest.raises(UsageError, match=r"level 'feature' has no embeddings"):
-        Auxiliaries(helpers.network("words", "facts", level="feature"), {"distil": 1.0})
+    with pytest.raises(UsageError, match=r"level 'early' has no embeddings"):
+        Auxiliaries(helpers.network("words", "facts", level="early"), {"distil": 1.0})

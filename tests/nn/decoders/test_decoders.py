@@ -6,10 +6,10 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-import helpers
 import pytest
 import torch
 import torch.nn.functional as F
+from support import helpers
 from torch import Tensor
 from torch.func import vmap
 
@@ -21,7 +21,7 @@ from omnishot.nn.decoders.base import NEVER, Decoder, Spoken
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD, UNKNOWN
 
 DIM, VOCABULARY, NEW, LONGEST = 8, 9, 3, 6
-TELLING = [name for name in DECODERS.names() if issubclass(DECODERS.load(name), Decoder)]
+TEXT_OBJECTIVES = [name for name in DECODERS.names() if issubclass(DECODERS.load(name), Decoder)]
 OPTIONS = {"transformer": {"layers": 2, "heads": 2}, "gru": {"heads": 2}}
 
 
@@ -69,7 +69,7 @@ def spoken(head: Decoder, task: dict[str, Tensor] | None = None, seen: tuple[Ten
         return head.predict(task or told(head), seen or memory(seed=1))
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_told_at_once_is_as_told_step_by_step(name):
     """What training computes in one pass is what decoding computes with what it has kept."""
     said, head = spoken(decoder(name)), decoder(name)
@@ -84,7 +84,7 @@ def test_told_at_once_is_as_told_step_by_step(name):
         assert torch.allclose(torch.stack(found, 2), said.scores(target), rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_a_token_is_said_before_it_is_heard(name):
     """The scores of a token depend on those before it, and on no other."""
     said = spoken(decoder(name))
@@ -98,7 +98,7 @@ def test_a_token_is_said_before_it_is_heard(name):
         assert not same[position + 1 :].any()
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_padding_never_counts(name):
     """Longer padding and further empty places change neither loss nor token accuracy."""
     said = spoken(decoder(name))
@@ -119,7 +119,7 @@ def test_padding_never_counts(name):
     assert said.loss(nothing) == said.accuracy(nothing) == 0
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_words_begin_where_the_support_rows_say_them(name):
     """A class mean through a linear map: computed by hand."""
     head = decoder(name)
@@ -137,7 +137,7 @@ def test_words_begin_where_the_support_rows_say_them(name):
 
 
 @pytest.mark.parametrize("words", ["prototype", "fixed"])
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_the_numbers_of_new_words_do_not_matter(name, words):
     """Renumbered words and support rows in another order give the same, renumbered."""
     head, other = decoder(name, words=words), torch.tensor([*range(VOCABULARY), 11, 9, 10])
@@ -154,7 +154,7 @@ def test_the_numbers_of_new_words_do_not_matter(name, words):
         assert torch.equal(two.decode(3, LONGEST), other[one.decode(3, LONGEST)])
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 @pytest.mark.parametrize("width", [1, 4])
 def test_what_cannot_be_said_is_never_said(name, width):
     """Special tokens and words that no support row says, however well they fit."""
@@ -173,7 +173,7 @@ def test_what_cannot_be_said_is_never_said(name, width):
     assert {9, 10} <= seen  # the task's own words are said
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_absent_slots_change_nothing(name):
     head, (slots, here) = decoder(name), memory(seed=1)
     target = texts([[4, 9]], [[7]], [[]], [[8, 5]])
@@ -184,7 +184,7 @@ def test_absent_slots_change_nothing(name):
         assert torch.equal(other.decode(3, LONGEST), clean.decode(3, LONGEST))
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_tasks_are_decoded_at_once_as_each_alone(name):
     """Every task has parameters of its own."""
     heads = [decoder(name, seed) for seed in range(3)]
@@ -197,7 +197,7 @@ def test_tasks_are_decoded_at_once_as_each_alone(name):
             assert torch.equal(found, spoken(head, task, own).decode(width, LONGEST))
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_without_words_of_a_tasks_own(name):
     head = decoder(name, new=0)
     task = told(head, texts([[4, 5]], [[7]], [[]], [[8]]))
@@ -206,11 +206,11 @@ def test_without_words_of_a_tasks_own(name):
     assert spoken(head, task).decode(2, LONGEST).shape == (4, LONGEST)
 
 
-@pytest.mark.parametrize("name", TELLING)
+@pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_a_start_before_any_row_says_no_word_of_the_tasks_own(name):
     head = decoder(name)
     with torch.no_grad():
-        task = head.untold(dict(head.named_parameters()), None)
+        task = head.initial_params(dict(head.named_parameters()), None)
     assert not (spoken(head, task, memory(40)).decode(3, LONGEST) >= VOCABULARY).any()
 
 
@@ -219,7 +219,7 @@ def test_what_decoders_refuse():
         decoder("gru", words="prototyp")
     with pytest.raises(UsageError, match="a decoder of 0 layers: use 1 or more"):
         DECODERS.load("transformer")(DIM, VOCABULARY, NEW, LONGEST, layers=0)
-    for name in TELLING:
+    for name in TEXT_OBJECTIVES:
         with pytest.raises(UsageError, match="cannot share a width of 8 among 3 heads"):
             DECODERS.load(name)(DIM, VOCABULARY, NEW, LONGEST, heads=3)
 

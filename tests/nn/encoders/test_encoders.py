@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import helpers
 import numpy as np
 import pytest
 import torch
+from support import helpers
 from torch import nn
 
+from omnishot.core.options import keywords, typed
 from omnishot.errors import UsageError
 from omnishot.modality.audio import Audio
 from omnishot.modality.image import Image
@@ -15,7 +16,6 @@ from omnishot.modality.video import Video
 from omnishot.nn.encoders import DEFAULTS, ENCODERS, build
 from omnishot.nn.encoders.conv4 import Conv4
 from omnishot.nn.encoders.logmel import LogMelConv, mel_filters
-from omnishot.options import keywords, typed
 
 ALL = [(n, m) for n in ENCODERS.names() for m in helpers.MODALITIES.values() if m.kind in ENCODERS.load(n).reads]
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from fused import DIM, INPUTS, build
+from support.fused import DIM, INPUTS, build
 
 
 def test_concat_tells_absent_from_zero():

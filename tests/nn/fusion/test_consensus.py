@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fused import DIM, INPUTS, build, here, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from support.fused import DIM, INPUTS, build, here, rows
 
 from omnishot.nn.fusion.consensus import consensus
 

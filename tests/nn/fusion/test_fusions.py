@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fused import DIM, FORMS, build, inputs_of, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fused import DIM, FORMS, build, inputs_of, rows
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fused import DIM, build, here, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf
+from support.fused import DIM, build, here, rows
 
 from omnishot.errors import UsageError
 from omnishot.nn.fusion.graph import Graph

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from fused import DIM, build, here, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fused import DIM, build, here, rows
 
 from omnishot.errors import UsageError
 from omnishot.nn.fusion.mixture import Mixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-import helpers
 import numpy as np
 import pytest
 import torch
-from fused import build, rows
+from support import helpers
+from support.fused import build, rows
 
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
@@ -37,7 +37,7 @@ def test_it_is_a_layer_over_both_their_difference_and_their_product():
 @pytest.mark.parametrize("names", [("photo", "words", "facts"), ("photo", "words")])
 def test_it_takes_two_embeddings(names):
     modalities = {name: helpers.MODALITIES[name] for name in names}
-    level = "embedding" if len(names) == 3 else "model"
+    level = "intermediate" if len(names) == 3 else "token"
     with pytest.raises(UsageError, match=rf"'pair' compares 2 inputs, and a row has \d+ embed.* \({', '.join(names)}"):
         Network(modalities, "pair", 8, level=level)
 

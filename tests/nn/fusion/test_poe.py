@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from fused import DIM, INPUTS, build, here, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fused import DIM, INPUTS, build, here, rows
 
 from omnishot.nn.fusion.poe import ProductOfExperts
 

@@ -3,7 +3,7 @@
 Adding one is a file and a line here.
 """
 
-from omnishot.registry import Registry
+from omnishot.core.registry import Registry
 
 AUXILIARIES = Registry(
     "auxiliary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from omnishot.errors import UsageError
-from omnishot.nn.auxiliary.base import Auxiliary, Seen
+from omnishot.nn.auxiliary.base import Auxiliary, EncodedBatch
 from omnishot.nn.fusion.mixture import Mixture
 from omnishot.nn.network import Network
 
@@ -24,7 +24,7 @@ class Balance(Auxiliary):
         if not isinstance(network.fusion, Mixture):
             raise UsageError("auxiliary 'balance' evens the loads of experts: it needs fusion='mixture'")
 
-    def forward(self, network: Network, seen: Seen) -> Tensor:
+    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
         assert isinstance(network.fusion, Mixture)
         loads = network.fusion.gates(*network.filled(seen.parts, seen.here)).sum(-2)
         return loads.var(-1, correction=0) / loads.mean(-1).square()

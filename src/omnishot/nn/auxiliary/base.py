@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
 from omnishot.nn.auxiliary import AUXILIARIES
-from omnishot.nn.network import FEATURE, Network
+from omnishot.nn.network import EARLY, Network
 
 
 @dataclass(frozen=True)
-class Seen:
+class EncodedBatch:
     """A meta-batch as its network sees it, support and query rows together.
 
     Args:
@@ -46,7 +46,7 @@ class Auxiliary(nn.Module):
     def __init__(self, network: Network):
         super().__init__()
 
-    def forward(self, network: Network, seen: Seen) -> Tensor:
+    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
         """The loss of each task, `[tasks]`; zero where a task has nothing to judge."""
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
@@ -67,9 +67,9 @@ class Auxiliaries(nn.Module):
                 f"auxiliary {', '.join(weights)} compares the inputs of a row, of which this network has one "
                 f"({network.names[0]}): add input columns, or leave it out"
             )
-        if network.level == FEATURE:
+        if network.level == EARLY:
             said = ", ".join(weights)
-            raise UsageError(f"auxiliary {said}: a network of level 'feature' has no embeddings to compare")
+            raise UsageError(f"auxiliary {said}: a network of level 'early' has no embeddings to compare")
         self.weights = dict(weights)
         self.terms = nn.ModuleDict({name: AUXILIARIES.load(name)(network) for name in weights})
 
@@ -82,11 +82,11 @@ class Auxiliaries(nn.Module):
         return losses.detach()
 
 
-def seen(network: Network, batch: Episode) -> Seen:
+def seen(network: Network, batch: Episode) -> EncodedBatch:
     """What the network makes of all rows of a meta-batch."""
     rows, tasks = together(batch), batch.tasks
     parts, here = network.parts(rows.map(lambda t: t.flatten(0, 1)))
-    embeddings = network.pooled(parts, here)
+    embeddings = network.pool_tokens(parts, here)
     if rows.ways is None:
         same = torch.eye(len(rows), dtype=torch.bool, device=rows.present.device).expand(tasks, -1, -1)
     else:
@@ -94,7 +94,7 @@ def seen(network: Network, batch: Episode) -> Seen:
         same = rows.target[:, :, None] == rows.target[:, None, :]
     of_task = (t.unflatten(0, (tasks, -1)) for t in (embeddings, parts, here))
     embeddings, parts, here = of_task
-    return Seen(embeddings, rows.present, parts, here, same)
+    return EncodedBatch(embeddings, rows.present, parts, here, same)
 
 
 def together(batch: Episode) -> Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from omnishot.nn.auxiliary.base import Auxiliary, Seen, mean_where
+from omnishot.nn.auxiliary.base import Auxiliary, EncodedBatch, mean_where
 from omnishot.nn.fusion.consensus import consensus
 from omnishot.nn.network import Network
 
@@ -18,7 +18,7 @@ class Agreement(Auxiliary):
     Paper: Kettenring, Canonical Analysis of Several Sets of Variables, Biometrika 1971 (MAXVAR)
     """
 
-    def forward(self, network: Network, seen: Seen) -> Tensor:
+    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
         ones = seen.embeddings.new_ones(seen.present.shape[-1])
         off = seen.embeddings - consensus(seen.embeddings, seen.present, ones)[..., None, :]
         several = seen.present.sum(-1, keepdim=True) > 1

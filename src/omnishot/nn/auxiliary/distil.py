@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from omnishot.nn.auxiliary.base import Auxiliary, Seen, mean_where
+from omnishot.nn.auxiliary.base import Auxiliary, EncodedBatch, mean_where
 from omnishot.nn.layers import mask
 from omnishot.nn.network import Network
 
@@ -20,7 +20,7 @@ class Distil(Auxiliary):
     Paper: Hu et al., Knowledge Distillation from Multi-Modal to Mono-Modal Segmentation Networks, MICCAI 2020
     """
 
-    def forward(self, network: Network, seen: Seen) -> Tensor:
+    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
         luck = torch.rand(seen.present.shape, device=seen.present.device)
         luck = torch.where(seen.present, luck, -1.0)
         kept = (luck > 0.5) | (luck == luck.amax(-1, keepdim=True))

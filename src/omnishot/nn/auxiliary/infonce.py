@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omnishot.nn.auxiliary.base import Auxiliary, Seen, mean_where
+from omnishot.nn.auxiliary.base import Auxiliary, EncodedBatch, mean_where
 from omnishot.nn.network import Network
 
 
@@ -26,7 +26,7 @@ class InfoNCE(Auxiliary):
         super().__init__(network)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
-    def forward(self, network: Network, seen: Seen) -> Tensor:
+    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
         losses = []
         for one, other, both, belongs in seen.pairs():
             cosine = F.normalize(one, dim=-1) @ F.normalize(other, dim=-1).mT

@@ -1,4 +1,4 @@
-"""Training of the filling `impute` on embeddings that are there."""
+"""Training of the imputer `impute` on embeddings that are there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from omnishot.errors import UsageError
-from omnishot.nn.auxiliary.base import Auxiliary, Seen, mean_where
-from omnishot.nn.filling.impute import Impute
+from omnishot.nn.auxiliary.base import Auxiliary, EncodedBatch, mean_where
+from omnishot.nn.imputation.impute import Impute
 from omnishot.nn.layers import mask
 from omnishot.nn.network import Network
 
@@ -22,15 +22,15 @@ class Reconstruct(Auxiliary):
 
     def __init__(self, network: Network):
         super().__init__(network)
-        if not isinstance(network.filling, Impute):
+        if not isinstance(network.imputer, Impute):
             raise UsageError("auxiliary 'reconstruct' trains what stands for absent inputs: it needs absent='impute'")
 
-    def forward(self, network: Network, seen: Seen) -> Tensor:
-        assert isinstance(network.filling, Impute)
+    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
+        assert isinstance(network.imputer, Impute)
         losses = []
         for i in range(seen.present.shape[-1]):
             others = seen.present & (torch.arange(seen.present.shape[-1], device=seen.present.device) != i)
-            mean, log_variance = (g[..., i, :] for g in network.filling.guess(mask(seen.embeddings, others), others))
+            mean, log_variance = (g[..., i, :] for g in network.imputer.guess(mask(seen.embeddings, others), others))
             off = seen.embeddings[..., i, :].detach() - mean
             loss = (off.square() * (-log_variance).exp() + log_variance).mean(-1) / 2
             losses.append(mean_where(loss, seen.present[..., i] & others.any(-1)))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omnishot.nn.auxiliary.base import Auxiliary, Seen, mean_where
+from omnishot.nn.auxiliary.base import Auxiliary, EncodedBatch, mean_where
 from omnishot.nn.network import Network
 
 
@@ -27,7 +27,7 @@ class Sigmoid(Auxiliary):
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.bias = nn.Parameter(torch.zeros(()))
 
-    def forward(self, network: Network, seen: Seen) -> Tensor:
+    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
         losses = []
         for one, other, both, belongs in seen.pairs():
             score = F.normalize(one, dim=-1) @ F.normalize(other, dim=-1).mT * self.log_scale.exp() + self.bias

@@ -1,6 +1,6 @@
 """Decoders, one a file: heads that say a sentence about what the network has seen."""
 
-from omnishot.registry import Registry
+from omnishot.core.registry import Registry
 
 DECODERS = Registry(
     "decoder",

@@ -130,7 +130,7 @@ class Decoder(Head):
         kept = {"texts": support.target.flatten(0, -2)} if self.keeps else {}
         return own | kept | {"words": words, "unsaid": torch.where(counts > 0, 0.0, NEVER).to(words.dtype)}
 
-    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+    def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         """With no word of the task's own, for none has been said."""
         words = torch.zeros_like(own["fresh"]).expand(self.new, -1)
         return own | {"words": words, "unsaid": torch.full_like(words[:, 0], NEVER)}

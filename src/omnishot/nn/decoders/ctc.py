@@ -72,7 +72,7 @@ class CTC(Head):
     def start(self, own: dict[str, Tensor], features: Callable[[], Any], support: Rows) -> dict[str, Tensor]:
         return own
 
-    def untold(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
+    def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         return own
 
     def needs(self, target: Tensor) -> Tensor:

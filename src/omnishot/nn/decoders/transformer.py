@@ -14,7 +14,7 @@ from omnishot.nn.layers import LayerNorm
 from omnishot.nn.linear import Linear
 
 #: Keys and values `[…, tokens, dim]`.
-Seen = tuple[Tensor, Tensor]
+KeysValues = tuple[Tensor, Tensor]
 
 
 class Transformer(Decoder):
@@ -63,7 +63,7 @@ class Transformer(Decoder):
     def states(self, looked: Any, said: Tensor) -> Tensor:
         return self._run(looked, self.begin(looked), said + self.positions[: said.shape[-2]])[0]
 
-    def _run(self, looked: Any, past: list[Seen], x: Tensor) -> tuple[Tensor, list[Seen]]:
+    def _run(self, looked: Any, past: list[KeysValues], x: Tensor) -> tuple[Tensor, list[KeysValues]]:
         state = []
         for block, before, of_memory in zip(self.blocks, past, looked["memory"], strict=True):
             x, seen = block(x, before, of_memory, looked["present"])
@@ -86,11 +86,11 @@ class Block(nn.Module):
         nn.init.zeros_(self.answer.weight)
         self.mlp = nn.Sequential(Linear(dim, expand * dim), nn.GELU(), Linear(expand * dim, dim))
 
-    def look(self, memory: Tensor) -> Seen:
+    def look(self, memory: Tensor) -> KeysValues:
         """Keys and values of the memory `[…, M, dim]`."""
         return tuple(self.memory(memory).chunk(2, -1))
 
-    def forward(self, x: Tensor, past: Seen, of_memory: Seen, present: Tensor) -> tuple[Tensor, Seen]:
+    def forward(self, x: Tensor, past: KeysValues, of_memory: KeysValues, present: Tensor) -> tuple[Tensor, KeysValues]:
         """Tokens `[R, S, L, dim]` after those of `past`; the keys and values of all of them with it."""
         q, k, v = self.qkv(self.norm1(x)).chunk(3, -1)
         before = past[0].shape[-2]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from omnishot.core.registry import Registry
 from omnishot.errors import UsageError, choose
-from omnishot.registry import Registry
 
 if TYPE_CHECKING:  # which torch comes with: `omnishot list encoders` goes without
     from omnishot.modality.base import Modality

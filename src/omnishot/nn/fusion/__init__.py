@@ -1,6 +1,6 @@
 """Fusions, one a file: the embeddings of a row's inputs to one vector. Adding one is a file and a line here."""
 
-from omnishot.registry import Registry
+from omnishot.core.registry import Registry
 
 FUSIONS = Registry(
     "fusion",

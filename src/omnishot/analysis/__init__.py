@@ -1,0 +1,1 @@
+"""Comparison, robustness, search and explanation, each with what it measures and its page."""

@@ -1,0 +1,1 @@
+"""Learners and fusions side by side under one budget."""

@@ -1,0 +1,100 @@
+"""The page and the plot of a comparison."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from omnishot.analysis.comparison.leaderboard import Comparison
+from omnishot.core.storage import write_atomic
+from omnishot.evaluation.format import interval, metric_of, protocol
+from omnishot.html import bars, markup
+from omnishot.html.line_chart import ACCENT, MUTED, chart, svg
+from omnishot.html.page import Section, page
+
+ROW, MARGIN = 0.24, 0.75  # inches: of a cell, and of the axis beneath
+
+
+def write(found: Comparison) -> Path:
+    """Write `comparison.html`, and the plot as `comparison.png` and `comparison.svg`, into the comparison's folder.
+
+    Returns:
+        The page's path. Without any figure there is no plot.
+    """
+    head, rows = found.lines()
+    sections = []
+    if found.ranked:
+        inline, files = plot(found)
+        for name, data in files.items():
+            write_atomic(found.folder / f"comparison.{name}", data)
+        caption = (
+            "Points with 95% intervals of the mean over episodes, best first; the axis does not begin at zero. Shaded: "
+            "the interval of the best. In colour: the best and its ties, whose intervals overlap it."
+        )
+        sections.append(
+            Section("Best first", f'<div class="charts">{markup.figure(_label(found), inline, caption)}</div>')
+        )
+    notes = "".join(map(markup.note, found.notes))
+    sections.append(Section("The table", markup.table(head, rows) + notes))
+    groups = {found.label(cell): cell.figures for _, cell in found.ranked}
+    if any(len({(f.modalities, *f.missing) for f in figures}) > 1 for figures in groups.values()):
+        sections.append(Section("Fewer inputs, missing cells", bars.comparison(groups)))
+    path = found.folder / "comparison.html"
+    write_atomic(path, page("Learners compared", _lead(found), sections))
+    return path
+
+
+def plot(found: Comparison) -> tuple[str, dict[str, bytes]]:
+    """The cells that have figures, one at least, as points with intervals, best first.
+
+    Returns:
+        The drawing as an SVG element for a page, and as `png` and `svg` files.
+    """
+    ranked, names = found.ranked, [found.label(cell) for _, cell in found.ranked]
+    first = found.figures[0]
+    metric = metric_of(first.metric)
+    said = "; ".join(f"{name} {interval(cell.figures[0])}" for name, (_, cell) in zip(names, ranked, strict=True))
+    with chart(metric.label.lower(), "", MARGIN + ROW * len(ranked)) as (canvas, axes):
+        axes.axvspan(first.mean - first.ci95, first.mean + first.ci95, color=ACCENT, alpha=0.12, linewidth=0)
+        for place, (rank, cell) in enumerate(ranked):
+            figure, colour = cell.figures[0], ACCENT if rank == 1 else MUTED
+            axes.errorbar(figure.mean, place, xerr=figure.ci95, fmt="o", color=colour, markersize=5, capsize=3)
+        axes.set_yticks(range(len(ranked)), names)
+        axes.set_ylim(len(ranked) - 0.5, -0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.yaxis.grid(False)
+        axes.xaxis.grid(True)
+        if metric.fraction:
+            axes.xaxis.set_major_formatter(PercentFormatter(1))
+        _chance(axes, bars.chance_level(first))
+        files = {}
+        for kind, options in (("png", {"dpi": 200}), ("svg", {"metadata": {"Date": None}})):
+            buffer = io.BytesIO()
+            canvas.savefig(buffer, format=kind, **options)
+            files[kind] = buffer.getvalue()
+        return svg(canvas, f"{metric.label}, best first: {said}"), files
+
+
+def _chance(axes: Axes, level: float | None) -> None:
+    """Where guessing would be, if that is not far from everything."""
+    low, high = axes.get_xlim()
+    if level is not None and low - (high - low) / 2 < level < high:
+        axes.axvline(level, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.annotate("chance", (level, 1), (2, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
+                      color=MUTED, fontsize=9)  # fmt: skip
+
+
+def _label(found: Comparison) -> str:
+    return metric_of(found.figures[0].metric).label
+
+
+def _lead(found: Comparison) -> str:
+    parts = [f"{len(found.cells)} compared", str(found.budget)]
+    if found.ranked:
+        best = [found.label(cell) for rank, cell in found.ranked if rank == 1]
+        parts += [f"best: {best[0]}" if len(best) == 1 else f"tied for the best: {', '.join(best)}"]
+        parts += [protocol(found.figures[0]).partition(";")[0]]
+    return f'<p class="lead">{markup.text("; ".join(parts))}.</p>'

@@ -1,0 +1,1 @@
+"""Figures under noise, failures and attacks."""

@@ -1,0 +1,1 @@
+"""Rows found by another of their inputs."""

@@ -1,0 +1,1 @@
+"""What everything stands on: registries, options, storage on disk, ranks, memory."""

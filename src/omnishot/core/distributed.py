@@ -1,0 +1,257 @@
+"""Ranks: processes on one host or many that train, evaluate and decode together, started by torchrun.
+
+Gradients are reduced here, not by DistributedDataParallel, which an inner loop on other parameters than the module's
+own would bypass unnoticed. Nothing here is imported or started by a process that is alone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from omnishot.errors import OmnishotError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+T = TypeVar("T")
+STEP = timedelta(minutes=10)  # the longest that a rank waits for another's part of a meta-step
+PATIENCE = timedelta(days=1)  # … for what takes as long as it takes: reading, decoding, validation
+ROLL_CALL = 5.0  # seconds in which a rank answers that is still there
+_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_store: Any = None
+_groups: list[Any] = []  # held here alone: a group closes its connections once nobody holds it
+
+
+class RankLost(OmnishotError):
+    """Another rank has stopped, so that this one cannot go on."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Processes that work together, one of which this is. Every method but `span` is called by all of them, in order.
+
+    Args:
+        rank: this process among them; rank 0 alone writes files and talks.
+        world: how many they are.
+        local, local_world: the same among those of this host.
+    """
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+    local_world: int = 1
+    _objects: int = 0  # which of the groups carries values, and which tensors
+    _tensors: int = 0
+
+    def shard(self, count: int) -> range:
+        """This rank's share of `range(count)`: the shares are consecutive, in the order of ranks."""
+        return range(count * self.rank // self.world, count * (self.rank + 1) // self.world)
+
+    def gather(self, value: T) -> list[T]:
+        """Every rank's value, by rank; a copy that went through pickle, of the ranks' own making."""
+        if self.world == 1:
+            return [value]
+        import torch.distributed as dist
+
+        values: list[Any] = [None] * self.world
+        with _together():
+            dist.all_gather_object(values, value, _groups[self._objects])
+        return values
+
+    def on_main(self, work: Callable[[], T]) -> T:
+        """What `work` gives on rank 0, which alone does it. An error that it explains is raised on every rank."""
+        if self.world == 1:
+            return work()
+        import torch.distributed as dist
+
+        answer: list[Any] = [None, None]
+        if self.rank == 0:
+            try:
+                answer[0] = work()
+            except OmnishotError as error:
+                answer[1] = error
+        with _together():
+            dist.broadcast_object_list(answer, group=_groups[self._objects], group_src=0)
+        if answer[1] is not None:
+            raise answer[1]
+        return answer[0]
+
+    def reduce(self, tensor: Tensor) -> None:
+        """Replace a contiguous tensor by its sum over the ranks, the same on each of them to the bit."""
+        if self.world == 1:
+            return
+        import torch.distributed as dist
+
+        with _together():
+            dist.all_reduce(tensor, group=_groups[self._tensors])
+
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Replace tensors by rank 0's, in place."""
+        if self.world == 1:
+            return
+        import torch
+        import torch.distributed as dist
+
+        with torch.no_grad():
+            for tensor in tensors:
+                same = tensor.contiguous()
+                with _together():
+                    dist.broadcast(same, group=_groups[self._tensors], group_src=0)
+                tensor.copy_(same)
+
+    def reduce_gradients(self, parameters: Iterable[Tensor], weight: float, extra: Tensor) -> Tensor:
+        """Replace each `.grad` by the sum over ranks of `weight` · grad (None: zeros), by one all-reduce.
+
+        Args:
+            parameters: in the same order on every rank.
+            weight: of this rank's gradients; alone it must be 1.
+            extra: `[n]`, whatever else is to be summed, unweighted; the sums are returned.
+        """
+        if self.world == 1:
+            return extra
+        import torch
+
+        trained = [p for p in parameters if p.requires_grad]
+        parts = [torch.zeros_like(p).flatten() if p.grad is None else weight * p.grad.flatten() for p in trained]
+        flat = torch.cat([*parts, extra])
+        self.reduce(flat)
+        *sums, extra = flat.split([*(p.numel() for p in trained), len(extra)])
+        for p, total in zip(trained, sums, strict=True):
+            if p.grad is None:
+                p.grad = torch.empty_like(p)
+            p.grad.copy_(total.view(p.shape))
+        return extra
+
+    def host(self) -> Ranks:
+        """The ranks of this host, which share its disk."""
+        if self.local_world == self.world:
+            return self
+        if self.local_world == 1:
+            return ALONE
+        group = _group("gloo", PATIENCE, range(self.rank - self.local, self.rank - self.local + self.local_world))
+        return Ranks(self.local, self.local_world, self.local, self.local_world, group, group)
+
+    def on(self, device: torch.device) -> tuple[Ranks, torch.device]:
+        """These ranks with tensors on a device of that type, and this rank's own one.
+
+        Raises:
+            UsageError: if a host has more ranks than accelerators.
+        """
+        if self.world == 1 or device.type == "cpu":
+            return self, device
+        import torch
+
+        if device.type != "cuda":
+            raise UsageError(f"several ranks work on cpu or cuda, not on {device.type}: say --device cpu")
+        if self.local_world > torch.cuda.device_count():
+            raise UsageError(
+                f"{self.local_world} ranks on a host with {torch.cuda.device_count()} GPUs: start as many as there "
+                "are GPUs (--nproc-per-node), or say --device cpu"
+            )
+        own = torch.device("cuda", self.local)
+        torch.cuda.set_device(own)
+        return replace(self, _tensors=_group("nccl", STEP)), own
+
+
+#: A plain process.
+ALONE = Ranks()
+
+
+def join() -> Ranks:
+    """The ranks that torchrun started, `ALONE` in a plain process.
+
+    Raises:
+        UsageError: if the environment is only half of what torchrun sets.
+    """
+    return ALONE if os.environ.get("WORLD_SIZE", "1") == "1" else _joined()
+
+
+def first_to_say(text: str) -> bool:
+    """Whether no other rank has asked to say the same: what concerns all of them is to be read once."""
+    with suppress(RuntimeError):
+        return _store is None or _store.add(f"said/{text}", 1) == 1
+    return True
+
+
+@functools.cache
+def _joined() -> Ranks:
+    global _store
+    import torch.distributed as dist
+
+    if lacking := [name for name in _BY_TORCHRUN if not os.environ.get(name)]:
+        raise UsageError(f"WORLD_SIZE is set, {', '.join(lacking)} not: start with torchrun, or unset WORLD_SIZE")
+    if not dist.is_initialized():
+        with _together():
+            store, rank, world = next(dist.rendezvous("env://", timeout=STEP))
+            _store = dist.PrefixStore("omnishot", store)
+            dist.init_process_group("gloo", store=_store, rank=rank, world_size=world, timeout=STEP)
+        atexit.register(_leave)
+    local, local_world = (int(os.environ.get(n, d)) for n, d in (("LOCAL_RANK", "0"), ("LOCAL_WORLD_SIZE", "1")))
+    groups = _group("gloo", PATIENCE), _group("gloo", STEP)
+    return Ranks(dist.get_rank(), dist.get_world_size(), local, local_world, *groups)
+
+
+def _group(backend: str, timeout: timedelta, ranks: Sequence[int] | None = None) -> int:
+    import torch.distributed as dist
+
+    with _together():
+        members = None if ranks is None else list(ranks)
+        _groups.append(dist.new_group(members, timeout, backend, use_local_synchronization=members is not None))
+    return len(_groups) - 1
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Work of several ranks; if one of them is gone, its connections break, and this says which one it is."""
+    problem = None
+    try:
+        yield
+    except (RuntimeError, IndexError) as error:  # an index of a group that this rank has left
+        problem = str(error) or repr(error)
+    if problem is not None:  # by now nothing holds the error, which holds the group
+        raise RankLost(_roll_call(problem.splitlines()[0]))
+
+
+def _roll_call(problem: str) -> str:
+    """Leave the other ranks, and ask who else has left because of this problem: who does not answer is gone."""
+    import torch.distributed as dist
+
+    if _store is None or not dist.is_initialized():
+        return f"the other ranks cannot be reached: {problem}"
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun tells us to stop, which we do as soon as we know why
+    rank, world = dist.get_rank(), dist.get_world_size()
+    _leave()  # breaks our connections too: whoever waits for this rank comes here
+    gone, end = set(range(world)), time.monotonic() + ROLL_CALL
+    with suppress(RuntimeError):  # whoever keeps the store is gone
+        _store.set(f"here/{rank}", "")
+        while gone and time.monotonic() < end:
+            gone = {other for other in gone if not _store.check([f"here/{other}"])}
+            time.sleep(0.05)
+    if rank in gone or not gone:
+        return f"the connection to the other ranks broke: {problem}"
+    named = ("rank " if len(gone) == 1 else "ranks ") + ", ".join(map(str, sorted(gone)))
+    return (
+        f"{named} of {world} (counted from 0) stopped: killed, out of memory, or by an error of its own, which its "
+        "message tells; the others stop too"
+    )
+
+
+def _leave() -> None:
+    """Close the connections to other ranks. Threads that serve them must have ended before the interpreter does."""
+    import torch.distributed as dist
+
+    _groups.clear()
+    if dist.is_initialized():
+        dist.destroy_process_group()

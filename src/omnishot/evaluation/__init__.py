@@ -1,0 +1,1 @@
+"""Episodes to figures: protocol, corruption, open set, retrieval."""

@@ -1,0 +1,124 @@
+"""How well rows are found by another of their inputs: recall and rank in galleries of rows that training never saw."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from omnishot.errors import DataError, UsageError, choose
+from omnishot.evaluation.embeddings import unit_vectors
+from omnishot.evaluation.episodes import Figure
+from omnishot.experiment.dataset import Dataset
+from omnishot.learners.base import Learner
+from omnishot.metrics.retrieval import Places, figures_of, places, together
+
+#: Of the names of what would be found if everything were equally similar.
+CHANCE = "_by_chance"
+#: Queries that are compared with their gallery at a time.
+BLOCK = 1000
+CLASS, ROW = RIGHT = ("class", "row")
+
+
+def retrieval_figures(
+    learner: Learner,
+    data: Dataset,
+    inputs: Sequence[str],
+    about: Mapping[str, Any],
+    *,
+    split: str = "test",
+    gallery: int | None = None,
+    right: str = CLASS,
+    episodes: int = 600,
+    seed: int = 0,
+) -> list[Figure]:
+    """`recall_at_1`, `_5`, `_10` and `median_rank` both ways between two inputs, and the same by chance.
+
+    Rows are compared by the cosine of the inputs' embeddings under the parameters that training left; no task is
+    learned. Every row of a gallery has both inputs, is asked for once by each of them, and found by the other.
+
+    Args:
+        inputs: two of them.
+        about: what figures say of the run (learner, fusion).
+        gallery: how many rows a gallery has, each of another class; None: one gallery of all rows of the part, whose
+            interval is over the rows.
+        right: what is found rightly: `class`, rows of the same class (where none are predicted, every row is one of
+            its own), or `row`, the row itself whatever its class.
+        episodes: how many galleries are drawn.
+
+    Raises:
+        UsageError: for options that make no sense, or a network without embeddings.
+        DataError: if the part has too few rows with both inputs.
+    """
+    began = time.perf_counter()
+    if len(set(inputs)) != 2:
+        raise UsageError(f"retrieval is between two inputs, not {', '.join(inputs) or 'none'}")
+    if gallery is not None and gallery < 2:
+        raise UsageError(f"a gallery must have at least 2 rows, not {gallery}")
+    store, names = data.store, list(data.store.modalities)
+    both = store.present[:, [names.index(name) for name in inputs]].all(1)
+    rows = np.flatnonzero((data.parts == split) & both)
+    of_class = choose("right", right, RIGHT) == CLASS and data.objective.name == "classify"
+    classes = data.table.labels[0][rows] if of_class else np.arange(len(rows))
+    if len(rows) < 2:
+        what = f"{len(rows)} rows with {' and '.join(inputs)}"
+        raise DataError(f"{data.table.name}: the part {split!r} has {what}: give a table with more, or another part")
+    drawn = galleries(classes, gallery, episodes, seed, split)
+    first, second = (unit_vectors(learner, learner.params(), store, name, rows) for name in inputs)
+    found: dict[str, tuple[float, float]] = {}
+    for suffix in ("", CHANCE):
+        known = [(classes[g], first[g] if not suffix else first[g] * 0, second[g]) for g in drawn]
+        for a, b, turned in ((*inputs, False), (*inputs[::-1], True)):
+            each = [ranked(kind, *((y, x) if turned else (x, y))) for kind, x, y in known]
+            found |= figures_of(each, f"_{a}_to_{b}{suffix}")
+    seconds = round(time.perf_counter() - began, 3)
+    return [
+        Figure(
+            metric=metric,
+            mean=mean,
+            ci95=ci95,
+            episodes=len(drawn),
+            modalities=tuple(inputs),
+            ways=None,
+            shots=0,
+            queries=len(drawn[0]),
+            gallery=len(drawn[0]),
+            split=split,
+            seed=seed,
+            seconds=seconds,
+            **about,
+        )
+        for metric, (mean, ci95) in found.items()
+    ]
+
+
+def galleries(classes: np.ndarray, size: int | None, episodes: int, seed: int, part: str) -> list[np.ndarray]:
+    """Places in `classes` `[rows]` of each gallery's rows, every row of another class; None: one gallery of all.
+
+    Raises:
+        DataError: if there are fewer classes than a gallery has rows.
+    """
+    if size is None:
+        return [np.arange(len(classes))]
+    order = np.argsort(classes, kind="stable")
+    _, first, counts = np.unique(classes[order], return_index=True, return_counts=True)
+    if size > len(first):
+        what = "rows" if len(first) == len(classes) else "classes"
+        raise DataError(
+            f"a gallery of {size} rows needs as many {what}, the part {part!r} has {len(first)}: ask for fewer rows "
+            "(--gallery), or for rows of any class (--right row)"
+        )
+    drawn = []
+    for episode in range(episodes):
+        rng = np.random.default_rng([seed, episode, 3])  # a loader's generators end in 0 to 2
+        kinds = rng.choice(len(first), size, replace=False)
+        drawn.append(order[first[kinds] + rng.integers(counts[kinds])])
+    return drawn
+
+
+def ranked(classes: np.ndarray, queries: np.ndarray, things: np.ndarray) -> Places:
+    """Where the first thing of a query's own class is, of unit vectors `[rows, dim]` each."""
+    blocks = (slice(start, start + BLOCK) for start in range(0, len(queries), BLOCK))
+    return together([places(queries[b] @ things.T, classes[b, None] == classes) for b in blocks])

@@ -1,0 +1,120 @@
+"""From what a config says to a learner on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from omnishot.core.options import keywords
+from omnishot.errors import DataError, UsageError
+from omnishot.experiment.config import OF_FUSION, Config, from_options, split_input_options
+from omnishot.learners import LEARNERS
+from omnishot.learners.base import Learner
+from omnishot.modality import from_json
+from omnishot.modality.base import Modality
+from omnishot.modality.features import Features, digest_of, freeze, weights_of
+from omnishot.nn import encoders
+from omnishot.nn.auxiliary.base import Auxiliaries
+from omnishot.nn.network import EARLY, Network
+from omnishot.objectives import OBJECTIVES
+from omnishot.objectives.base import Objective
+
+
+def build_learner(
+    config: Config, modalities: Mapping[str, Modality], objective: Objective, ways: int | None, labels: int
+) -> Learner:
+    """The learner that a config describes, its parameters drawn from the config's seed.
+
+    Args:
+        ways: outputs of a fixed head.
+        labels: training classes, which joint training tells apart.
+    """
+    said = {name: split_input_options(config, name, m.cell_kind) for name, m in modalities.items()}
+    wanted = keywords(LEARNERS.load(config.learner))
+    told = {name: value for name, value in (("ways", ways), ("labels", labels)) if name in wanted}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = Network(
+            modalities,
+            config.fusion,
+            config.dim,
+            encoder={name: encoder for name, (encoder, _, _) in said.items()},
+            encoder_options={name: options for name, (_, _, options) in said.items()},
+            fusion_options=config.fuse,
+            level=config.level,
+            absent=config.absent,
+            shared=config.shared,
+        )
+        learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
+        learner.extra_shots = config.extra_shots
+        if config.auxiliary:
+            learner.auxiliary = Auxiliaries(network, config.auxiliary)
+    # Convolutions, and pooling above all, are faster on a CPU with channels last; the numbers are the same.
+    return learner.to(memory_format=torch.channels_last).eval()
+
+
+def describe_learner(learner: Learner, config: Config, ways: Any, labels: int) -> dict[str, Any]:
+    """What `restore_learner` needs, as JSON: everything but the parameters."""
+    return {
+        "config": config.to_options(),
+        "modalities": {name: m.to_json() for name, m in learner.network.modalities.items()},
+        "objective": learner.objective.to_json(),
+        "ways": ways,
+        "labels": labels,
+    }
+
+
+def restore_learner(about: Mapping[str, Any], frozen: Mapping[str, Tensor] | None = None) -> tuple[Config, Learner]:
+    """The inverse of `describe_learner`; the parameters are fresh ones, those of frozen encoders are given.
+
+    Raises:
+        DataError: if frozen weights are missing or changed.
+    """
+    modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in about["modalities"].items()}
+    said = about["config"]
+    if said.get("level") == EARLY:  # where early runs name a fusion all the same
+        said = {name: value for name, value in said.items() if name not in OF_FUSION}
+    config = from_options(said, {name: m.cell_kind for name, m in modalities.items()})
+    objective = restore_objective(about["objective"])
+    return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
+
+
+def restore_objective(settings: Mapping[str, Any]) -> Objective:
+    """The inverse of `Objective.to_json`."""
+    return OBJECTIVES.load(settings["name"])(**{name: value for name, value in settings.items() if name != "name"})
+
+
+def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str, Tensor]) -> Modality:
+    """An input's modality as `to_json` described it, with its part of the frozen weights (see `frozen_weights`)."""
+    if settings["kind"] != Features.kind:
+        return from_json(dict(settings))
+    of, weights = from_json(settings["of"]), weights_of(name, frozen)
+    if digest_of(weights) != settings["digest"]:
+        raise DataError(f"the frozen weights of input {name!r} are missing or damaged")
+    module = encoders.build(of, settings["encoder"], **settings["encoder_options"])
+    module.load_state_dict(weights)
+    return freeze(of, module, settings["encoder"], settings["encoder_options"])
+
+
+def most_ways(ways: Any) -> int | None:
+    """The largest number of classes of a number or a range."""
+    return max(ways) if isinstance(ways, list | tuple) else ways
+
+
+def pick_device(name: str) -> torch.device:
+    """The device named; `auto` is the accelerator if there is one.
+
+    Raises:
+        UsageError: if there is no such device here.
+    """
+    if name == "auto":
+        return torch.accelerator.current_accelerator() or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    return device

@@ -1,0 +1,270 @@
+"""A table made ready to draw tasks from: decoded, dealt into parts, with a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from omnishot.core.distributed import ALONE, Ranks
+from omnishot.episodes.clusters import text_clusters
+from omnishot.episodes.labels import OwnLabels
+from omnishot.episodes.store import Store
+from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
+from omnishot.episodes.words import OwnWords
+from omnishot.errors import DataError, UsageError
+from omnishot.experiment.config import Config, split_input_options
+from omnishot.modality import Decoded, decode_inputs, fit_inputs
+from omnishot.modality.base import Modality
+from omnishot.objectives import OBJECTIVES
+from omnishot.objectives.base import Objective
+from omnishot.objectives.regress import TABLE, Regress
+from omnishot.objectives.tag import Tag
+from omnishot.objectives.text import TextObjective
+from omnishot.table.checking import BadCell, check
+from omnishot.table.schema import LISTED
+from omnishot.table.splits import PARTS, assign
+from omnishot.table.table import Table, require_target
+
+WAYS, QUERIES = 5, 15  # unless said, or unless there are fewer
+TRAINING_QUERIES = 5  # fewer, for a faster step
+SHOWN = 10  # bad cells in a message; all of them are in `omnishot check`
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """A source of tasks of one part: `ways` is the most that every task can have, None where the target is a number."""
+
+    source: TaskSource
+    ways: int | None
+    queries: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A decoded table.
+
+    Args:
+        parts: `[n]` train, val, test, or "" for a row that is left out.
+        clusters: `[n]` the task that each row was put to (-1: none), where the table has no groups.
+        words: those of the target's texts that tasks do not share, by number from the first own word on.
+        skipped: bad cells, rows and classes that were left out.
+    """
+
+    table: Table
+    store: Store
+    parts: np.ndarray
+    objective: Objective
+    clusters: np.ndarray | None = None
+    words: tuple[str, ...] = ()
+    skipped: tuple[BadCell, ...] = ()
+
+    def tasks(
+        self, part: str, shots: int, queries: int | None = None, *, at_most: int = QUERIES, skip_small: bool = False
+    ) -> Tasks:
+        """Where tasks of a part come from.
+
+        Args:
+            shots, queries: rows needed of every class (or group).
+            at_most: what `queries` None stands for, unless the smallest class has fewer.
+            skip_small: leave classes with fewer rows out instead of refusing.
+
+        Raises:
+            DataError: if classes have too few rows (named, with their counts), or fewer than two classes remain.
+        """
+        rows = np.flatnonzero(self.parts == part)
+        if not len(rows):
+            raise DataError(f"{self.table.name} has no rows in the part {part!r}")
+        skip_small = skip_small or self.clusters is not None  # nobody made those on purpose
+        keys, names = self._keys(rows)
+        found, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        small = counts < shots + (queries or 1)
+        if small.any() and not skip_small:
+            raise DataError(self._too_small(part, [names(k) for k in found[small]], counts[small], shots, queries))
+        rows, keys = rows[~small[inverse]], keys[~small[inverse]]
+        if not len(rows):
+            raise DataError(self._too_small(part, [names(k) for k in found[:5]], counts[:5], shots, queries))
+        queries = queries or min(at_most, int(counts[~small].min()) - shots)
+        return Tasks(*self._source(rows, part), queries)
+
+    def members(self, part: str) -> set[str]:
+        """Names of the classes, or groups where each is a task, of a part."""
+        if self.table.schema.group is None and (self.objective.name != "classify" or self.clusters is not None):
+            return set()
+        codes, names = self.table.groups if self.table.schema.group else self.table.labels
+        return {names[code] for code in np.unique(codes[self.parts == part])}
+
+    def own_words(self, support: np.ndarray) -> tuple[str, ...]:
+        """The own words of the task that is learned from these rows `[rows]`, in the order of their numbers there."""
+        store = self.store
+        if not isinstance(store.words, OwnWords) or store.target is None:
+            return ()
+        return tuple(self.words[number - store.words.first] for number in store.words.of(store.target[support]))
+
+    @property
+    def groups(self) -> tuple[np.ndarray, tuple[str, ...]] | None:
+        """The group of each row, and the groups' names, where each is a task; None where tasks are of any classes."""
+        if self.table.schema.group is not None:
+            return self.table.groups
+        if self.clusters is None:
+            return None
+        return self.clusters, tuple(f"cluster {i}" for i in range(int(self.clusters.max(initial=0)) + 1))
+
+    def labels(self) -> np.ndarray | None:
+        """Each training row's class among all training classes, int64 `[n]`, -1 elsewhere; None for numbers."""
+        if self.objective.name != "classify":
+            return None
+        codes = np.where(self.parts == "train", self.table.labels[0], -1)
+        found, labels = np.unique(codes, return_inverse=True)
+        return labels - int(found[0] == -1)
+
+    def _keys(self, rows: np.ndarray) -> tuple[np.ndarray, Callable[[int], str]]:
+        """What must have enough rows, by row: the class, the group, or the class within the group; and its name."""
+        one = (np.zeros(len(self.parts), dtype=np.int64), ("",))
+        classify, grouped = self.objective.name == "classify", self.groups is not None
+        classes, names = self.table.labels if classify else one
+        groups, group_names = self.groups or one
+
+        def name(key: int) -> str:
+            group, kind = divmod(int(key), len(names))
+            return " ".join(
+                filter(None, (names[kind], f"of {group_names[group]}" if grouped and classify else group_names[group]))
+            )
+
+        return (groups * len(names) + classes)[rows], name
+
+    def _source(self, rows: np.ndarray, part: str) -> tuple[TaskSource, int | None]:
+        codes = self.table.labels[0][rows] if self.objective.name == "classify" else None
+        if self.groups is None:
+            assert codes is not None
+            source: TaskSource = ClassTasks(codes, rows)
+            ways: int | None = len(source.index)
+        else:
+            source = GroupTasks(self.groups[0][rows], rows, codes)
+            ways = None if codes is None else int(np.diff(source.bounds).min())
+        if ways is not None and ways < 2:
+            where = "a group of the part" if self.table.schema.group else "the part"
+            raise DataError(f"{self.table.name}: {where} {part!r} has {ways} usable class; a task needs at least 2")
+        return source, ways
+
+    def _too_small(self, part: str, names: Sequence[str], counts: np.ndarray, shots: int, queries: int | None) -> str:
+        what = "class" if self.objective.name == "classify" else "group"
+        listed = ", ".join(f"{n} ({c})" for n, c in list(zip(names, counts, strict=True))[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        wanted = f"{shots} shots and {queries} queries" if queries else f"{shots} shots and at least 1 query"
+        return (
+            f"{self.table.name}, part {part!r}: {wanted} need {shots + (queries or 1)} rows of every {what}; fewer in: "
+            f"{listed}{more}. Add rows, ask for fewer shots or queries, or leave them out with skip_bad"
+        )
+
+
+def build(
+    table: Table,
+    config: Config,
+    modalities: Mapping[str, Modality] | None = None,
+    objective: Objective | None = None,
+    parts: np.ndarray | None = None,
+    progress: bool = False,
+    host: Ranks = ALONE,
+    frozen: Mapping[str, Modality] | None = None,
+) -> Dataset:
+    """Decode a table and deal it into parts; fit its modalities on the training rows unless they are given, or frozen.
+
+    The ranks of a `host` decode it together.
+
+    Raises:
+        DataError: for bad cells, listed by row and column, unless `config.skip_bad`.
+        UsageError: if the table has no target or no input.
+    """
+    require_target(table)
+    if not table.schema.inputs():
+        raise UsageError(no_inputs(table))
+    parts = assign(table, config.seed) if parts is None else parts
+    if modalities is None:
+        options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
+        modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options, given=frozen, shared=config.shared)
+    decoded, bad = look_through(table, modalities, progress, host)
+    if bad and not config.skip_bad:
+        raise DataError(bad_cells(table, bad, REMEDY))
+    lost = {cell.row for cell in bad if cell.column in (*table.schema.targets, table.schema.group, EVERY)}
+    parts = np.where(np.isin(np.arange(len(table)), list(lost)), "", parts)
+    clusters: np.ndarray | None = None
+    if table.schema.objective in LISTED and table.schema.group is None:
+        clusters = text_clusters(table.texts, parts, config.seed)
+        parts = np.where(clusters < 0, "", parts)
+    if table.schema.objective == "match" and table.schema.group is None:
+        clusters = np.array([PARTS.index(part) if part else -1 for part in parts])  # a task is any pairs of a part
+    tasks = table.groups[0] if clusters is None and table.schema.group else clusters
+    if objective is None:
+        objective = _objective(table, config, parts == "train", tasks)
+    words: tuple[str, ...] = ()
+    values: np.ndarray | None = None
+    own: OwnWords | OwnLabels | None = None
+    if isinstance(objective, TextObjective):
+        (values, words), own = objective.encode(table.texts), objective.own
+    elif isinstance(objective, Tag):
+        values, own = objective.encode(table.texts)[0], objective.own
+    elif isinstance(objective, Regress):
+        values = objective.encode(_numbers(table)).astype(np.float32)
+    store = Store(modalities, decoded.stored, decoded.present, values, own)
+    return Dataset(table, store, parts, objective, clusters, words, tuple(bad))
+
+
+def _objective(table: Table, config: Config, training: np.ndarray, tasks: np.ndarray | None) -> Objective:
+    """The table's objective, fitted to the targets of the rows `training` (bool `[n]`), of `tasks` `[n]`."""
+    name = ("classify" if table.schema.relation else table.schema.objective) or ""
+    build = OBJECTIVES.load(name)
+    if config.tell and not issubclass(build, TextObjective):
+        raise UsageError(f"tell.{next(iter(config.tell))} is about texts: leave it out to {name}")
+    if issubclass(build, Regress):
+        return build(standardise=config.standardise).fitted_to(_numbers(table)[training])
+    if config.standardise != TABLE:
+        raise UsageError(f"standardise={config.standardise!r} is about numbers: leave it out to {name}")
+    if not issubclass(build, TextObjective):
+        return build()
+    assert tasks is not None
+    rows = np.flatnonzero(training)
+    return build(**config.tell).fitted_to([table.texts[row] for row in rows], tasks[rows])
+
+
+def _numbers(table: Table) -> np.ndarray:
+    """The target columns as float64 `[n, targets]`, NaN where there is no number."""
+    columns = [pd.to_numeric(table.frame[name], errors="coerce") for name in table.schema.targets]
+    return np.stack([column.to_numpy(dtype=np.float64) for column in columns], 1)
+
+
+REMEDY = "Mend them, or go on without them with skip_bad (--skip-bad), which lists what it left out in the run folder"
+
+#: Stands in the column of a bad cell for all inputs of the row.
+EVERY = "(every input)"
+
+
+def look_through(
+    table: Table, modalities: Mapping[str, Modality], progress: bool = False, host: Ranks = ALONE
+) -> tuple[Decoded, list[BadCell]]:
+    """Every row decoded, and everything bad in row order: cells, and rows without target, group or any input."""
+    decoded = decode_inputs(table, modalities, progress=progress, host=host)
+    bad = [*check(table, {}), *decoded.bad, *_empty(table, decoded.present)]
+    return decoded, sorted(bad, key=lambda cell: cell.row)
+
+
+def _empty(table: Table, present: np.ndarray) -> list[BadCell]:
+    rows = np.flatnonzero(~present.any(axis=1))
+    return [
+        BadCell(row, EVERY, "every cell of the row is missing or bad", table.row_number(row)) for row in rows.tolist()
+    ]
+
+
+def no_inputs(table: Table) -> str:
+    """A message that says what every column is instead of an input."""
+    roles = ", ".join(f"{c.name} is {'a' if c.role == 'note' else 'the'} {c.role}" for c in table.schema.columns)
+    return f"{table.name} has no column to learn from: {roles}; say which is what with modality (--modality COL=KIND)"
+
+
+def bad_cells(table: Table, bad: Sequence[BadCell], remedy: str) -> str:
+    """A message that lists bad cells, the first few by row and column, and says what to do."""
+    shown = "\n".join(f"  {cell}" for cell in bad[:SHOWN])
+    more = f"\n  … and {len(bad) - SHOWN} more (`omnishot check` lists them all)" if len(bad) > SHOWN else ""
+    return f"{table.name}: {len(bad)} bad {'cell' if len(bad) == 1 else 'cells'}\n{shown}{more}\n{remedy}"

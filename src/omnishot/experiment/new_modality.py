@@ -1,0 +1,267 @@
+"""A modality that meta-training never saw, first met when a task is adapted to.
+
+Its plain features (nothing learned: pixels, log-mel bands, token counts, numbers) are mapped into the space of the
+network's features by ridge regression on the support rows that have both. What the map says of a row is its hint
+(`Rows.hint`): any learner that reads the network's features works with it as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omnishot.episodes.rows import Rows
+from omnishot.episodes.store import Store
+from omnishot.errors import DataError, UsageError, choose
+from omnishot.experiment.ridge import bridge
+from omnishot.learners.base import Learner
+from omnishot.learners.distances import squared_distances
+from omnishot.modality import decode_inputs, fit_inputs, from_json
+from omnishot.modality.base import Modality
+from omnishot.modality.inputs import columns_of
+from omnishot.nn import encoders
+from omnishot.nn.heads import class_mask
+from omnishot.nn.layers import mask
+from omnishot.table.checking import BadCell
+from omnishot.table.looking import look, tabular_kind
+from omnishot.table.reading import read_rows
+from omnishot.table.schema import KINDS, Column, Schema
+from omnishot.table.table import Table
+
+#: New columns: their kinds by name, or names alone, whose kinds are found by looking.
+New = Mapping[str, str] | Sequence[str]
+#: How much a hint may count beside the known features.
+TRUSTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+#: What it counts where no two support rows can be compared (one row a class).
+UNJUDGED = 0.5
+#: Scales of squared distances that are tried when hints are judged, over the features' mean squared deviation.
+SHARPNESS = (2.0, 8.0, 32.0)
+
+
+@dataclass(frozen=True)
+class NewModality:
+    """New inputs, and what they say of a row's features.
+
+    A row that has known inputs too is moved by the hint, as far as the hints of the support rows, each of a map fitted
+    without it, have been found to help (`trust`). A row of new inputs alone is put where the map says, stretched to
+    the spread of the features, for ridge regression shrinks towards their mean.
+
+    Support rows that have both keep their features: their own hints would say what the map has learned from them.
+
+    Args:
+        modalities: of the new inputs, by name, fitted on the support rows.
+        state: the map and what else was learned, all tensors.
+        pairs: how many support rows it was learned from.
+    """
+
+    modalities: Mapping[str, Modality]
+    state: Mapping[str, Tensor]
+    pairs: int
+
+    @classmethod
+    def fit(cls, learner: Learner, support: Rows, cells: Rows, modalities: Mapping[str, Modality]) -> NewModality:
+        """Learn from support rows; `cells` are the new inputs of the same rows.
+
+        Raises:
+            UsageError: if the learner does not read the network's features.
+            DataError: if fewer than two rows have both a known and a new input.
+        """
+        if not learner.fuses:
+            raise UsageError(
+                f"learner {learner.called()!r} does not read the network's features, which a new input is mapped to: "
+                f"leave {_said(modalities)} out, or train another learner"
+            )
+        both = support.present.any(-1).cpu() & cells.present.any(-1)
+        if (pairs := int(both.sum())) < 2:
+            raise DataError(
+                f"{pairs} support rows have {_said(modalities, 'or')} and a known input ({', '.join(support.inputs)}): "
+                "a new input is learned from two such rows or more: add some, or leave it out"
+            )
+        plain = _scales(cells.select(both), modalities)
+        x = _read(cells.select(both), modalities, plain)
+        with torch.no_grad():
+            y = learner.features(learner.params(), support.to(learner.device))
+        y = y.cpu().double()[both]
+        found = bridge(x, y)
+        said = found.pop("left_out")
+        known = support.select(both.to(support.present.device))
+        spread, reach = ((v - v.mean(0)).square().sum().sqrt() for v in (y, said))
+        state = found | {
+            "trust": trust(y, said, known),
+            "stretch": torch.where(reach > 0, spread / reach.clamp(min=1e-12), torch.ones_like(reach)),
+        }
+        return cls(modalities, {name: value.float() for name, value in (plain | state).items()}, pairs)
+
+    def tell(self, rows: Rows, cells: Rows, learning: bool = False) -> Rows:
+        """The rows with hints of those that have new inputs (`cells`); `learning`: they are the support rows."""
+        known = rows.present.any(-1)
+        here = cells.present.any(-1).to(known.device)
+        hinted = here & ~known if learning else here
+        if learning and not hinted.any():
+            return rows
+        x = _read(cells, self.modalities, self.state).float() - self.state["centre"]
+        moves = (x @ self.state["weight"]).to(known.device)
+        mean, stretch, counts = (self.state[n].to(known.device) for n in ("mean", "stretch", "trust"))
+        hint = torch.where(known.unsqueeze(-1), counts * moves, mean + stretch * moves)
+        return rows.with_hint(mask(hint, hinted).to(_dtype(rows)), hinted)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What it came to, for people."""
+        share = f"{float(self.state['explained']):.0%} of the known features explained, rows left out"
+        what = f"learned from {self.pairs} rows that have both; {share}; counts {float(self.state['trust']):g}"
+        return {f"new input {_said(self.modalities)}": what}
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the tensors."""
+        return {"modalities": {name: m.to_json() for name, m in self.modalities.items()}, "pairs": self.pairs}
+
+    @classmethod
+    def from_json(cls, about: Mapping[str, Any], state: Mapping[str, Tensor]) -> NewModality:
+        """The inverse of `to_json`, given the tensors."""
+        return cls({name: from_json(dict(m)) for name, m in about["modalities"].items()}, state, about["pairs"])
+
+
+def trust(features: Tensor, said: Tensor, rows: Rows) -> Tensor:
+    """How much of what is `said` is best added to `features`, both `[rows, dim]`: one of TRUSTS, judged by how well the
+    target of each of the labelled rows is then found from the others."""
+    assert rows.target is not None
+    target = rows.target.cpu()
+    if rows.ways is None:
+        errors = [1 - bridge(features + count * said, target.double())["explained"] for count in TRUSTS]
+    else:
+        members = class_mask(target, rows.ways).to(features.dtype)
+        judged = members.sum(0)[target] > 1  # the others are all that is known of their class
+        if not judged.any():
+            return features.new_tensor(UNJUDGED)
+        spread = (features - features.mean(0)).square().sum(-1).mean().clamp(min=1e-12)
+        errors = [
+            torch.stack([_confusion(features + count * said, members, judged, s / spread) for s in SHARPNESS]).min()
+            for count in TRUSTS
+        ]
+    return features.new_tensor(TRUSTS[int(torch.stack(errors).argmin())])
+
+
+def _confusion(x: Tensor, members: Tensor, judged: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy of the softmax of −`scale` times the squared distances from the class means, each of the `judged`
+    rows of `x` left out of its own class's: from a mean of k rows that it is one of it is (k - 1) / k as far away."""
+    sizes = members.sum(0)
+    means = (members.mT @ x) / sizes.clamp(min=1)[:, None]
+    own = (sizes / (sizes - 1).clamp(min=1)).square()
+    logits = -scale * squared_distances(x, means) * torch.where(members > 0, own, 1.0)
+    logits = logits.masked_fill(sizes == 0, -torch.inf)
+    found = logits.log_softmax(-1)[judged]
+    return -found.gather(-1, members[judged].argmax(-1, keepdim=True)).mean()
+
+
+def meet(table: Table, kinds: Mapping[str, str]) -> tuple[dict[str, Modality], Store, list[BadCell]]:
+    """The modalities of a support table's new columns, fitted on its rows and nothing else, and their cells.
+
+    Raises:
+        DataError: if a column has no cell that can be read.
+    """
+    own = Schema(tuple(Column(name, "input", kind) for name, kind in kinds.items()), None)
+    modalities = fit_inputs(dataclasses.replace(table, schema=own), np.arange(len(table)))
+    return modalities, *look_at(table, modalities)
+
+
+def look_at(table: Table, modalities: Mapping[str, Modality]) -> tuple[Store, list[BadCell]]:
+    """The new inputs' cells of a table's rows, and the bad ones."""
+    decoded = decode_inputs(table, modalities, cached=False)
+    return Store(modalities, decoded.stored, decoded.present), decoded.bad
+
+
+def read_with_new(rows: Any, schema: Schema, new: New) -> tuple[Table, dict[str, str]]:
+    """Rows as `read_rows` reads them, with inputs that the schema does not have; and the kinds of those by column.
+
+    Raises:
+        UsageError: if one is an input already, is not in the table, or is said to be of no known kind.
+    """
+    said = dict(new) if isinstance(new, Mapping) else dict.fromkeys([new] if isinstance(new, str) else new)
+    if not said:
+        return read_rows(rows, schema), {}
+    roles = {column.name: column.role for column in schema.columns}
+    for name, kind in said.items():
+        if roles.get(name, "note") != "note":
+            raise UsageError(f"{name!r} is the {roles[name]} that the run was trained with: new is for columns it was "
+                             "trained without (inputs)")  # fmt: skip
+        if kind is not None:
+            choose("modality", kind, [kind for kind in KINDS if kind != "note"])
+    others = tuple(column for column in schema.columns if column.name not in said)
+    noted = dataclasses.replace(schema, columns=(*others, *(Column(name, "note") for name in said)))
+    table = read_rows(rows, noted)
+    kinds = {}
+    for name, kind in said.items():
+        column = table.frame[choose("column", name, table.frame.columns)]
+        kind = kind or look(name, column, asked=True)
+        kinds[name] = tabular_kind(column) if kind == "tabular" else kind
+        if kinds[name] == "note":
+            raise DataError(f"{table.name}: the new column {name!r} is empty: fill in some cells, or leave it out")
+    return read_rows(table, widened(schema, kinds)), kinds
+
+
+def kinds_of(table: Table, new: New) -> dict[str, str]:
+    """The kinds of new columns of a table that `read_with_new` has read.
+
+    Raises:
+        UsageError: if it was read without them.
+    """
+    found = {}
+    for name in [new] if isinstance(new, str) else new:
+        kind = table.schema.column(name).modality
+        if kind is None:
+            raise UsageError(f"{table.name} was read without the new column {name!r}: give the table itself")
+        found[name] = kind
+    return found
+
+
+def widened(schema: Schema, kinds: Mapping[str, str]) -> Schema:
+    """The schema with new input columns, of these kinds."""
+    others = tuple(column for column in schema.columns if column.name not in kinds)
+    return dataclasses.replace(schema, columns=(*others, *(Column(n, "input", kind) for n, kind in kinds.items())))
+
+
+def _said(modalities: Mapping[str, Modality], word: str = "and") -> str:
+    """The columns that inputs read, for people."""
+    return f" {word} ".join(column for name, modality in modalities.items() for column in columns_of(name, modality))
+
+
+def _scales(cells: Rows, modalities: Mapping[str, Modality]) -> dict[str, Tensor]:
+    """The mean `mean/NAME` of each new input's plain features, and their spread `spread/NAME`."""
+    found: dict[str, Tensor] = {}
+    for i, name in enumerate(modalities):
+        x = _plain(cells, name, modalities[name])[cells.present[:, i]]
+        centre = x.mean(0) if len(x) else x.sum(0)
+        spread = (x - centre).square().sum(-1).mean().sqrt() if len(x) else x.new_zeros(())
+        found |= {f"mean/{name}": centre, f"spread/{name}": spread}
+    return found
+
+
+def _read(cells: Rows, modalities: Mapping[str, Modality], scales: Mapping[str, Tensor]) -> Tensor:
+    """The new inputs' plain features side by side, `[rows, width]`, each input scaled to count the same; an absent one
+    as its mean."""
+    parts = []
+    for i, (name, modality) in enumerate(modalities.items()):
+        x = _plain(cells, name, modality) - scales[f"mean/{name}"]
+        spread = scales[f"spread/{name}"]
+        parts.append(mask(x / torch.where(spread > 0, spread, 1.0), cells.present[:, i]))
+    return torch.cat(parts, -1)
+
+
+def _plain(cells: Rows, name: str, modality: Modality) -> Tensor:
+    """One new input's plain features, `[rows, features]`, of absent cells those of zeros."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():  # whoever adapts draws as if nothing were built
+        encoder = encoders.build(modality).bare()
+        here = cells.present[:, list(cells.inputs).index(name)]
+        return encoder.raw(mask(cells.inputs[name], here)).double()
+
+
+def _dtype(rows: Rows) -> torch.dtype:
+    """That of the rows' numbers."""
+    return next((x.dtype for x in rows.inputs.values() if x.is_floating_point()), torch.get_default_dtype())

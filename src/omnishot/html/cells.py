@@ -1,0 +1,31 @@
+"""Cells as a person would look at them: a picture, a player, words, a plot."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from omnishot.episodes.store import Store
+from omnishot.html import markup
+from omnishot.modality.audio import Audio
+from omnishot.modality.base import Modality
+
+
+def cells(store: Store, row: int, present: np.ndarray, of: str) -> str:
+    """Every cell of a row of the store."""
+    return "".join(
+        cell(name, modality, np.asarray(store.stored[name][row]), bool(there), of)
+        for (name, modality), there in zip(store.modalities.items(), present, strict=True)
+    )
+
+
+def cell(name: str, modality: Modality, stored: np.ndarray, there: bool, of: str) -> str:
+    """One stored cell of an input as a person would look at it; `of` says what it is a cell of."""
+    if not there:
+        return f'<div class="cell missing">no {markup.text(name)}</div>'
+    picture = modality.picture(stored)
+    if isinstance(picture, str):
+        return f'<div class="cell words">{markup.text(picture)}</div>'
+    if isinstance(modality, Audio):
+        player = markup.audio(modality.wav_bytes(stored), f"{name}: {of}")
+        return f'<div class="cell sound">{markup.image(picture, f"{name} of {of}, as a spectrogram")}{player}</div>'
+    return f'<div class="cell {markup.text(modality.kind)}">{markup.image(picture, f"{name} of {of}")}</div>'

@@ -1,0 +1,1 @@
+"""What inner loops share."""

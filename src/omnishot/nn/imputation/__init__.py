@@ -1,0 +1,13 @@
+"""Fillings, one a file: what stands for the embedding of an input that a row lacks. Adding one is a file and a line."""
+
+from omnishot.core.registry import Registry
+
+#: Beside these, `mask`: nothing stands for it, and the fusion leaves the input out.
+IMPUTERS = Registry(
+    "imputer",
+    {
+        "placeholder": "omnishot.nn.imputation.placeholder:Placeholder",
+        "impute": "omnishot.nn.imputation.impute:Impute",
+    },
+)
+MASK = "mask"

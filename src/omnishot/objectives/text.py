@@ -1,0 +1,147 @@
+"""What the objectives share whose answer is a text: captions, generated answers, transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from omnishot.episodes.rows import Rows
+from omnishot.episodes.words import OwnWords
+from omnishot.errors import UsageError, choose
+from omnishot.nn.decoders import DECODERS
+from omnishot.nn.decoders.tokens import UNKNOWN
+from omnishot.nn.heads import Head
+from omnishot.nn.network import Network
+from omnishot.objectives.base import Objective
+from omnishot.objectives.vocabulary import UNITS, Vocabulary, shared_tokens
+
+#: What a decoder said and the row's texts, of each row; and the task's own words.
+Told = tuple[list[str], list[list[str]], list[str]]
+
+
+class TextObjective(Objective):
+    """A text a row, said by a decoder.
+
+    The target is int64 `[rows, sentences, longest]`: token numbers of each of a row's texts, ended and padded. Tokens
+    that all tasks share come from the training rows; words that only one task says, such as the name of something
+    new, are learned with it (`omnishot.nn.decoders.base.Decoder`).
+
+    Args:
+        tokens: the shared ones.
+        unit: what a token is, `word` or `character`; None: what the objective usually takes.
+        decoder: by name, see `omnishot list decoders`.
+        decode: options of the decoder.
+        longest: tokens of a text, its end with them; longer ones are cut off.
+        own_words: how many words of its own a task may have.
+        beam: how many beginnings a search for the likeliest text keeps; 1 is greedy.
+        seen_in: how many training tasks (or groups) must say a token for it to be shared.
+    """
+
+    gives = "a text"
+    # Unless said:
+    unit: str = "word"
+    decoder: str = "transformer"
+    longest: int = 24
+    own_words: int = 8
+
+    def __init__(
+        self,
+        tokens: Sequence[str] = (),
+        *,
+        unit: str | None = None,
+        decoder: str | None = None,
+        decode: Mapping[str, Any] | None = None,
+        longest: int | None = None,
+        own_words: int | None = None,
+        beam: int = 3,
+        seen_in: int = 2,
+    ):
+        self.vocabulary = Vocabulary(tuple(tokens), choose("unit", unit or self.unit, UNITS))
+        self.decoder, self.decode = decoder or self.decoder, dict(decode or {})
+        self.longest = self.longest if longest is None else longest
+        self.own_words = self.own_words if own_words is None else own_words
+        self.beam, self.seen_in = beam, seen_in
+        for name, least in (("longest", 2), ("own_words", 0), ("beam", 1), ("seen_in", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        DECODERS.check_options(self.decoder, self.decode)
+
+    # -- texts and tokens --------------------------------------------------------------------------------
+
+    def fitted_to(self, rows: Sequence[Sequence[str]], tasks: np.ndarray) -> TextObjective:
+        """This objective with the tokens that the texts of training rows share, `tasks` `[rows]` saying whose."""
+        tokens = shared_tokens(rows, tasks, self.vocabulary.unit, self.seen_in)
+        return type(self)(**{**self.settings(), "tokens": tokens})
+
+    def encode(self, rows: Sequence[Sequence[str]]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Texts as numbers `[rows, sentences, longest]`, and the words that are not shared (`Vocabulary.encode`)."""
+        return self.vocabulary.encode(rows, self.longest)
+
+    @property
+    def own(self) -> OwnWords:
+        """How a task's own words are numbered."""
+        return OwnWords(len(self.vocabulary), self.own_words, UNKNOWN)
+
+    def texts(self, tokens: np.ndarray, own: Sequence[str] = ()) -> list[str]:
+        """The text of each row of tokens `[rows, longest]`."""
+        return [self.vocabulary.decode(row, own) for row in tokens]
+
+    def told(self, said: np.ndarray, target: np.ndarray) -> Told:
+        """What was said `[rows, longest]` and the rows' texts `[rows, sentences, longest]`, as text."""
+        texts = [[self.vocabulary.decode(text) for text in row if text.any()] for row in target]
+        own = [self.vocabulary.name(t) for t in np.unique(target[target >= len(self.vocabulary)])]
+        return self.texts(said), texts, own
+
+    # -- the objective -----------------------------------------------------------------------------------
+
+    def outputs(self, ways: int | None) -> int:
+        return len(self.vocabulary) + self.own_words
+
+    def head(self, network: Network, kind: str, ways: int | None) -> Head:
+        build = DECODERS.load(self.decoder)
+        own, longest = self.own_words, self.longest
+        return build(network.out, len(self.vocabulary), own, longest, kind, **self.decode)
+
+    def loss(self, prediction: Any, rows: Rows) -> Tensor:
+        """Mean negative log-likelihood of a token of the rows' texts, given those before it."""
+        return prediction.loss(rows.target)
+
+    def metrics(self, prediction: Any, rows: Rows) -> dict[str, float]:
+        return {"loss": self.loss(prediction, rows).item()}
+
+    def to_arrays(self, prediction: Any, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        assert rows.target is not None
+        return self.kept(prediction).cpu().numpy(), rows.target.cpu().numpy()
+
+    def kept(self, prediction: Any) -> Tensor:
+        """The tokens of the likeliest text of every row that is found, `[rows, longest]`."""
+        return prediction.decode(self.beam, self.longest)
+
+    def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
+        return np.array(self.texts(kept.cpu().numpy(), names), dtype=object)
+
+    def aggregate(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
+        return self.figures([self.told(said, target) for said, target in episodes])
+
+    def figures(self, episodes: Sequence[Told]) -> dict[str, tuple[float, float]]:
+        """Figures of all episodes together, as (value, half-width of the 95% interval)."""
+        raise NotImplementedError(f"{type(self).__name__}.figures")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, **self.settings()}
+
+    def settings(self) -> dict[str, Any]:
+        """All options, as the constructor takes them."""
+        return {
+            "tokens": list(self.vocabulary.tokens),
+            "unit": self.vocabulary.unit,
+            "decoder": self.decoder,
+            "decode": self.decode,
+            "longest": self.longest,
+            "own_words": self.own_words,
+            "beam": self.beam,
+            "seen_in": self.seen_in,
+        }

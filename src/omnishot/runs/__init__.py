@@ -1,0 +1,1 @@
+"""What is on disk: runs, models, checkpoints; scikit-learn estimators."""

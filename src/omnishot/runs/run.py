@@ -1,0 +1,329 @@
+"""Runs: what a meta-training leaves behind, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from omnishot.core.distributed import ALONE, Ranks, join
+from omnishot.core.storage import FORMAT, read_json, read_tensors, write_json
+from omnishot.episodes.store import named_inputs
+from omnishot.errors import DataError, UsageError, choose
+from omnishot.evaluation.episodes import Evaluation, Figure
+from omnishot.evaluation.protocol import Protocol, attack_said, spoiled
+from omnishot.evaluation.retrieval import retrieval_figures
+from omnishot.experiment import dataset
+from omnishot.experiment.build import describe_learner, pick_device, restore_learner, restore_modality
+from omnishot.experiment.config import Config, read_toml
+from omnishot.experiment.dataset import Dataset
+from omnishot.experiment.new_modality import New, read_with_new
+from omnishot.learners.base import Learner
+from omnishot.modality.features import Features
+from omnishot.runs.checkpoint import CHECKPOINT, load_parameters
+from omnishot.runs.model import FROZEN, Model
+from omnishot.table.reading import read_rows
+from omnishot.table.schema import Schema
+from omnishot.table.splits import PARTS
+from omnishot.table.table import Table
+
+#: Validation and evaluation draw from seeds of their own, so that no part is judged on tasks like those of training.
+VALIDATION_SEED = 1_000_003
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training: its folder, config, the learner at its best, and what `table.json` says."""
+
+    folder: Path
+    config: Config
+    learner: Learner = field(repr=False)
+    about: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Open a run folder.
+
+        Raises:
+            DataError: if it is no run, was cut off before its first checkpoint, or is damaged.
+        """
+        folder = Path(folder)
+        about = read_about(folder)
+        config, learner = restore_learner(about, read_frozen(folder, about))
+        path = folder / "best" / CHECKPOINT
+        if not path.exists():
+            raise DataError(f"{folder} has no best checkpoint yet: go on training with --resume")
+        load_parameters(learner, path)
+        device = pick_device(config.device)
+        for modality in learner.network.modalities.values():
+            if isinstance(modality, Features):
+                modality.module.to(device)
+        return cls(folder, config, learner.to(device), about)
+
+    @property
+    def schema(self) -> Schema:
+        """What each column of the training table was."""
+        return Schema.from_json(self.about["schema"])
+
+    def adapt(self, rows: Any, new: New = ()) -> Model:
+        """A model for a new task from a few labelled rows: any number of classes, unequal shots, missing cells.
+
+        Args:
+            rows: a table path, DataFrame or list of dicts with the run's inputs and target.
+            new: columns that the run was trained without, and their kinds ({"sound": "audio"}; names alone if they are
+                to be found by looking), to be learned as further inputs from the rows that have both
+                (`omnishot.experiment.new_modality`).
+
+        Raises:
+            DataError: for bad cells, rows without a target, a single class, or fewer than two rows with a new and a
+                known input.
+            UsageError: for an unknown column, more classes than a fixed head has, a new column that is an input
+                already, or a learner that does not read the network's features.
+        """
+        about = describe_learner(self.learner, self.config, self.about["ways"], self.about["labels"])
+        return Model.adapt(self.learner, self.schema, rows, about, new)
+
+    def evaluate(
+        self,
+        table: Any = None,
+        *,
+        ways: int | None = None,
+        shots: int | None = None,
+        queries: int | None = None,
+        episodes: int = 600,
+        missing: Mapping[str, float] | None = None,
+        missing_in: str = "all",
+        noise: Mapping[str, float] | None = None,
+        failure: Mapping[str, str] | None = None,
+        attack: str | None = None,
+        budget: Mapping[str, float] | None = None,
+        attack_steps: int | None = None,
+        support_inputs: Sequence[str] = (),
+        query_inputs: Sequence[str] = (),
+        new: New = (),
+        outside: int = 0,
+        adapted: bool = True,
+        split: str = "test",
+        seed: int = 0,
+        subsets: bool = True,
+        save: bool = True,
+        progress: bool = False,
+        ranks: Ranks | None = None,
+    ) -> Evaluation:
+        """Adapt to many tasks of a part that training never saw, and score.
+
+        With several inputs and nothing said that takes cells away or spoils them, also (`subsets`) each input alone and
+        half of all cells missing, on the same tasks.
+
+        Args:
+            table: another table with the same columns, all of it unless it has a split column; None: the run's own,
+                which may also be given as `dataset()` has read it.
+            ways, shots: as in training unless said.
+            queries: query rows a class; None: 15, or as many as the smallest class has.
+            episodes: how many tasks.
+            missing: share of cells taken away, by input, kind of input, or `*` for all.
+            missing_in: the rows that they are taken from: `support`, `query` or `all`.
+            noise: noise level 0…1, likewise.
+            failure: what fails, likewise: `dead`, `swapped` or `delayed` (`Modality.fail`).
+            attack: `fgsm` or `pgd` on the query rows, once their task is learned (`omnishot.evaluation.attacks`).
+            budget: how far an attack may move each number, by input or kind of input: pictures from black (0) to white
+                (1), sounds in full scales, series and numbers in standard deviations of the training rows.
+            attack_steps: of pgd; None: 10.
+            support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have, to see
+                what is recognised by some that was learned from others; none said: all. A row that has none of them
+                stays in its task, empty.
+            new: columns that the run was trained without, and their kinds, as `adapt` takes them: then the figures are
+                those with them, those without them on the same tasks, and the gain (`omnishot.evaluation.new_modality`).
+            outside: classes that the tasks have besides, query rows of which are in none of the support rows' classes:
+                how well they are told from the others (`omnishot.evaluation.open_set`), on tasks of their own.
+            adapted: False: the same query rows predicted from where the learner begins, before it has seen a support
+                row, to see what adapting gains.
+            split: train, val or test.
+            seed: of the tasks.
+            subsets: whether to score parts of the inputs too.
+            save: keep the figures in the run's `evaluation.json`.
+            progress: show progress on stderr.
+            ranks: the processes that share the tasks; None: those torchrun started, which all call this alike.
+
+        Raises:
+            DataError: if the part has too few classes or rows, or shares classes with the training part.
+            UsageError: for options that make no sense, alone or together.
+        """
+        inputs = self.learner.network.modalities
+        protocol = Protocol(
+            split=split,
+            episodes=episodes,
+            seed=seed,
+            ways=ways,
+            shots=shots,
+            queries=queries,
+            adapted=adapted,
+            outside=outside,
+            new=new,
+            subsets=subsets,
+            spoiled=spoiled(inputs, missing, missing_in, noise, failure, support_inputs, query_inputs),
+            attack=attack_said(inputs, attack, budget, attack_steps),
+        )
+        ranks, device = (join() if ranks is None else ranks).on(self.learner.device)
+        self.learner.to(device)
+        data = self._dataset(table, split, ranks.host(), new)
+        shown = progress and ranks.rank == 0
+        found = protocol.measure(self.learner, self.config, self.about["ways"], data, device, ranks, shown)
+        if save and ranks.rank == 0:
+            self._keep(found)
+        return Evaluation(tuple(found))
+
+    def retrieval(
+        self,
+        inputs: Sequence[str],
+        table: Any = None,
+        *,
+        gallery: int | None = None,
+        right: str = "class",
+        episodes: int = 600,
+        split: str = "test",
+        seed: int = 0,
+        save: bool = True,
+    ) -> Evaluation:
+        """How well rows are found by another of their inputs: recall@1, 5, 10 and median rank, both ways, and those of
+        chance (`omnishot.evaluation.retrieval`). No task is learned.
+
+        Args:
+            inputs: two inputs, or kinds of input.
+            table: as `evaluate` takes it.
+            gallery: rows of a gallery, each of another class; None: one gallery of all rows of the part.
+            right: what is found rightly: `class`, rows of the same class, or `row`, the row itself whatever its class.
+            episodes: how many galleries are drawn.
+            split: train, val or test.
+            seed: of the galleries.
+            save: keep the figures in the run's `evaluation.json`.
+
+        Raises:
+            DataError: if the part has too few rows that have both.
+            UsageError: for options that make no sense, or a network without embeddings.
+        """
+        named = named_inputs(inputs, self.learner.network.modalities)
+        choose("split", split, PARTS)
+        if seed < 0 or episodes < 2:
+            raise UsageError(f"galleries need episodes of 2 or more and a seed from 0, not {episodes} and {seed}")
+        about = {"learner": self.config.learner, "fusion": self.config.fused_by}
+        found = retrieval_figures(
+            self.learner, self._dataset(table, split), named, about,
+            split=split, gallery=gallery, right=right, episodes=episodes, seed=seed,
+        )  # fmt: skip
+        if save:
+            self._keep(found)
+        return Evaluation(tuple(found))
+
+    def summary(self) -> dict[str, Any]:
+        """What training came to, as plain values.
+
+        `best` is the best validation figure, None without validation; of its `seconds` training `waited` for data;
+        `tuned` are the values that were chosen on the validation tasks, by name.
+        """
+        (_, state), (_, best) = (read_tensors(self.folder / which / CHECKPOINT) for which in ("last", "best"))
+        return {
+            "run": str(self.folder),
+            "learner": self.config.learner,
+            "fusion": self.config.fused_by,
+            "modalities": list(self.learner.network.modalities),
+            "rows": self.about["rows"],
+            "metric": self.learner.objective.metric,
+            **{name: state.get(name) for name in ("step", "best", "best_step", "seconds", "waited")},
+            "tuned": {record["tuned"]: record["value"] for record in best.get("tuned", ())},
+        }
+
+    def figures(self) -> list[Figure]:
+        """The figures that evaluations of this run have left."""
+        path = self.folder / "evaluation.json"
+        return [Figure.from_json(record) for record in read_json(path)] if path.exists() else []
+
+    def table(self) -> Table:
+        """The table that the run was trained on, read again.
+
+        Raises:
+            DataError: if it was in memory, is gone or has changed.
+        """
+        source = self.about["source"]
+        if source is None:
+            raise DataError(f"{self.folder} was trained on a table in memory: give the table again (table=…)")
+        table = read_rows(Path(source), self.schema)
+        if table.fingerprint != self.about["fingerprint"]:
+            raise DataError(f"{source} has changed since {self.folder} was trained: train again, or give a table")
+        return table
+
+    def dataset(self, new: New = ()) -> Dataset:
+        """The run's own table, decoded as in training; with `new` columns, as `evaluate` takes them, read too."""
+        return self._dataset(None, "train", new=new)
+
+    def _dataset(self, table: Any, split: str, host: Ranks = ALONE, new: New = ()) -> Dataset:
+        learner = self.learner
+        if isinstance(table, Dataset):
+            return table
+        rows, _ = read_with_new(self.table() if table is None else table, self.schema, new)
+        if table is None:
+            return dataset.build(rows, self.config, learner.network.modalities, learner.objective, host=host)
+        parts = np.full(len(rows), split) if rows.schema.split is None else None
+        data = dataset.build(rows, self.config, learner.network.modalities, learner.objective, parts, host=host)
+        shared = sorted(data.members(split) & set(self.about["trained_on"]))
+        if shared and split != "train":
+            raise DataError(
+                f"{rows.name}: the run was trained on {', '.join(shared[:5])}{' …' if len(shared) > 5 else ''}, so the "
+                f"part {split!r} would not measure new tasks: leave their rows out, or mark parts in a split column"
+            )
+        return data
+
+    def _keep(self, found: Sequence[Figure]) -> None:
+        """Add figures to `evaluation.json`, in place of those of the same protocol."""
+        new = [figure.to_json() for figure in found]
+        taken = [_key(record) for record in new]
+        old = [f.to_json() for f in self.figures()]
+        write_json(self.folder / "evaluation.json", [r for r in old if _key(r) not in taken] + new)
+
+
+def _key(record: Mapping[str, Any]) -> str:
+    return repr(sorted((k, repr(v)) for k, v in record.items() if k not in ("mean", "ci95", "seconds")))
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What a run folder says of its run.
+
+    Raises:
+        DataError: if it is no run, damaged, edited, or of a newer format.
+    """
+    if not (folder / "table.json").exists() or not (folder / "config.toml").exists():
+        raise DataError(f"{folder} is not a run: it lacks table.json or config.toml")
+    about = read_json(folder / "table.json")
+    if not isinstance(about, dict) or "format" not in about:
+        raise DataError(f"{folder / 'table.json'} was not written by Omnishot")
+    if about["format"] > FORMAT:
+        raise DataError(f"{folder} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade Omnishot")
+    if read_toml(folder / "config.toml") != about["config"]:
+        raise DataError(f"{folder / 'config.toml'} is not what the run was trained with: it is damaged, or was edited")
+    return about
+
+
+def read_frozen(folder: Path, about: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights of a run's frozen encoders, if it has any, by `input/name`.
+
+    Raises:
+        DataError: if the file is missing or damaged.
+    """
+    has = any(settings["kind"] == Features.kind for settings in about["modalities"].values())
+    return read_tensors(folder / FROZEN)[0] if has else {}
+
+
+def frozen_inputs(folder: Path) -> dict[str, Features]:
+    """The frozen inputs of a run that has begun, by name.
+
+    Raises:
+        DataError: if the run is damaged.
+    """
+    about = read_about(folder)
+    weights = read_frozen(folder, about)
+    found = {name: restore_modality(name, settings, weights) for name, settings in about["modalities"].items()}
+    return {name: modality for name, modality in found.items() if isinstance(modality, Features)}

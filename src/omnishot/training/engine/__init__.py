@@ -1,0 +1,1 @@
+"""How the tasks of a meta-batch are run: plans, their choice, recorded CUDA graphs."""

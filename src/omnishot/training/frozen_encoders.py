@@ -1,0 +1,68 @@
+"""Inputs whose encoder is taken from an earlier run and frozen."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+from omnishot.errors import DataError, UsageError
+from omnishot.experiment.config import Config, frozen_from, split_input_options
+from omnishot.modality.features import Features, freeze
+from omnishot.modality.inputs import columns_of
+from omnishot.runs.run import Run
+from omnishot.table.schema import Schema
+
+
+def freeze_inputs(config: Config, schema: Schema) -> dict[str, Features]:
+    """The inputs of a table that the config has `frozen`, by name, with the encoders of the earlier runs' best.
+
+    Raises:
+        DataError: if an earlier run is none, or damaged.
+        UsageError: if it has no encoder to freeze for an input.
+    """
+    runs: dict[str, Run] = {}
+    found = {}
+    for name, (kind, columns) in schema.inputs().items():
+        folder = frozen_from(config, name, kind)
+        if folder is not None:
+            if folder not in runs:
+                runs[folder] = _open(folder, name)
+            found[name] = _freeze_input(runs[folder], name, kind, columns)
+    return found
+
+
+def _open(folder: str, name: str) -> Run:
+    try:
+        return Run.load(Path(folder).expanduser())
+    except DataError as error:
+        raise DataError(f"input {name!r} cannot have a frozen encoder: {error}") from error
+
+
+def _freeze_input(run: Run, name: str, kind: str, columns: tuple[str, ...]) -> Features:
+    """The input of the same name and kind, else the only one of the kind."""
+    network = run.learner.network
+    same = [n for n, m in network.modalities.items() if m.cell_kind == kind]
+    if name not in same and len(same) != 1:
+        has = ", ".join(f"{n} ({m.cell_kind})" for n, m in network.modalities.items())
+        raise UsageError(
+            f"the run in {run.folder} has {'several inputs' if same else 'no input'} of kind {kind!r} to freeze for "
+            f"{name!r}: it has {has}"
+        )
+    chosen = name if name in same else same[0]
+    of, module = network.modalities[chosen], network.encoder(network.names.index(chosen))
+    if isinstance(of, Features):
+        raise UsageError(
+            f"{chosen!r} of the run in {run.folder} is frozen itself: name the run that learned its encoder"
+        )
+    if any(getattr(part, "transductive", False) for part in module.modules()):
+        raise UsageError(
+            f"the encoder of {chosen!r} in {run.folder} is transductive, so that a cell's features depend on the other "
+            "cells: it cannot be frozen"
+        )
+    if kind == "tabular" and set(columns_of(chosen, of)) != set(columns):
+        raise UsageError(
+            f"the run in {run.folder} has the columns {', '.join(columns_of(chosen, of))} as {name!r}, not "
+            f"{', '.join(columns)}: its encoder cannot be frozen for them"
+        )
+    encoder, _, options = split_input_options(run.config, chosen, kind)
+    return freeze(of, copy.deepcopy(module).cpu(), encoder, options)

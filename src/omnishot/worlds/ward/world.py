@@ -1,0 +1,116 @@
+"""The world `ward`: a film, a note, a day's vital signs and a table of values of many patients."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from omnishot.errors import UsageError, choose
+from omnishot.table.writing import TableWriter
+from omnishot.worlds.pictures import encode_png
+from omnishot.worlds.ward.films import film
+from omnishot.worlds.ward.hospitals import Hospital, draw_hospital, labs, outcome, vitals
+from omnishot.worlds.ward.notes import note
+from omnishot.worlds.ward.patients import NAMES, Patient, draw_conditions, draw_patient, draw_sufferer, score
+
+FORMS = ("hospitals", "conditions")
+PARTS = ("test", "val", "test", *("train",) * 7)  # dealt in turn to hospitals, or conditions
+
+
+def make(
+    out: str | Path,
+    *,
+    seed: int = 0,
+    form: str = "hospitals",
+    hospitals: int = 60,
+    conditions: int = 60,
+    patients: int = 80,
+    progress: bool = False,
+) -> Path:
+    """Patients of many hospitals: where they go by each hospital's rule, or which rare condition they have.
+
+    Columns: `picture` (64 x 64 grayscale PNG: a chest with a shadow), `note` (text: findings there and not there),
+    `vitals` (24 hours of heart rate, pressure, oxygen, temperature; NaN where missing), the values `age`, `sex`,
+    `creatinine`, `lactate`, `crp`, `white_cells` with holes, the target `outcome` ("home", "ward", "intensive care") or
+    `condition`, `hospital` (the group; a note, `_hospital`, beside conditions), `_score` (a note: how ill; beside
+    outcomes), `split` (train, val or test). Each of picture, note, vitals and values says a quarter of how ill a
+    patient is, and conditions share each of their signs with others: no input suffices. A hospital has its own films,
+    manner of writing, units, and rule of who stays. The same seed and options give the same files with the same
+    versions of Pillow, SciPy and NumPy.
+
+    Args:
+        out: the table to write; `.parquet` holds films and series itself, others in a folder beside it.
+        seed: of everything random, 0 or more.
+        form: "hospitals" (`outcome`; no hospital in two splits) or "conditions" (`condition`; none in two splits).
+        hospitals: how many, 3 or more.
+        conditions: how many rare ones, 3 or more; for the form "conditions".
+        patients: rows of each hospital, or of each condition.
+        progress: whether to show a progress bar.
+
+    Raises:
+        UsageError: for an unknown form or a number out of range.
+    """
+    choose("form", form, FORMS)
+    for name, value, low, high in (
+        ("seed", seed, 0, None),
+        ("hospitals", hospitals, 3, None),
+        ("conditions", conditions, 3, len(NAMES)),
+        ("patients", patients, 1, None),
+    ):
+        if value < low or (high is not None and value > high):
+            raise UsageError(f"{name} must be {low} {'or more' if high is None else f'to {high}'}, not {value}")
+    houses = [draw_hospital(f"hospital {i:03d}", np.random.default_rng([seed, 0, i])) for i in range(hospitals)]
+    if form == "hospitals":
+        admitted, total = _by_hospital(houses, patients, seed), hospitals * patients
+    else:
+        admitted, total = _by_condition(houses, conditions, patients, seed), conditions * patients
+    writer = TableWriter(out)
+    with Progress(console=Console(stderr=True), disable=not progress) as bar:
+        for row, (house, patient, rest) in enumerate(bar.track(admitted, total=total, description="ward")):
+            rng = np.random.default_rng([seed, 3, row])
+            inputs = {
+                "picture": writer.media(f"{row:06d}.png", encode_png(film(house, patient, rng))),
+                "note": note(house, patient, rng),
+                "vitals": writer.media(f"{row:06d}.npy", _npy(vitals(house, patient, rng))),
+                "age": patient.age,
+                "sex": "female" if patient.female else "male",
+            }
+            writer.row(**inputs, **labs(house, patient, rng), **rest)
+    return writer.close()
+
+
+Rest = dict[str, str | float]
+"""What a row holds beside its inputs."""
+Row = tuple[Hospital, Patient, Rest]
+
+
+def _by_hospital(houses: list[Hospital], patients: int, seed: int) -> Iterator[Row]:
+    for number, house in enumerate(houses):
+        for turn in range(patients):
+            patient = draw_patient(np.random.default_rng([seed, 1, number, turn]))
+            target: Rest = {
+                "outcome": outcome(house, patient),
+                "hospital": house.name,
+                "_score": round(score(patient), 3),
+            }
+            yield house, patient, {**target, "split": PARTS[number % len(PARTS)]}
+
+
+def _by_condition(houses: list[Hospital], conditions: int, patients: int, seed: int) -> Iterator[Row]:
+    for number, condition in enumerate(draw_conditions(conditions, np.random.default_rng([seed, 2]))):
+        for turn in range(patients):
+            rng = np.random.default_rng([seed, 1, number, turn])
+            house = houses[rng.integers(len(houses))]
+            target: Rest = {"condition": condition.name, "_hospital": house.name}
+            yield house, draw_sufferer(condition, rng), {**target, "split": PARTS[number % len(PARTS)]}
+
+
+def _npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()

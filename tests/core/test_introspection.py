@@ -1,0 +1,113 @@
+"""What is read from source files is what the imported things say."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import ABC
+from dataclasses import dataclass
+
+import pytest
+from support.things import Documented
+
+from omnishot.core import introspection as source
+from omnishot.core.registry import REGISTRIES, Registry, registry
+
+
+def imported(thing: object) -> tuple[str, dict[str, object]]:
+    parameters = inspect.signature(thing).parameters.values()  # type: ignore[arg-type]
+    return inspect.getdoc(thing) or "", {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("listed", REGISTRIES)
+def test_everything_registered_reads_as_it_imports(listed):
+    things: Registry = registry(listed)
+    for name, place in things.places.items():
+        module, attribute = place.split(":")
+        assert (source.doc(module, attribute), source.options(module, attribute)) == imported(things.load(name)), name
+
+
+class Base(ABC):  # noqa: B024
+    """The base."""
+
+    def __init__(self, told, *, size: int = -3, names: tuple[str, ...] = ("a",), wanted: int):
+        self.size = size
+
+
+class Silent(Base): ...
+
+
+class Deeper(Silent):
+    """Deeper.
+
+    More.
+    """
+
+
+class Elsewhere(Documented): ...
+
+
+class Own(Base):
+    """Its own constructor."""
+
+    def __init__(self, *others, other: float | None = None, **rest):
+        super().__init__(*others, **rest)
+
+
+def function(a, b=1, *, c: bool = True):
+    """A function."""
+
+
+@pytest.mark.parametrize("thing", [Base, Silent, Deeper, Elsewhere, Own, function])
+def test_inheritance_is_followed(thing):
+    assert (source.doc(__name__, thing.__name__), source.options(__name__, thing.__name__)) == imported(thing)
+
+
+def test_what_has_no_base_and_says_nothing_has_nothing():
+    assert source.doc("support.things", "Bare") == ""
+    assert source.options("support.things", "Bare") == {}
+
+
+@dataclass(kw_only=True)
+class Decorated:
+    size: int = 3
+
+
+class Two(Deeper, Documented): ...
+
+
+class Computed:
+    """Says what it does plainly, and its default not."""
+
+    def __init__(self, *, scale: float = math.pi):
+        self.scale = scale
+
+
+class Made:
+    def __new__(cls, *, size: int = 3):
+        return super().__new__(cls)
+
+
+if math.pi < 3:
+
+    class Hidden:
+        """Not at the top of the module."""
+
+
+@pytest.mark.parametrize("name", ["Decorated", "Two", "Computed", "Made", "Hidden", "nothing"])
+def test_what_the_source_does_not_say_plainly_is_not_guessed(name):
+    with pytest.raises(source.Unclear):
+        source.options(__name__, name)
+
+
+@pytest.mark.parametrize("module", ["omnishot.nosuch", "nosuch.at_all", "sys", "math"])
+def test_a_module_without_source_is_unclear(module):
+    with pytest.raises(source.Unclear):
+        source.doc(module, "Thing")
+
+
+def test_what_is_unclear_is_imported_and_asked():
+    things = Registry("thing", {n: f"{__name__}:{n}" for n in ("Computed", "Decorated")})
+    computed, decorated = things.describe()
+    assert computed["options"] == {"scale": math.pi}
+    assert decorated["options"] == {"size": 3}
