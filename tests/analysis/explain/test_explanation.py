@@ -10,6 +10,7 @@ import torch
 from support.helpers import learner, mixed, network, random_rows
 
 from omnishot.analysis.explain import explanation
+from omnishot.analysis.explain.explain import explain as explain_run
 from omnishot.analysis.explain.explanation import Explanation, explain
 from omnishot.analysis.explain.task import Part, Task, in_own_unit
 from omnishot.errors import DataError
@@ -18,7 +19,6 @@ from omnishot.learners.base import Learner
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.heads import linear
 from omnishot.objectives.regress import Regress
-from omnishot.runs.load import explain as explain_run
 from omnishot.training.train import train
 
 
