@@ -109,7 +109,7 @@ def test_nothing_said_is_the_default():
         ({"dropout": 1}, "dropout must be at least 0 and below 1, not 1.0"),
         ({"dropout": {"image": 1.5}}, "dropout must be at least 0 and below 1, not {'image': 1.5}"),
         ({"level": "tokn"}, "unknown level 'tokn': did you mean 'token'"),
-        ({"absent": "imput"}, "unknown absent 'imput': did you mean 'impute'"),
+        ({"imputation": "imput"}, "unknown imputation 'imput': did you mean 'impute'"),
         ({"auxiliary": {"infonse": 0.1}}, "unknown auxiliary 'infonse': did you mean 'infonce'"),
         ({"auxiliary": {"infonce": 0}}, "the weight of auxiliary infonce must be above 0 and finite, not 0"),
         ({"seed": -1}, "seed must be at least 0, not -1"),

@@ -251,8 +251,8 @@ def test_every_learner_is_trained_saved_and_serves(birds, tmp_path, learner):
     [
         {"level": "early"},
         {"level": "token", "auxiliary": {"infonce": 0.1}},
-        {"absent": "placeholder", "auxiliary": {"distil": 0.5}, "dropout": {"image": 0.5, "note": 0.2}},
-        {"absent": "impute", "auxiliary": {"reconstruct": 0.1, "sigmoid": 0.1, "consensus": 0.1}},
+        {"imputation": "placeholder", "auxiliary": {"distil": 0.5}, "dropout": {"image": 0.5, "note": 0.2}},
+        {"imputation": "impute", "auxiliary": {"reconstruct": 0.1, "sigmoid": 0.1, "consensus": 0.1}},
     ],
     ids=lambda options: "-".join(options),
 )

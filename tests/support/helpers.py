@@ -77,8 +77,8 @@ EVERYWHERE = ("maml", "protonet")
 OTHER_NETWORKS: dict[str, dict[str, Any]] = {
     "feature": {"level": "early"},
     "model": {"level": "token", "fusion": "transformer"},
-    "placeholder": {"absent": "placeholder"},
-    "impute": {"absent": "impute", "fusion": "attention"},
+    "placeholder": {"imputation": "placeholder"},
+    "impute": {"imputation": "impute", "fusion": "attention"},
 }
 #: The decoders, each with the objective that it is tested with: words of a task's own for those that learn any.
 SPEAKERS: dict[str, tuple[str, dict[str, Any]]] = {

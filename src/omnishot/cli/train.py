@@ -19,7 +19,7 @@ Several processes, of one host or many, share the tasks of every step, with the 
 OPTIONS = """\
 training:
   --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience
-  --dropout --level --absent --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan
+  --dropout --level --imputation --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan
   --precision --standardise --shared
 the learner's own, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-lr 0.1 …

@@ -45,7 +45,7 @@ def build_learner(
             encoder_options={name: options for name, (_, _, options) in said.items()},
             fusion_options=config.fuse,
             level=config.level,
-            absent=config.absent,
+            imputation=config.imputation,
             shared=config.shared,
         )
         learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)

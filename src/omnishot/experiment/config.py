@@ -43,7 +43,7 @@ class Config:
         level: where the inputs of a row come together: `embedding`, an embedding each; `model`, all of their parts
             (patches, words, moments), by the fusion `transformer` unless said; `feature`, their plain features side by
             side, by one encoder and no fusion.
-        absent: what stands for an absent input's embedding: `mask` nothing, `placeholder` a learned vector, `impute`
+        imputation: what stands for an absent input's embedding: `mask` nothing, `placeholder` a learned vector, `impute`
             what the row's other inputs tell of it (trained by the auxiliary objective `reconstruct`).
         auxiliary: auxiliary objectives of the training, by name with their weight: `infonce`, `sigmoid` and `consensus`
             align the inputs' embeddings, `reconstruct` trains `impute`, `distil` keeps features as inputs go, `balance`
@@ -91,7 +91,7 @@ class Config:
     learner: str = "protonet"
     fusion: str = "attention"
     level: str = INTERMEDIATE
-    absent: str = MASK
+    imputation: str = MASK
     auxiliary: dict[str, float] = field(default_factory=dict)
     shared: bool = False
     dim: int = 64
@@ -142,7 +142,7 @@ class Config:
         if not all(0 <= rate < 1 for rate in rates):
             raise UsageError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
         choose("level", self.level, LEVELS)
-        choose("absent", self.absent, (MASK, *IMPUTERS.names()))
+        choose("imputation", self.imputation, (MASK, *IMPUTERS.names()))
         for name, weight in self.auxiliary.items():
             if not 0 < weight < math.inf:
                 raise UsageError(f"the weight of auxiliary {name} must be above 0 and finite, not {weight!r}")

@@ -35,7 +35,7 @@ class Network(nn.Module):
     `feature`    none: the inputs' plain features go side by side through one encoder (`omnishot.nn.early`).
 
     What stands in an absent cell is replaced by zero before its encoder and its slots by zero after it, so it changes
-    nothing, bit for bit. The fusion then leaves it out, or (`absent`) something learned stands for it.
+    nothing, bit for bit. The fusion then leaves it out, or (`imputation`) something learned stands for it.
     """
 
     #: Width of the features.
@@ -58,17 +58,17 @@ class Network(nn.Module):
         encoder_options: Mapping[str, Mapping[str, Any]] | None = None,
         fusion_options: Mapping[str, Any] | None = None,
         level: str = INTERMEDIATE,
-        absent: str = MASK,
+        imputation: str = MASK,
         shared: bool = False,
     ):
         """`shared`: inputs that are alike in kind, settings and encoder have one encoder."""
         super().__init__()
         self.modalities, self.names = dict(modalities), list(modalities)
         self.level = choose("level", level, LEVELS)
-        choose("absent", absent, (MASK, *IMPUTERS.names()))
-        if absent != MASK and (level != INTERMEDIATE or len(modalities) == 1):
+        choose("imputation", imputation, (MASK, *IMPUTERS.names()))
+        if imputation != MASK and (level != INTERMEDIATE or len(modalities) == 1):
             raise UsageError(
-                f"absent={absent!r} stands for embeddings that are fused: it needs level='intermediate' (here {level!r}) "
+                f"imputation={imputation!r} stands for embeddings that are fused: it needs level='intermediate' (here {level!r}) "
                 f"and two inputs or more (here {', '.join(self.names)})"
             )
         built, self.reader = _encoders(modalities, encoder or {}, encoder_options or {}, shared)
@@ -77,7 +77,7 @@ class Network(nn.Module):
         inputs = len(self.names)
         FUSIONS.check_options(fusion, fusion_options or {})
         build = FUSIONS.load(fusion)
-        self.imputer = None if absent == MASK else IMPUTERS.load(absent)(inputs, dim)
+        self.imputer = None if imputation == MASK else IMPUTERS.load(imputation)(inputs, dim)
         #: How many slots each input has.
         self.slots: list[int] = [1] * inputs
         if level == EARLY:

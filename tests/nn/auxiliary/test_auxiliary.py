@@ -21,7 +21,7 @@ INPUT_NAMES = ("words", "sensor", "facts")
 
 
 def network(**options: str) -> Network:
-    return helpers.network(*INPUT_NAMES, fusion="attention", **({"absent": "impute"} | options)).double()
+    return helpers.network(*INPUT_NAMES, fusion="attention", **({"imputation": "impute"} | options)).double()
 
 
 def some(seed: int = 0, ways: int = 2) -> EncodedBatch:
@@ -124,7 +124,7 @@ def test_reconstruction_is_judged_from_the_other_inputs_alone():
 
 
 def test_distillation_pulls_the_row_with_less_towards_the_whole_row():
-    net = network(absent="mask")
+    net = network(imputation="mask")
     batch = helpers.random_episode({n: helpers.MODALITIES[n] for n in INPUT_NAMES}, here=1.0)
     term = made("distil", net)
     torch.manual_seed(0)
@@ -181,7 +181,7 @@ def test_what_is_stored_in_an_absent_cell_changes_nothing(name):
 @pytest.mark.parametrize("level", ["intermediate", "token"])
 @pytest.mark.parametrize("ways", [3, None])
 def test_the_gradient_is_that_of_the_weighted_mean_over_tasks(level, ways):
-    net = network(level=level, absent="mask")
+    net = network(level=level, imputation="mask")
     weights = {"infonce": 0.5, "sigmoid": 0.2, "consensus": 2.0}
     auxiliaries = Auxiliaries(net, weights).double()
     batch = helpers.random_episode({n: helpers.MODALITIES[n] for n in INPUT_NAMES}, tasks=3, ways=ways)
@@ -220,7 +220,7 @@ def test_balance_evens_the_loads_of_experts():
 
 
 def test_where_a_number_is_predicted_only_a_rows_own_cells_belong_together():
-    net = network(absent="mask")
+    net = network(imputation="mask")
     batch = helpers.random_episode({n: helpers.MODALITIES[n] for n in INPUT_NAMES}, ways=None)
     same = seen(net, batch).same
     assert torch.equal(same, torch.eye(same.shape[-1], dtype=torch.bool).expand_as(same))
@@ -260,7 +260,7 @@ def test_they_need_embeddings_of_two_inputs():
         UsageError, match=r"infonce compares the inputs of a row, of which this network has one .words."
     ):
         Auxiliaries(helpers.network("words"), {"infonce": 1.0})
-    with pytest.raises(UsageError, match=r"'reconstruct' .* needs absent='impute'"):
+    with pytest.raises(UsageError, match=r"'reconstruct' .* needs imputation='impute'"):
         Auxiliaries(helpers.network("words", "facts"), {"reconstruct": 1.0})
     with pytest.raises(UsageError, match=r"level 'early' has no embeddings"):
         Auxiliaries(helpers.network("words", "facts", level="early"), {"distil": 1.0})

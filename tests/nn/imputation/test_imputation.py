@@ -31,7 +31,7 @@ def test_what_is_present_stays_and_what_is_absent_is_filled(name):
 
 @pytest.mark.parametrize("name", IMPUTERS.names())
 def test_the_fusion_then_takes_all_for_present(name):
-    net = helpers.network("words", "sensor", "facts", fusion="attention", absent=name).double()
+    net = helpers.network("words", "sensor", "facts", fusion="attention", imputation=name).double()
     rows = helpers.random_rows({n: helpers.MODALITIES[n] for n in net.names}, (5,))
     parts, present = net.parts(rows)
     wanted = net.fusion(net.imputer(parts, present), torch.ones_like(present))
@@ -77,9 +77,9 @@ def test_a_trained_guess_knows_what_can_be_told_and_what_cannot():
 
 @pytest.mark.parametrize("level", ["early", "token"])
 def test_fillings_need_embeddings_of_several_inputs(level):
-    with pytest.raises(UsageError, match=r"absent='impute' .* needs level='intermediate'"):
-        helpers.network("words", "facts", absent="impute", level=level)
+    with pytest.raises(UsageError, match=r"imputation='impute' .* needs level='intermediate'"):
+        helpers.network("words", "facts", imputation="impute", level=level)
     with pytest.raises(UsageError, match=r"two inputs or more .here words."):
-        helpers.network("words", absent="placeholder")
+        helpers.network("words", imputation="placeholder")
     with pytest.raises(UsageError, match=r"unknown absent 'plaseholder'.*placeholder"):
-        helpers.network("words", "facts", absent="plaseholder")
+        helpers.network("words", "facts", imputation="plaseholder")

@@ -23,7 +23,7 @@ class Reconstruct(Auxiliary):
     def __init__(self, network: Network):
         super().__init__(network)
         if not isinstance(network.imputer, Impute):
-            raise UsageError("auxiliary 'reconstruct' trains what stands for absent inputs: it needs absent='impute'")
+            raise UsageError("auxiliary 'reconstruct' trains what stands for absent inputs: it needs imputation='impute'")
 
     def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
         assert isinstance(network.imputer, Impute)
