@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from support import helpers
+from support.covering import rotated
 from torch.utils._pytree import tree_leaves
 
 from omnishot.episodes.rows import Episode, Rows
@@ -27,19 +28,20 @@ def support_of(target: list[int], ways: int, seed: int = 0) -> Rows:
     return Rows(rows.inputs, rows.present, torch.tensor(target), rows.label, ways)
 
 
-@pytest.mark.parametrize(
-    ("target", "ways"),
-    [
-        ([0, 0, 0, 1, 2, 2], 3),  # unequal shots, one of them a single row
-        ([2, 0, 1], 3),  # one row a class
-        ([0, 1] * 4, 2),
-        (list(range(11)), 11),
-        ([0, 0, 2, 2], 3),  # a class without a row
-        ([0, 0, 0], 1),
-    ],
-)
-@pytest.mark.parametrize("name", LEARNERS.names())
-def test_any_classes_and_shots(name, target, ways):
+#: Classes of the support rows of a task.
+TARGETS = [
+    ([0, 0, 0, 1, 2, 2], 3),  # unequal shots, one of them a single row
+    ([2, 0, 1], 3),  # one row a class
+    ([0, 1] * 4, 2),
+    (list(range(11)), 11),
+    ([0, 0, 2, 2], 3),  # a class without a row
+    ([0, 0, 0], 1),
+]
+
+
+@pytest.mark.parametrize(("name", "task"), rotated(LEARNERS.names(), TARGETS, 2))
+def test_any_classes_and_shots(name, task):
+    target, ways = task
     method = built(name)
     query = helpers.random_rows(INPUTS, (5,), ways, seed=9)
     query.present[0] = False

@@ -8,6 +8,7 @@ import weakref
 import pytest
 import torch
 from support import helpers
+from support.covering import pairwise
 from torch import Tensor
 
 from omnishot.learners.base import Learner
@@ -43,12 +44,11 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("rates", ["fixed", "tensor"])
-@pytest.mark.parametrize("steps", [1, 3])
-@pytest.mark.parametrize(("objective", "options"), FORMS)
-@pytest.mark.parametrize("name", ["maml", "anil"])
-def test_the_meta_gradient_is_the_same(name, objective, options, steps, rates, plan):
+@pytest.mark.parametrize(
+    ("name", "form", "steps", "rates", "plan"), pairwise(["maml", "anil"], FORMS, [1, 3], ["fixed", "tensor"], PLANS)
+)
+def test_the_meta_gradient_is_the_same(name, form, steps, rates, plan):
+    objective, options = form
     net = helpers.network("words", "facts")
     check(*pair(name, net, objective, inner_steps=steps, rates=rates, **options), plan)
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 import torchopt
 from support import helpers
+from support.covering import pairwise
 from torch import Tensor, nn
 
 from omnishot.episodes.rows import Episode
@@ -109,11 +110,9 @@ def fixed_maml(name: str, objective: str, steps: int, second_order: bool) -> tup
 # -- other people's MAML --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("second_order", [True, False])
-@pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize(("name", "objective"), FORMS)
-def test_maml_equals_higher(name, objective, steps, second_order, plan):
+@pytest.mark.parametrize(("form", "steps", "second_order", "plan"), pairwise(FORMS, STEPS, [True, False], PLANS))
+def test_maml_equals_higher(form, steps, second_order, plan):
+    name, objective = form
     method, batch = fixed_maml(name, objective, steps, second_order)
     model, of_learner = plain_copy(method)
     total = {theirs: torch.zeros_like(p) for theirs, p in model.named_parameters()}
@@ -222,12 +221,11 @@ def table_learner(name: str, prototypes: bool, objective: str, **options) -> tup
     return method, batch
 
 
-@pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("second_order", [True, False])
-@pytest.mark.parametrize("rates", ["fixed", "tensor"])
-@pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize(("name", "prototypes", "objective"), GRID)
-def test_gradient_equals_the_loops_written_out(name, prototypes, objective, steps, rates, second_order, plan):
+@pytest.mark.parametrize(
+    ("form", "steps", "rates", "second_order", "plan"), pairwise(GRID, STEPS, ["fixed", "tensor"], [True, False], PLANS)
+)
+def test_gradient_equals_the_loops_written_out(form, steps, rates, second_order, plan):
+    name, prototypes, objective = form
     options = {"inner_steps": steps, "rates": rates, "second_order": second_order}
     method, batch = table_learner(name, prototypes, objective, **options)
     wanted = written_out(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.covering import rotated
 from torch import Tensor, nn
 
 from omnishot.core.options import keywords
@@ -69,8 +70,11 @@ SMALL = {"conv4": 8, "resnet": 2, "lenet": 2, "transformer": 8, "gru": 6, "logme
 SMALL |= {"mlp": 8}
 #: Options of learners that have them: few steps, small enough that the loss is smooth along them.
 QUICK = {"inner_steps": 2, "inner_lr": 0.05, "fit_steps": 3, "fit_lr": 0.01, "labels": LABELS, "memory": 4}
-#: Learners that are tested in every combination of encoders and fusions by default; the others are where it is slow.
+#: Learners that are tested with every encoder and fusion by default.
 EVERYWHERE = ("maml", "protonet")
+#: Learners that read the network otherwise than by `Learner.features`: they move its parameters, modulate its layers, or
+#: take its embeddings before they are fused.
+OWN_READING = (*EVERYWHERE, "mmaml", "cavia", "hypernet", "am3", "archgen", "cca")
 
 
 #: Networks that bring inputs together in another way than by masked embeddings.
@@ -93,20 +97,31 @@ SHARED = ("a", "red", "bird", "sings", "here")
 
 
 def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
-    """All pairs; those of a learner that is not one of EVERYWHERE are slow, but for the encoder `mlp` or a fusion."""
-    others = list(others)
+    """Learners with encoders, or fusions, or kinds of network.
+
+    Learners that read the network in a way of their own (OWN_READING) meet every other one, most of them only in slow
+    runs; learners that go through `Learner.features` meet them in turn, since what they do cannot depend on which it is.
+    """
+    names, others = list(names), list(others)
     quick = next((name for name in ("mlp", "impute") if name in others), others[0])
-    return [
+    full = [
         pytest.param(name, other, marks=() if name in EVERYWHERE or other == quick else pytest.mark.slow)
         for name in names
         for other in others
+        if name in OWN_READING
     ]
+    return full + [pytest.param(*pair) for pair in rotated([n for n in names if n not in OWN_READING], others)]
 
 
 def speaking(names: Iterable[str]) -> list[Any]:
-    """All pairs of learners and decoders; slow but for those of EVERYWHERE, and `finetune` with one."""
+    """Learners with decoders: every decoder with those of EVERYWHERE, the others in turn, slow."""
+    names = list(names)
     quick = [*product(EVERYWHERE, SPEAKERS), ("finetune", "transformer")]
-    return [pytest.param(*pair, marks=() if pair in quick else pytest.mark.slow) for pair in product(names, SPEAKERS)]
+    others = rotated([name for name in names if name not in EVERYWHERE], SPEAKERS)
+    return [
+        *(pytest.param(*pair) for pair in quick if pair[0] in names),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in others if pair not in quick),
+    ]
 
 
 def mixed(name: str, **options: Any) -> Network:
