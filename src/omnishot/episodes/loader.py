@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from omnishot.core import seeds
 from omnishot.episodes.crossing import crossed, keep
 from omnishot.episodes.missing import drop, remove
 from omnishot.episodes.rows import Episode, Rows
@@ -100,7 +101,7 @@ class Loader:
     def batch(self, step: int) -> Episode:
         """The meta-batch of one step, with leading dimensions `[tasks, rows]`, on the store's device."""
         # What is drawn and what is spoiled have generators of their own: the same tasks under other noise.
-        rng, spoil = np.random.default_rng([self.seed, step, 0]), np.random.default_rng([self.seed, step, 1])
+        rng, spoil = seeds.tasks(self.seed, step), seeds.corruption(self.seed, step)
         shape = self.shape
         ways, draw = self._draw(rng)
         if draw.support_target is None or draw.query_target is None:
@@ -125,7 +126,7 @@ class Loader:
 
     def rows(self, step: int) -> Draw:
         """Which rows of the store the tasks of a step are made of."""
-        return self._draw(np.random.default_rng([self.seed, step, 0]))[1]
+        return self._draw(seeds.tasks(self.seed, step))[1]
 
     def _draw(self, rng: np.random.Generator) -> tuple[int | None, Draw]:
         shape = self.shape

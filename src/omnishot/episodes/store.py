@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omnishot.core import seeds
 from omnishot.episodes.labels import OwnLabels
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.words import OwnWords
@@ -173,11 +174,11 @@ class Store:
             if turns is not None:
                 cells = modality.turn(cells, torch.from_numpy(turns))
             if augment and augment.get(name):
-                cells = modality.vary(cells, augment[name], torch.Generator().manual_seed(seed + (1 << 40) + i))
+                cells = modality.vary(cells, augment[name], torch.Generator().manual_seed(seeds.augmentation(seed, i)))
             if failure and name in failure:
-                cells = modality.fail(cells, failure[name], torch.Generator().manual_seed(seed + (1 << 41) + i))
+                cells = modality.fail(cells, failure[name], torch.Generator().manual_seed(seeds.failure(seed, i)))
             if noise and noise.get(name):
-                chance = torch.Generator().manual_seed(seed + i)
+                chance = torch.Generator().manual_seed(seeds.noise(seed, i))
                 cells = modality.corrupt(cells, noise[name], chance, noise_varies)
             inputs[name] = modality.normalise(cells)
         return inputs

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from omnishot.core import seeds
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.episodes.store import by_input
 from omnishot.errors import UsageError, choose
@@ -154,7 +154,7 @@ def moved(loss: Callable[[Rows], Tensor], query: Rows, attack: Attack, learner: 
     }
     x = {name: query.inputs[name] for name in balls}
     if attack.start:
-        chance = torch.Generator().manual_seed(int(np.random.default_rng(list(seed)).integers(2**63)))
+        chance = torch.Generator().manual_seed(seeds.attack(seed))
         luck = {name: 2 * random_like(torch.rand, cells.shape, chance, cells).to(cells.dtype) - 1
                 for name, cells in x.items()}  # fmt: skip
         x = {name: balls[name].within(cells + balls[name].radius * luck[name]) for name, cells in x.items()}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omnishot.core import seeds
 from omnishot.core.distributed import ALONE, Ranks
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.open_set import apart
@@ -79,7 +80,7 @@ def tell_apart(
     assert isinstance(loader.shape.ways, int)
     found: list[dict[str, float]] = []
     for number, task in drawn(loader, episodes, device, label, ranks):
-        rng = np.random.default_rng([loader.seed, number, 2])  # the loader's own generators end in 0 and 1
+        rng = seeds.open_set(loader.seed, number)
         own, strangers = apart(task, loader.shape.ways - outside, rng)
         # Together, as a learner that uses the query rows' statistics would meet them.
         query = concatenate(dataclasses.replace(own.query, target=None), strangers)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from omnishot.core import seeds
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation.embeddings import unit_vectors
 from omnishot.evaluation.episodes import Figure
@@ -112,7 +113,7 @@ def galleries(classes: np.ndarray, size: int | None, episodes: int, seed: int, p
         )
     drawn = []
     for episode in range(episodes):
-        rng = np.random.default_rng([seed, episode, 3])  # a loader's generators end in 0 to 2
+        rng = seeds.gallery(seed, episode)
         kinds = rng.choice(len(first), size, replace=False)
         drawn.append(order[first[kinds] + rng.integers(counts[kinds])])
     return drawn

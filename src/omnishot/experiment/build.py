@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from omnishot.core import seeds
 from omnishot.core.options import keywords
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import OF_FUSION, Config, from_options, split_input_options
@@ -35,8 +36,7 @@ def build_learner(
     said = {name: split_input_options(config, name, m.cell_kind) for name, m in modalities.items()}
     wanted = keywords(LEARNERS.load(config.learner))
     told = {name: value for name, value in (("ways", ways), ("labels", labels)) if name in wanted}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeds.torch_generators(torch.device("cpu"), seeds.initial_parameters(config.seed)):
         network = Network(
             modalities,
             config.fusion,
@@ -94,7 +94,8 @@ def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str
     of, weights = from_json(settings["of"]), weights_of(name, frozen)
     if digest_of(weights) != settings["digest"]:
         raise DataError(f"the frozen weights of input {name!r} are missing or damaged")
-    module = encoders.build(of, settings["encoder"], **settings["encoder_options"])
+    with seeds.torch_generators(torch.device("cpu")):  # its initial parameters are replaced
+        module = encoders.build(of, settings["encoder"], **settings["encoder_options"])
     module.load_state_dict(weights)
     return freeze(of, module, settings["encoder"], settings["encoder_options"])
 

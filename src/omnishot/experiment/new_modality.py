@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omnishot.core import seeds
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError, choose
@@ -256,7 +257,7 @@ def _read(cells: Rows, modalities: Mapping[str, Modality], scales: Mapping[str, 
 
 def _plain(cells: Rows, name: str, modality: Modality) -> Tensor:
     """One new input's plain features, `[rows, features]`, of absent cells those of zeros."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():  # whoever adapts draws as if nothing were built
+    with seeds.torch_generators(torch.device("cpu")), torch.no_grad():  # building draws parameters
         encoder = encoders.build(modality).bare()
         here = cells.present[:, list(cells.inputs).index(name)]
         return encoder.raw(mask(cells.inputs[name], here)).double()

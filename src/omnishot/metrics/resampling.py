@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from omnishot.core import seeds
+
 SAMPLES = 1000
 #: Of such sums over some episodes `[..., statistics]` the figure `[...]`.
 FromSums = Callable[[np.ndarray], np.ndarray]
@@ -14,7 +16,7 @@ FromSums = Callable[[np.ndarray], np.ndarray]
 
 def draws(episodes: int, samples: int = SAMPLES) -> np.ndarray:
     """How often each episode is in each bootstrap sample, int `[samples, episodes]`; the same for every call."""
-    return np.random.default_rng(0).multinomial(episodes, np.full(episodes, 1 / episodes), size=samples)
+    return seeds.resampling().multinomial(episodes, np.full(episodes, 1 / episodes), size=samples)
 
 
 def half_width(values: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from omnishot.core import seeds
 from omnishot.core.distributed import ALONE, Ranks
 from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.modality.base import CellError, Media, Modality, Values
@@ -95,7 +96,7 @@ def fit_input(
     if also:
         table, rows = _below(table, name, also, rows)
     try:
-        return _fit(table, kind, columns, rows, options or {}, np.random.default_rng(seed))
+        return _fit(table, kind, columns, rows, options or {}, seeds.modality_sample(seed))
     except CellError as error:
         raise DataError(
             f"{table.name}: {kind} input {name!r} cannot be learned from the {len(rows)} training rows: {error}; "

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from omnishot.core import seeds
+
 BINS = 15
 #: The scores' standard deviation over the temperature stays within 1/LIMIT … LIMIT: from even chances to certainty.
 LIMIT = 100.0
@@ -33,7 +35,7 @@ def resampled_calibration_error(counts: np.ndarray, samples: int = 1000) -> tupl
 
     The interval is from resampling episodes (`samples` bootstrap samples, always the same).
     """
-    draws = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
+    draws = seeds.resampling().multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
     low, high = np.quantile(calibration_error(np.tensordot(draws.astype(float), counts, axes=1)), [0.025, 0.975])
     return float(calibration_error(counts.sum(0))), float(high - low) / 2
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from omnishot.core import seeds
 from omnishot.evaluation.format import ductive, interval, metric_of, number, protocol, shape
 from omnishot.experiment.build import most_ways
 from omnishot.html import line_chart as pictures
@@ -13,7 +14,7 @@ from omnishot.html import markup
 from omnishot.html.bars import chance_level
 from omnishot.html.page import Section
 from omnishot.report.curves import Point
-from omnishot.runs.run import VALIDATION_SEED, Run
+from omnishot.runs.run import Run
 
 
 def learning(run: Run) -> Section | None:
@@ -60,7 +61,7 @@ def _validation(run: Run, steps: list[int], means: list[float], ci95: list[float
         chance=1 / ways if name == "accuracy" and ways else None,
     )  # fmt: skip
     caption = (
-        f"{config.val_episodes} validation episodes, always the same, seed {config.seed + VALIDATION_SEED}; "
+        f"{config.val_episodes} validation episodes, always the same, seed {seeds.validation(config.seed)}; "
         f"{shape(ways, most_ways(run.about['shots']))}; {ductive(run.learner.transductive)}; "
         "the band is the 95% interval of the mean over episodes."
     )

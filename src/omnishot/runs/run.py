@@ -31,9 +31,6 @@ from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
 
-#: Validation and evaluation draw from seeds of their own, so that no part is judged on tasks like those of training.
-VALIDATION_SEED = 1_000_003
-
 
 @dataclass(frozen=True)
 class Run:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from omnishot.core import seeds
 from omnishot.errors import DataError, UsageError
 from omnishot.table.frames import is_text
 from omnishot.table.schema import LISTED, MEDIA
@@ -67,7 +68,7 @@ def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.
             f"{table.name}: {len(names)} distinct {table.schema.group or table.schema.target}: {found}; "
             f"parts that share no {kind} need at least {need}: add rows of others, or give a split column of your own"
         )
-    order = np.random.default_rng(seed).permutation(len(names))
+    order = seeds.split(seed).permutation(len(names))
     part = np.empty(len(names) + 1, dtype="<U5")
     part[order], part[-1] = np.repeat(PARTS, sizes), ""
     return part[codes]

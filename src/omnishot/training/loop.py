@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from omnishot.core import seeds
 from omnishot.core.distributed import ALONE, RankLost, Ranks
 from omnishot.core.malloc import keep_freed_memory
 from omnishot.core.storage import read_json, write_json
@@ -193,7 +194,7 @@ def _step(
 
     Its randomness, like its batch, depends on the seed and the step alone, and on the rank: no two tasks share it.
     """
-    torch.manual_seed(config.seed * 1_000_003 + step + (ranks.rank << 40))
+    torch.manual_seed(seeds.training_step(config.seed, step, ranks.rank))
     for group in optimizer.param_groups:
         group["lr"] = step_size(config, step)
     optimizer.zero_grad(set_to_none=False)

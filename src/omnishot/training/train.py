@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from omnishot.core import seeds
 from omnishot.core.distributed import Ranks, join
 from omnishot.core.storage import FORMAT, pack, read_json, write_atomic, write_json
 from omnishot.episodes.loader import Loader, Range, Shape
@@ -26,7 +27,7 @@ from omnishot.modality.base import Modality
 from omnishot.modality.features import frozen_weights
 from omnishot.nn.network import EARLY, TOKEN
 from omnishot.runs.model import FROZEN
-from omnishot.runs.run import VALIDATION_SEED, Run, frozen_inputs, read_about
+from omnishot.runs.run import Run, frozen_inputs, read_about
 from omnishot.table.reading import read_table
 from omnishot.table.schema import TEXT_OBJECTIVES, Schema
 from omnishot.table.splits import PARTS
@@ -42,8 +43,6 @@ CHOSEN_FOR: dict[str, dict[str, Any]] = {
     "tag": {"learner": "maml"},
     **{name: {"learner": "maml", "level": TOKEN} for name in TEXT_OBJECTIVES},
 }
-#: Rows to remember are drawn from a seed of their own.
-MEMORY_SEED = 2_000_003
 #: What `read_table` is told; every other option is the training's.
 TABLE_OPTIONS = ("target", "group", "modality", "inputs", "split", "objective")
 
@@ -180,7 +179,7 @@ def _plan(data: Dataset, config: Config) -> tuple[tuple[Loader, Loader | None], 
     if "val" in tasks:
         shape = Shape(1, most_ways(ways) if most else None, most_shots, tasks["val"].queries)
         val = Loader(
-            data.store, tasks["val"].source, shape, seed=config.seed + VALIDATION_SEED,
+            data.store, tasks["val"].source, shape, seed=seeds.validation(config.seed),
             cross=config.cross, extra_shots=config.extra_shots,
         )  # fmt: skip
     labels = int(train.labels.max()) + 1 if train.labels is not None else 0
@@ -197,7 +196,7 @@ def _dropout(config: Config, modalities: Mapping[str, Modality]) -> float | dict
 def _drawn(train: Loader, count: int) -> Rows:
     """Rows that training tasks are made of, `[count]`, drawn by the seed; some more than once if there are fewer."""
     rows, store = train.source.index.order, train.store
-    rng = np.random.default_rng([train.seed, MEMORY_SEED])
+    rng = seeds.memory_rows(train.seed)
     index = np.resize(rng.choice(rows, min(count, len(rows)), replace=False), count).astype(np.int64)
     target = None if store.target is None else placed(store.target[index], store.device)
     label = None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from omnishot.analysis.explain.task import Task, learned, part_of
+from omnishot.core import seeds
 from omnishot.episodes.loader import least
 from omnishot.errors import DataError
 from omnishot.experiment.dataset import Dataset
@@ -38,7 +39,7 @@ def draw(
     """
     shots = least(run.config.shots)
     tasks = data.tasks(part, shots, run.config.queries, skip_small=run.config.skip_bad)
-    rng, spoil = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
+    rng, spoil = seeds.explained_task(seed), seeds.explained_corruption(seed)
     drawn = tasks.source.draw(rng, 1, ways or least(run.about["ways"]), shots, tasks.queries)
     support, query = (
         part_of(data.table, data.store, index[0], _target(data, index[0], classes), drawn.ways, missing or {}, spoil)

@@ -11,6 +11,7 @@ import torch
 
 from omnishot.analysis.explain.drawing import draw, held_out
 from omnishot.analysis.explain.task import Part, Task, learned, part_of
+from omnishot.core import seeds
 from omnishot.episodes import shots
 from omnishot.episodes.loader import least
 from omnishot.episodes.store import Store
@@ -68,7 +69,7 @@ def _drawn(run: Run, rows: Table, seed: int, ways: int | None) -> Task:
     """A task drawn from a table whose rows are all labelled."""
     learner = run.learner
     if rows.schema.kind == "regress" and rows.schema.group is None:
-        order = np.random.default_rng([seed, 0]).permutation(len(rows))
+        order = seeds.explained_task(seed).permutation(len(rows))
         shots = least(run.config.shots)
         if len(rows) <= shots:
             raise DataError(f"{rows.name} has {len(rows)} rows: {shots} to learn from and 1 to answer are needed")
