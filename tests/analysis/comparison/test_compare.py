@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from support import tables
 
 import omnishot as om
+from omnishot.analysis.comparison import cell as comparison_cell
 from omnishot.analysis.comparison import compare as comparison
-from omnishot.analysis.comparison.leaderboard import Cell, Comparison, overlap, ranks
+from omnishot.analysis.comparison.cell import Cell
+from omnishot.analysis.comparison.leaderboard import Comparison, overlap, ranks
 from omnishot.core.distributed import Ranks
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation.episodes import Figure
@@ -53,18 +55,18 @@ def test_intervals_that_touch_are_a_tie():
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 0.3)), min_size=1, max_size=8))
 def test_rank_1_is_what_overlaps_the_best_and_firsts_do_not_overlap(scores):
     figures = [replace(FIGURE, mean=mean, ci95=ci95) for mean, ci95 in sorted(scores, reverse=True)]
-    found = ranks(figures)
-    assert [rank == 1 for rank in found] == [overlap(figures[0], figure) for figure in figures]
-    assert all(found[rank - 1] == rank <= place for place, rank in enumerate(found, 1))
-    assert all(overlap(figures[rank - 1], figure) for rank, figure in zip(found, figures, strict=True))
-    for one, other in itertools.combinations(sorted(set(found)), 2):
+    result = ranks(figures)
+    assert [rank == 1 for rank in result] == [overlap(figures[0], figure) for figure in figures]
+    assert all(result[rank - 1] == rank <= place for place, rank in enumerate(result, 1))
+    assert all(overlap(figures[rank - 1], figure) for rank, figure in zip(result, figures, strict=True))
+    for one, other in itertools.combinations(sorted(set(result)), 2):
         assert not overlap(figures[one - 1], figures[other - 1])
 
 
 def test_less_error_ranks_first():
     cells = tuple(Cell(n, None, (replace(FIGURE, metric="mae", mean=m),)) for n, m in (("a", 2.0), ("b", 1.0)))
-    found = Comparison(Path("out"), Budget(steps=1), {}, cells)
-    assert [(rank, cell.learner) for rank, cell in found.ranked] == [(1, "b"), (2, "a")]
+    result = Comparison(Path("out"), Budget(steps=1), {}, cells)
+    assert [(rank, cell.learner) for rank, cell in result.ranked] == [(1, "b"), (2, "a")]
 
 
 def constructed(folder: Path = Path("out"), **budget: Any) -> Comparison:
@@ -79,8 +81,8 @@ def constructed(folder: Path = Path("out"), **budget: Any) -> Comparison:
 
 
 def test_the_table_is_best_first_with_ties_and_failures():
-    found = constructed()
-    lines = [" ".join(line.split()) for line in str(found).splitlines()]
+    result = constructed()
+    lines = [" ".join(line.split()) for line in str(result).splitlines()]
     assert lines[2:7] == [
         "rank learner fusion accuracy steps trained s/task parameters",
         "=1 protonet sum 81.0% ± 1.0 1,200 1 min 2 s 0.01 4,321",
@@ -88,29 +90,29 @@ def test_the_table_is_best_first_with_ties_and_failures():
         "3 anil sum 70.0% ± 1.0 1,200 1 min 2 s 0.01 4,321",
         "– boil sum failed – – – –",
     ]  # fmt: skip
-    assert str(found).startswith("1,200 steps each, best first\n")
-    assert "failed: boil: it refuses" in found.notes
-    assert "a remark" in found.notes
-    assert sum("600 test episodes, seed 0; 5-way 1-shot" in note for note in found.notes) == 1
-    table = found.table
+    assert str(result).startswith("1,200 steps each, best first\n")
+    assert "failed: boil: it refuses" in result.notes
+    assert "a remark" in result.notes
+    assert sum("600 test episodes, seed 0; 5-way 1-shot" in note for note in result.notes) == 1
+    table = result.table
     assert list(table["learner"]) == ["protonet", "maml", "anil", "boil"]
     assert list(table["rank"].fillna(0)) == [1, 1, 3, 0]
     assert list(table["tied"]) == [True, True, False, False]
     assert list(table["mean"][:3]) == [0.81, 0.8, 0.7]
     assert table["error"][3] == "it refuses"
-    assert [(f.learner, f.metric) for f in found.figures[:2]] == [("protonet", "accuracy"), ("protonet", "loss")]
+    assert [(f.learner, f.metric) for f in result.figures[:2]] == [("protonet", "accuracy"), ("protonet", "loss")]
 
 
 def test_json_holds_it_all(tmp_path):
-    found = constructed(tmp_path)
-    saved = json.loads(json.dumps(found.to_json()))
+    result = constructed(tmp_path)
+    saved = json.loads(json.dumps(result.to_json()))
     assert [(cell["rank"], cell["learner"]) for cell in saved["cells"]] == [
         (1, "protonet"), (1, "maml"), (3, "anil"), (None, "boil"),
     ]  # fmt: skip
-    assert saved["cells"][0]["figures"][0] == found.figures[0].to_json()
+    assert saved["cells"][0]["figures"][0] == result.figures[0].to_json()
     assert saved["budget"] == {"minutes": None, "steps": 1200}
     (tmp_path / "comparison.json").write_text(json.dumps(saved))
-    assert str(Comparison.load(tmp_path)) == str(found)
+    assert str(Comparison.load(tmp_path)) == str(result)
 
 
 @pytest.mark.parametrize("text", ["{}", '{"format": 1, "cells": [{}]}', '{"format": 99}', "[]", "{"])
@@ -124,11 +126,11 @@ def test_a_damaged_comparison_is_told(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"minutes": 1, "steps": 1}, {"minutes": 0}, {"steps": -1}, {"minutes": float("inf")}]
+    "options", [{}, {"minutes": 1, "steps": 1}, {"minutes": 0}, {"steps": -1}, {"minutes": float("inf")}]
 )
-def test_there_is_one_budget(said):
+def test_there_is_one_budget(options):
     with pytest.raises(UsageError, match="budget"):
-        Budget(**said)
+        Budget(**options)
 
 
 def test_a_time_becomes_steps_with_validation_counted_in():
@@ -144,38 +146,38 @@ def test_a_time_becomes_steps_with_validation_counted_in():
 
 
 def test_a_budget_of_time_settles_the_steps_of_the_run(birds, tmp_path, monkeypatch):
-    told = []
+    timed = []
 
-    def measured(learner, train, val, config, budget):
-        told.append((type(learner).__name__, budget))
+    def fixed_pace(learner, train, val, config, budget):
+        timed.append((type(learner).__name__, budget))
         return Pace(1.0, 0.5, "vmap")
 
-    monkeypatch.setattr(comparison, "measure", measured)
-    found = quick(birds, tmp_path / "out", learners=["protonet", "centroid"], minutes=0.2, **TEXT)
-    assert told == [("ProtoNet", 12.0)]  # nothing is spent on what is not meta-trained
-    cells = {cell.learner: cell for cell in found.cells}
+    monkeypatch.setattr(comparison_cell, "measure", fixed_pace)
+    result = quick(birds, tmp_path / "out", learners=["protonet", "centroid"], minutes=0.2, **TEXT)
+    assert timed == [("ProtoNet", 12.0)]  # nothing is spent on what is not meta-trained
+    cells = {cell.learner: cell for cell in result.cells}
     assert (cells["protonet"].steps, cells["protonet"].planned_seconds) == (10, 12.0)
     assert (cells["centroid"].steps, cells["centroid"].planned_seconds) == (0, None)
     config = Run.load(tmp_path / "out" / "protonet").config
     assert (config.steps, config.val_every, config.plan) == (10, 3, "vmap")
     slow = replace(cells["protonet"], seconds=15.0)
-    notes = replace(found, cells=(slow,)).notes
+    notes = replace(result, cells=(slow,)).notes
     assert "took over 20% more than the budget of 12.0 s: protonet (15.0 s)" in notes
     assert not any(
-        "more than the budget" in note for note in replace(found, cells=(replace(slow, seconds=14.0),)).notes
+        "more than the budget" in note for note in replace(result, cells=(replace(slow, seconds=14.0),)).notes
     )
 
 
 def test_the_trial_leaves_the_learner_as_it_was(birds, tmp_path, monkeypatch):
-    own, kept = comparison.measure, {}
+    own, kept = comparison_cell.measure, {}
 
-    def measured(learner, train, val, config, budget):
+    def fixed_pace(learner, train, val, config, budget):
         before = {name: p.detach().clone() for name, p in learner.named_parameters()}
         kept["pace"] = own(learner, train, val, config, budget)
         kept["same"] = all(p.equal(before[name]) for name, p in learner.named_parameters())
         return replace(kept["pace"], step=1.0, validation=0.0)
 
-    monkeypatch.setattr(comparison, "measure", measured)
+    monkeypatch.setattr(comparison_cell, "measure", fixed_pace)
     quick(birds, tmp_path / "out", learners=["protonet"], minutes=0.1, **TEXT)
     assert kept["same"]
     assert kept["pace"].step > 0
@@ -190,9 +192,9 @@ def quick(table: Any, out: Path, **options: Any) -> Comparison:
     return om.compare(table, out=out, **{"target": "species", "episodes": 4, **small, **options})
 
 
-def bare(found: Comparison) -> dict[str, Any]:
-    """All it found, without the clock."""
-    saved = found.to_json()
+def bare(result: Comparison) -> dict[str, Any]:
+    """All it result, without the clock."""
+    saved = result.to_json()
     for cell in saved["cells"]:
         cell |= {"seconds": None, "planned_seconds": None, "task_seconds": None}
         for figure in cell["figures"]:
@@ -202,11 +204,11 @@ def bare(found: Comparison) -> dict[str, Any]:
 
 def test_a_grid_leaves_a_run_a_cell_and_one_table(birds, tmp_path):
     out = tmp_path / "out"
-    found = quick(birds, out, learners=["protonet", "maml"], fusions=["sum", "concat"], steps=3,
+    result = quick(birds, out, learners=["protonet", "maml"], fusions=["sum", "concat"], steps=3,
                   maml={"inner_steps": 1, "lr": 0.01}, lr=0.002)  # fmt: skip
     names = {"protonet+sum", "protonet+concat", "maml+sum", "maml+concat"}
     assert {path.name for path in out.iterdir() if path.is_dir()} == names
-    for cell in found.cells:
+    for cell in result.cells:
         run = Run.load(out / cell.name)
         assert (run.config.learner, run.config.fusion, run.config.steps) == (cell.learner, cell.fusion, 3)
         assert run.config.lr == (0.01 if cell.learner == "maml" else 0.002)
@@ -215,34 +217,34 @@ def test_a_grid_leaves_a_run_a_cell_and_one_table(birds, tmp_path):
         assert cell.parameters == sum(p.numel() for p in run.learner.parameters())
         assert {f.split for f in cell.figures} == {"test"}
     assert Run.load(out / "maml+sum").config.options["inner_steps"] == 1
-    means = [cell.figures[0].mean for _, cell in found.ranked]
+    means = [cell.figures[0].mean for _, cell in result.ranked]
     assert means == sorted(means, reverse=True)
-    assert json.loads((out / "comparison.json").read_text()) == found.to_json()
+    assert json.loads((out / "comparison.json").read_text()) == result.to_json()
     assert (out / "comparison.png").read_bytes()[:4] == b"\x89PNG"
     for name in ("comparison.html", "comparison.svg"):
         text = (out / name).read_text()
-        assert all(f"{cell.learner} + {cell.fusion}" in text for cell in found.cells)
+        assert all(f"{cell.learner} + {cell.fusion}" in text for cell in result.cells)
 
 
-def test_subsets_are_evaluated_when_asked_for(birds, tmp_path):
-    found = quick(birds, tmp_path / "out", learners=["centroid"], steps=1, subsets=True)
-    assert len({(f.modalities, *f.missing) for f in found.figures}) == 5
+def test_subsets_are_evaluated_on_request(birds, tmp_path):
+    result = quick(birds, tmp_path / "out", learners=["centroid"], steps=1, subsets=True)
+    assert len({(f.modalities, *f.missing) for f in result.figures}) == 5
     assert "half of all cells missing" in (tmp_path / "out" / "comparison.html").read_text()
 
 
-def test_nothing_is_fused_at_level_feature(birds, tmp_path):
-    found = quick(birds, tmp_path / "out", learners=["protonet"], level="early", steps=1)
-    assert found.cells[0].figures[0].fusion == "plain features"
+def test_nothing_is_fused_at_level_early(birds, tmp_path):
+    result = quick(birds, tmp_path / "out", learners=["protonet"], level="early", steps=1)
+    assert result.cells[0].figures[0].fusion == "plain features"
     with pytest.raises(UsageError, match="nothing is fused: leave out fusion"):
-        quick(birds, tmp_path / "asked", learners=["protonet"], fusions=["sum"], level="early", steps=1)
-    assert not (tmp_path / "asked").exists()
+        quick(birds, tmp_path / "given", learners=["protonet"], fusions=["sum"], level="early", steps=1)
+    assert not (tmp_path / "given").exists()
 
 
 def test_a_single_input_has_no_fusion(birds, tmp_path):
-    found = quick(birds, tmp_path / "out", learners=["centroid"], fusions=["sum", "concat"], steps=1, **TEXT)
-    assert [cell.name for cell in found.cells] == ["centroid"]
-    assert found.notes.count("there is nothing to fuse in a single input, note: every learner is trained once") == 1
-    assert "fusion" not in str(found)
+    result = quick(birds, tmp_path / "out", learners=["centroid"], fusions=["sum", "concat"], steps=1, **TEXT)
+    assert [cell.name for cell in result.cells] == ["centroid"]
+    assert result.notes.count("there is nothing to fuse in a single input, note: every learner is trained once") == 1
+    assert "fusion" not in str(result)
 
 
 @pytest.fixture
@@ -272,7 +274,7 @@ def crash() -> None:
 
 @pytest.mark.parametrize("how", ["signal", "crash"])
 def test_a_resumed_comparison_equals_one_that_never_stopped(birds, tmp_path, monkeypatch, stop_at, how):
-    monkeypatch.setattr(comparison, "measure", lambda *_: Pace(1.0, 0.0, "loop"))
+    monkeypatch.setattr(comparison_cell, "measure", lambda *_: Pace(1.0, 0.0, "loop"))
     whole = quick(birds, tmp_path / "whole", minutes=0.1, val_every=2, **GRID)
     if how == "signal":
         stop_at("protonet", 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -298,12 +300,12 @@ def test_a_resumed_comparison_equals_one_that_never_stopped(birds, tmp_path, mon
 
 
 def test_a_cell_that_was_cut_off_keeps_the_steps_that_were_settled(birds, tmp_path, monkeypatch, stop_at):
-    monkeypatch.setattr(comparison, "measure", lambda *_: Pace(1.0, 0.0, "loop"))
+    monkeypatch.setattr(comparison_cell, "measure", lambda *_: Pace(1.0, 0.0, "loop"))
     stop_at("protonet", 3, crash)
     options = {"learners": ["protonet"], "minutes": 0.1, **TEXT}
     with pytest.raises(RuntimeError):
         quick(birds, tmp_path / "out", **options)
-    monkeypatch.setattr(comparison, "measure", lambda *_: Pace(2.0, 0.0, "loop"))
+    monkeypatch.setattr(comparison_cell, "measure", lambda *_: Pace(2.0, 0.0, "loop"))
     (cell,) = quick(birds, tmp_path / "out", resume=True, **options).cells
     assert (cell.steps, cell.planned_seconds) == (6, 6.0)
 
@@ -322,10 +324,10 @@ def test_other_options_or_another_table_are_not_resumed(birds, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(DataError, match="holds no comparison to resume: leave --resume out"):
         quick(birds, out, learners=["centroid"], steps=1, resume=True)
-    said = {"learners": ["centroid", "logreg"], "steps": 1, **TEXT}
-    quick(birds, out, **said)
+    options = {"learners": ["centroid", "logreg"], "steps": 1, **TEXT}
+    quick(birds, out, **options)
     with pytest.raises(UsageError, match=r"is not empty: go on with it \(resume, --resume\), or give another folder"):
-        quick(birds, out, **said)
+        quick(birds, out, **options)
     for other, message in (
         ({"learners": ["centroid"]}, r"has learners \['centroid', 'logreg'\], not \['centroid'\]"),
         ({"steps": 2}, "has steps 1, not 2"),
@@ -335,12 +337,12 @@ def test_other_options_or_another_table_are_not_resumed(birds, tmp_path):
         ({"modality": {"photo": "note"}}, "has schema"),
     ):
         with pytest.raises(UsageError, match=message):
-            quick(birds, out, resume=True, **{**said, **other})
+            quick(birds, out, resume=True, **{**options, **other})
     table = pd.read_csv(birds)
     table.loc[0, "note"] = "another"
     table.to_csv(birds.parent / "changed.csv", index=False)
     with pytest.raises(DataError, match=r"the table is not the one that the comparison in .* began with"):
-        quick(birds.parent / "changed.csv", out, resume=True, **said)
+        quick(birds.parent / "changed.csv", out, resume=True, **options)
 
 
 def test_a_cell_that_fails_is_recorded_and_the_others_go_on(birds, tmp_path, monkeypatch, stop_at):
@@ -349,10 +351,10 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(birds, tmp_path, mon
 
     stop_at("maml", 1, diverge)
     options = {"learners": ["maml", "centroid"], "steps": 2, "maml": {"inner_steps": 1}, **TEXT}
-    found = quick(birds, tmp_path / "out", **options)
-    assert [(cell.learner, cell.error) for cell in found.failed] == [("maml", "the loss is nan")]
-    assert [cell.learner for _, cell in found.ranked] == ["centroid"]
-    assert "failed: maml: the loss is nan" in str(found)
+    result = quick(birds, tmp_path / "out", **options)
+    assert [(cell.learner, cell.error) for cell in result.failed] == [("maml", "the loss is nan")]
+    assert [cell.learner for _, cell in result.ranked] == ["centroid"]
+    assert "failed: maml: the loss is nan" in str(result)
     assert "the loss is nan" in (tmp_path / "out" / "comparison.html").read_text()
     again = quick(birds, tmp_path / "out", resume=True, **options)  # is tried again
     assert again.failed == []
@@ -363,22 +365,22 @@ def test_numbers_are_compared_where_the_method_serves_them(tmp_path):
     rng = np.random.default_rng(0)
     rows = [{"x": f"{x:.3f}", "y": f"{g * x:.3f}", "sensor": f"s{g}"} for g in range(8) for x in rng.normal(size=8)]
     table = tables.write(tmp_path / "numbers.csv", rows)
-    found = om.compare(
+    result = om.compare(
         table, out=tmp_path / "out", learners=["protonet", "maml"], steps=2, episodes=3, target="y", group="sensor",
         shots=3, queries=4, val_episodes=2, dim=8, tabular={"width": 8}, maml={"inner_steps": 1},
     )  # fmt: skip
-    (failed,) = found.failed
+    (failed,) = result.failed
     assert "learner 'protonet' serves classify, not regress" in (failed.error or "")
-    assert found.figures[0].metric == "mae"
-    assert "mean absolute error" in str(found)
+    assert result.figures[0].metric == "mae"
+    assert "mean absolute error" in str(result)
 
 
 def test_everything_may_fail(birds, tmp_path):
-    found = quick(birds, tmp_path / "out", learners=["centroid", "logreg"], steps=1, ways=9, **TEXT)
-    assert len(found.failed) == 2
-    assert sum(note.startswith("failed: centroid, logreg: 9 ways need 9 classes") for note in found.notes) == 1
+    result = quick(birds, tmp_path / "out", learners=["centroid", "logreg"], steps=1, ways=9, **TEXT)
+    assert len(result.failed) == 2
+    assert sum(note.startswith("failed: centroid, logreg: 9 ways need 9 classes") for note in result.notes) == 1
     assert "9 ways need" in (tmp_path / "out" / "comparison.html").read_text()
-    assert len(found.table) == 2
+    assert len(result.table) == 2
     assert not (tmp_path / "out" / "comparison.png").exists()
 
 
@@ -399,16 +401,16 @@ def test_a_table_in_memory(birds, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"inner_steps": 3}, r"no option 'inner_steps' for learner 'protonet': .*maml has it: say it for maml alone, "
+        ({"inner_steps": 3}, r"no option 'inner_steps' for learner 'protonet': .*maml has it: give it to maml alone, "
                              r"maml\.inner_steps \(--maml\.inner-steps\)"),
         ({"inner_stps": 3}, "no option 'inner_stps' for learner 'protonet'"),
         ({"maml": {"inner_stps": 3}}, "no option 'inner_stps' for learner 'maml': did you mean 'inner_steps'"),
         ({"maml.scale": 3}, "no option 'scale' for learner 'maml'"),
         ({"anil": {"inner_steps": 3}}, "options of 'anil', which is not among the learners compared"),
-        ({"maml": 3}, "'maml' is a learner: say its options"),
-        ({"maml": {"ways": 3}}, "'ways' is the same for all that is compared: say it without maml"),
-        ({"maml.seed": 3}, "'seed' is the same for all"),
-        ({"learner": "maml"}, "'learner' is what a comparison settles"),
+        ({"maml": 3}, "'maml' is a learner: give its options"),
+        ({"maml": {"ways": 3}}, "'ways' must be the same for all learners compared: give it without maml"),
+        ({"maml.seed": 3}, "'seed' must be the same for all"),
+        ({"learner": "maml"}, "'learner' is set by the comparison"),
         ({"learners": ["mamml"]}, "unknown learner 'mamml': did you mean 'maml'"),
         ({"learners": []}, "give a list of learners"),
         ({"learners": "maml"}, "give a list of learners"),
@@ -420,7 +422,7 @@ def test_a_table_in_memory(birds, tmp_path):
         ({"photo": {"sise": 3}}, "has no option 'sise'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_said_is_refused_and_leaves_nothing(birds, tmp_path, options, message):
+def test_invalid_options_are_refused_and_leave_nothing(birds, tmp_path, options, message):
     with pytest.raises(UsageError, match=message):
         quick(birds, tmp_path / "out", **{"learners": ["protonet", "maml"], "steps": 1, **options})
     assert not (tmp_path / "out").exists()
@@ -438,16 +440,16 @@ def test_ranks_of_processes_are_refused(birds, tmp_path, monkeypatch):
         quick(birds, tmp_path / "out", learners=["centroid"], steps=1)
 
 
-def test_what_is_said_for_one_learner_counts_before_what_is_said_for_all(birds, tmp_path):
-    said = {"text": {"width": 8, "heads": 2, "layers": 1}, "centroid.text.layers": 2, "centroid": {"lr": 0.5}}
-    found = quick(birds, tmp_path / "out", learners=["centroid", "logreg"], steps=1, **{**said, **TEXT})
-    assert found.asked["options"]["centroid"]["text"] == {"width": 8, "heads": 2, "layers": 2}
-    assert found.asked["options"]["logreg"]["text"] == {"width": 8, "heads": 2, "layers": 1}
-    assert [found.asked["options"][name]["lr"] for name in ("centroid", "logreg")] == [0.5, 0.001]
+def test_options_of_one_learner_replace_those_of_all(birds, tmp_path):
+    options = {"text": {"width": 8, "heads": 2, "layers": 1}, "centroid.text.layers": 2, "centroid": {"lr": 0.5}}
+    result = quick(birds, tmp_path / "out", learners=["centroid", "logreg"], steps=1, **{**options, **TEXT})
+    assert result.settings["options"]["centroid"]["text"] == {"width": 8, "heads": 2, "layers": 2}
+    assert result.settings["options"]["logreg"]["text"] == {"width": 8, "heads": 2, "layers": 1}
+    assert [result.settings["options"][name]["lr"] for name in ("centroid", "logreg")] == [0.5, 0.001]
 
 
 def test_options_in_a_file(birds, tmp_path):
     (tmp_path / "options.toml").write_text('target = "species"\nlr = 0.5\ndim = 4\n[maml]\ninner_steps = 2\n')
-    found = quick(birds, tmp_path / "out", learners=["maml"], steps=1, config=tmp_path / "options.toml", **TEXT)
-    assert found.asked["options"]["maml"]["inner_steps"] == 2
-    assert (found.asked["options"]["maml"]["lr"], found.asked["options"]["maml"]["dim"]) == (0.5, 8)
+    result = quick(birds, tmp_path / "out", learners=["maml"], steps=1, config=tmp_path / "options.toml", **TEXT)
+    assert result.settings["options"]["maml"]["inner_steps"] == 2
+    assert (result.settings["options"]["maml"]["lr"], result.settings["options"]["maml"]["dim"]) == (0.5, 8)

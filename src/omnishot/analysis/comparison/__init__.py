@@ -1,1 +1,1 @@
-"""Learners and fusions side by side under one budget."""
+"""Comparison of learners and fusions under one budget."""

@@ -1,88 +1,146 @@
-"""What is said for a comparison: of all learners alike, and of one by its name."""
+"""The grid of a comparison: its cells, the table, and the options of every training, checked before any begins."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from omnishot.errors import UsageError, choose, nearest
-from omnishot.experiment.config import Config
+import numpy as np
+
+from omnishot.analysis.comparison.cell import Cell
+from omnishot.analysis.comparison.options import choose_all, learner_options, settings
+from omnishot.experiment.config import Config, from_options
 from omnishot.learners import LEARNERS
-
-#: What makes the test tasks and the budget: it is said for all learners alike.
-ALIKE = ("learner", "fusion", "steps", "seed", "ways", "shots", "skip_bad")
-
-
-def several(kind: str, said: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Names, each of which must be known; one said twice counts once."""
-    if isinstance(said, str) or not said:
-        raise UsageError(f"give a list of {kind}s, not {said!r}; known: {', '.join(known)}")
-    return list(dict.fromkeys(choose(kind, name, known) for name in said))
+from omnishot.nn.fusion import FUSIONS
+from omnishot.nn.network import EARLY
+from omnishot.table.reading import read_table
+from omnishot.table.schema import Column
+from omnishot.table.splits import assign
+from omnishot.table.table import Table
+from omnishot.training.budget import Budget
+from omnishot.training.train import TABLE_OPTIONS
 
 
-def options_of(
-    learner: str, learners: Sequence[str], said: Mapping[str, Any], inputs: Mapping[str, str]
-) -> dict[str, Any]:
-    """The options of one learner: what is said for all, and before that what is said for it alone.
+@dataclass(frozen=True)
+class Grid:
+    """What a comparison trains and evaluates.
+
+    Args:
+        table: what `train` reads: the path, or the table in memory with a column of splits.
+        table_options: how to read it.
+        cells: in the order given.
+        options: of each learner's trainings, by learner.
+        choose_fusions: whether fusions were given, rather than the default one taken.
+        budget: of every cell.
+        test: options of `Run.evaluate`.
+        settings: all of this as plain values; a comparison is resumed only with the same ones.
+        remarks: notes for the user.
+    """
+
+    table: Any
+    table_options: Mapping[str, Any]
+    cells: tuple[Cell, ...]
+    options: Mapping[str, Mapping[str, Any]]
+    choose_fusions: bool
+    budget: Budget
+    test: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    remarks: tuple[str, ...]
+
+    def training_options(self, cell: Cell) -> dict[str, Any]:
+        """The options of `train` for one cell."""
+        own = {**self.table_options, **self.options[cell.learner], "learner": cell.learner}
+        own |= _fusion_option(cell.fusion, own, self.choose_fusions)
+        return own | ({"steps": self.budget.steps} if self.budget.steps else {})
+
+
+def plan_grid(
+    table: Any,
+    learners: Sequence[str],
+    fusions: Sequence[str] | None,
+    budget: Budget,
+    test: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Grid:
+    """Read the table and check the options of every learner.
+
+    Args:
+        options: of the table, of all learners, and by the name of a learner its own.
 
     Raises:
-        UsageError: for what is said for a learner that is not compared, what is not to differ, or what it lacks while
-            others have it.
+        UsageError: for an unknown learner, fusion or option.
+        DataError: if the table cannot be read.
     """
-    common: dict[str, Any] = {}
-    own: dict[str, Any] = {}
-    for name, value in said.items():
-        place, dot, rest = name.partition(".")
-        if name in ("learner", "fusion", "steps"):
-            raise UsageError(f"{name!r} is what a comparison settles: say learners, fusions, and minutes or steps")
-        if place not in LEARNERS.names():
-            _check_shared(learner, place, name, learners, inputs)
-            common[name] = value
-        elif place in inputs or place not in learners:
-            what = "is a learner and an input: rename the column" if place in inputs else nearest(place, learners)
-            raise UsageError(f"options of {place!r}, which is not among the learners compared or {what}")
-        elif not dot and not isinstance(value, Mapping):
-            raise UsageError(f"{place!r} is a learner: say its options, as in {place}={{…}} (--{place}.OPTION VALUE)")
-        elif place == learner:
-            own |= {rest: value} if dot else value
-    for name in own:
-        if name in ALIKE:
-            raise UsageError(f"{name!r} is the same for all that is compared: say it without {learner}")
-    return _flat(common) | _flat(own)
+    table_options = {name: options[name] for name in TABLE_OPTIONS if name in options}
+    common = {name: value for name, value in options.items() if name not in TABLE_OPTIONS}
+    read = read_table(table, **table_options)
+    kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
+    learners = LEARNERS.names() if list(learners) == ["all"] else choose_all("learner", learners, LEARNERS.names())
+    names = choose_all("fusion", fusions or [Config.fusion], FUSIONS.names())
+    own = {learner: learner_options(learner, learners, common, kinds) for learner in learners}
+    configs = {learner: _config(learner, own[learner], names, bool(fusions), kinds) for learner in learners}
+    remarks = []
+    if len(kinds) == 1:
+        names = []
+        if fusions:
+            remarks.append(
+                f"there is nothing to fuse in a single input, {next(iter(kinds))}: every learner is trained once"
+            )
+    if not isinstance(table, str | Path):
+        table, table_options = _with_splits(read, next(iter(configs.values())).seed), {}
+    return Grid(
+        table=table,
+        table_options=table_options,
+        cells=tuple(Cell(learner, fusion) for learner in learners for fusion in (names or [None])),
+        options=own,
+        choose_fusions=bool(fusions),
+        budget=budget,
+        test=test,
+        settings={
+            "table": read.fingerprint,
+            "schema": read.schema.to_json(),
+            "learners": learners,
+            "fusions": names,
+            "budget": vars(budget),
+            **test,
+            "options": {learner: settings(config) for learner, config in configs.items()},
+        },
+        remarks=tuple(remarks),
+    )
 
 
-def _check_shared(learner: str, place: str, name: str, learners: Sequence[str], inputs: Mapping[str, str]) -> None:
-    """Refuse what is said for all if this learner lacks it and others have it."""
-    if place in {f.name for f in dataclasses.fields(Config)} | set(inputs) | set(inputs.values()):
-        return
-    own, having = LEARNERS.options(learner), [each for each in learners if place in LEARNERS.options(each)]
-    if having and place not in own:
-        dashed = name.replace("_", "-")
-        raise UsageError(
-            f"no option {name!r} for learner {learner!r}: {nearest(name, own)}. {', '.join(having)} "
-            f"{'have' if len(having) > 1 else 'has'} it: say it for {having[0]} alone, {having[0]}.{name} "
-            f"(--{having[0]}.{dashed})"
-        )
+def _config(
+    learner: str, options: Mapping[str, Any], fusions: Sequence[str], choose_fusions: bool, kinds: Mapping[str, str]
+) -> Config:
+    """The config of a learner with the first fusion; the options must be valid with every fusion.
+
+    Raises:
+        UsageError: for an option that does not exist or does not fit.
+    """
+    configs = [
+        from_options({"learner": learner, **_fusion_option(fusion, options, choose_fusions), **options}, dict(kinds))
+        for fusion in fusions
+    ]
+    return configs[0]
 
 
-def resolved(config: Config) -> dict[str, Any]:
-    """What a config asks for besides its place in the grid and its budget."""
-    return {name: value for name, value in config.to_options().items() if name not in ("learner", "fusion", "steps")}
+def _fusion_option(fusion: str | None, options: Mapping[str, Any], choose_fusions: bool) -> dict[str, str]:
+    """The option `fusion` of a training; none at level `early`, where nothing is fused, unless fusions were given."""
+    return {"fusion": fusion} if fusion and (choose_fusions or options.get("level") != EARLY) else {}
 
 
-def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables within options as dotted names, so that a part of one can be said anew: `image.size`."""
-    flat: dict[str, Any] = {}
-    for name, value in options.items():
-        flat |= {f"{name}.{own}": each for own, each in value.items()} if isinstance(value, Mapping) else {name: value}
-    return flat
-
-
-def differences(before: Any, now: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two trees of plain values differ, and how."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for name in dict.fromkeys((*before, *now)):
-            yield from differences(before.get(name), now.get(name), f"{place}.{name}".removeprefix("."))
-    elif before != now:
-        yield place.removeprefix("options.").removeprefix("budget."), before, now
+def _with_splits(table: Table, seed: int) -> Table:
+    """A table in memory with a column that names the split of each row: a resumed run then assigns the same splits."""
+    if table.schema.split is not None:
+        return table
+    name = "split"
+    while name in table.frame:
+        name = f"_{name}"
+    parts = assign(table, seed)
+    # A row without a class is in no split. Whichever it is given, training reports it as a bad row.
+    cells = np.where(parts == "", "train", parts)
+    schema = dataclasses.replace(table.schema, columns=(*table.schema.columns, Column(name, "split")))
+    return dataclasses.replace(table, frame=table.frame.assign(**{name: cells}), schema=schema)

@@ -15,48 +15,49 @@ from omnishot.html import bars, markup
 from omnishot.html.line_chart import ACCENT, MUTED, chart, svg
 from omnishot.html.page import Section, page
 
-ROW, MARGIN = 0.24, 0.75  # inches: of a cell, and of the axis beneath
+#: Heights in inches: of a row of the plot, and of its axis.
+ROW, MARGIN = 0.24, 0.75
 
 
-def write(found: Comparison) -> Path:
+def write(comparison: Comparison) -> Path:
     """Write `comparison.html`, and the plot as `comparison.png` and `comparison.svg`, into the comparison's folder.
 
     Returns:
-        The page's path. Without any figure there is no plot.
+        The page's path. There is no plot if no cell has a figure.
     """
-    head, rows = found.lines()
+    head, rows = comparison.lines()
     sections = []
-    if found.ranked:
-        inline, files = plot(found)
+    if comparison.ranked:
+        inline, files = plot(comparison)
         for name, data in files.items():
-            write_atomic(found.folder / f"comparison.{name}", data)
+            write_atomic(comparison.folder / f"comparison.{name}", data)
         caption = (
-            "Points with 95% intervals of the mean over episodes, best first; the axis does not begin at zero. Shaded: "
-            "the interval of the best. In colour: the best and its ties, whose intervals overlap it."
+            "Means over episodes with their 95% intervals, best first; the axis does not start at zero. Shaded: the "
+            "interval of the best. In colour: the best and its ties, whose intervals overlap it."
         )
         sections.append(
-            Section("Best first", f'<div class="charts">{markup.figure(_label(found), inline, caption)}</div>')
+            Section("Ranking", f'<div class="charts">{markup.figure(_label(comparison), inline, caption)}</div>')
         )
-    notes = "".join(map(markup.note, found.notes))
-    sections.append(Section("The table", markup.table(head, rows) + notes))
-    groups = {found.label(cell): cell.figures for _, cell in found.ranked}
+    notes = "".join(map(markup.note, comparison.notes))
+    sections.append(Section("Leaderboard", markup.table(head, rows) + notes))
+    groups = {comparison.label(cell): cell.figures for _, cell in comparison.ranked}
     if any(len({(f.modalities, *f.missing) for f in figures}) > 1 for figures in groups.values()):
-        sections.append(Section("Fewer inputs, missing cells", bars.comparison(groups)))
-    path = found.folder / "comparison.html"
-    write_atomic(path, page("Learners compared", _lead(found), sections))
+        sections.append(Section("Subsets of the inputs and missing cells", bars.comparison(groups)))
+    path = comparison.folder / "comparison.html"
+    write_atomic(path, page("Comparison of learners", _headline(comparison), sections))
     return path
 
 
-def plot(found: Comparison) -> tuple[str, dict[str, bytes]]:
-    """The cells that have figures, one at least, as points with intervals, best first.
+def plot(comparison: Comparison) -> tuple[str, dict[str, bytes]]:
+    """Draw the cells that have figures (at least one) as points with intervals, best first.
 
     Returns:
-        The drawing as an SVG element for a page, and as `png` and `svg` files.
+        The drawing as an SVG element for a page, and the contents of its `png` and `svg` files.
     """
-    ranked, names = found.ranked, [found.label(cell) for _, cell in found.ranked]
-    first = found.figures[0]
+    ranked, names = comparison.ranked, [comparison.label(cell) for _, cell in comparison.ranked]
+    first = comparison.figures[0]
     metric = metric_of(first.metric)
-    said = "; ".join(f"{name} {interval(cell.figures[0])}" for name, (_, cell) in zip(names, ranked, strict=True))
+    texts = "; ".join(f"{name} {interval(cell.figures[0])}" for name, (_, cell) in zip(names, ranked, strict=True))
     with chart(metric.label.lower(), "", MARGIN + ROW * len(ranked)) as (canvas, axes):
         axes.axvspan(first.mean - first.ci95, first.mean + first.ci95, color=ACCENT, alpha=0.12, linewidth=0)
         for place, (rank, cell) in enumerate(ranked):
@@ -75,11 +76,11 @@ def plot(found: Comparison) -> tuple[str, dict[str, bytes]]:
             buffer = io.BytesIO()
             canvas.savefig(buffer, format=kind, **options)
             files[kind] = buffer.getvalue()
-        return svg(canvas, f"{metric.label}, best first: {said}"), files
+        return svg(canvas, f"{metric.label}, best first: {texts}"), files
 
 
 def _chance(axes: Axes, level: float | None) -> None:
-    """Where guessing would be, if that is not far from everything."""
+    """Draw the accuracy of guessing if it is within or near the range of the axis."""
     low, high = axes.get_xlim()
     if level is not None and low - (high - low) / 2 < level < high:
         axes.axvline(level, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
@@ -87,14 +88,15 @@ def _chance(axes: Axes, level: float | None) -> None:
                       color=MUTED, fontsize=9)  # fmt: skip
 
 
-def _label(found: Comparison) -> str:
-    return metric_of(found.figures[0].metric).label
+def _label(comparison: Comparison) -> str:
+    return metric_of(comparison.figures[0].metric).label
 
 
-def _lead(found: Comparison) -> str:
-    parts = [f"{len(found.cells)} compared", str(found.budget)]
-    if found.ranked:
-        best = [found.label(cell) for rank, cell in found.ranked if rank == 1]
+def _headline(comparison: Comparison) -> str:
+    """Number of cells, budget, best cells and protocol in one line."""
+    parts = [f"{len(comparison.cells)} {'run' if len(comparison.cells) == 1 else 'runs'}", str(comparison.budget)]
+    if comparison.ranked:
+        best = [comparison.label(cell) for rank, cell in comparison.ranked if rank == 1]
         parts += [f"best: {best[0]}" if len(best) == 1 else f"tied for the best: {', '.join(best)}"]
-        parts += [protocol(found.figures[0]).partition(";")[0]]
+        parts += [protocol(comparison.figures[0]).partition(";")[0]]
     return f'<p class="lead">{markup.text("; ".join(parts))}.</p>'

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from omnishot.analysis.comparison.grid import several
+from omnishot.analysis.comparison.options import choose_all
 from omnishot.analysis.robustness.degradation import ALL, CLEAN, NOISE, Measured, Robustness
 from omnishot.analysis.robustness.page import write
 from omnishot.core.distributed import join
@@ -156,7 +156,7 @@ def _attacks(
             f"none of {', '.join(inputs)} can be attacked: pictures, videos, sounds, series and numbers can"
         )
     for name, own in _radii(budgets, able, modalities).items():
-        for attack in several("attack", attacks, ATTACKS) if attacks else ():
+        for attack in choose_all("attack", attacks, ATTACKS) if attacks else ():
             for radius in sorted({*own} - {0.0}):
                 told = {"attack": attack, "budget": {name: radius}}
                 yield Condition(attack, name, radius, told | ({"attack_steps": steps} if attack == "pgd" else {}))
