@@ -64,7 +64,7 @@ class Arrival:
                 data, new=said, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
                 split=self.split, missing={"*": self.missing} if self.missing else None, save=False,
             ).figures  # fmt: skip
-            found += [figure.to_json() for figure in figures if figure.metric in ("accuracy", "accuracy_gain")]
+            found += [figure.to_json() for figure in figures if figure.metric in ("accuracy", "accuracy_improvement")]
         summary = run.summary()
         return {"steps": summary["step"], "seconds": round(summary["seconds"], 1), "figures": found}
 
@@ -76,7 +76,7 @@ def table(records: Mapping[str, dict[str, Any]], shots: Sequence[int]) -> list[s
         for k in shots:
             of = [figure for figure in record["figures"] if figure["shots"] == k]
             plain, met = (studies.cell(of, metric="accuracy", new=new) for new in ([], [name]))
-            gain = studies.cell(of, metric="accuracy_gain")
+            gain = studies.cell(of, metric="accuracy_improvement")
             sign = "" if gain.startswith("-") else "+"
             lines.append(f"| {name} | {k} | {plain} | {met} | {sign}{gain} |")
     return lines

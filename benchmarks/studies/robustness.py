@@ -21,7 +21,7 @@ import torch
 
 from omnishot.analysis.robustness import page as robust
 from omnishot.analysis.robustness.degradation import CLEAN, Robustness
-from omnishot.analysis.robustness.measure import robustness
+from omnishot.analysis.robustness.sweep import robustness
 from omnishot.runs.run import Run
 from omnishot.training.train import train
 from omnishot.worlds import make
@@ -45,8 +45,8 @@ TRAININGS: dict[str, dict[str, Any]] = {
 #: What each is put to, as `om.robustness` takes it.
 PARTS: dict[str, dict[str, Any]] = {
     "noise": {"levels": (0.25, 0.5, 0.75, 1.0)},
-    "picture": {"inputs": ["picture"], "budgets": (0.03, 0.08)},
-    "sound": {"inputs": ["sound"], "budgets": (0.002, 0.008)},
+    "picture": {"inputs": ["picture"], "epsilons": (0.03, 0.08)},
+    "sound": {"inputs": ["sound"], "epsilons": (0.002, 0.008)},
 }
 for part in ("picture", "sound"):
     PARTS[part] |= {"attacks": ("fgsm", "pgd"), "levels": (), "failures": ()}

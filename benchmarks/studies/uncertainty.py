@@ -24,8 +24,8 @@ COLUMNS = {
     "calibration_error_raw": "calibration error, T = 1",
     "calibration_error": "after temperature",
     "accuracy_at_coverage_80": "accuracy on the surest 80%",
-    "outside_auroc": "outside AUROC, highest score",
-    "outside_auroc_confidence": "highest probability",
+    "open_set_auroc": "open-set AUROC, highest score",
+    "open_set_auroc_confidence": "highest probability",
 }
 
 
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--ways", type=int, default=5)
     parser.add_argument("--shots", type=int, default=1)
     parser.add_argument("--queries", type=int, default=5, help="query rows a class")
-    parser.add_argument("--outside", type=int, default=5, help="classes whose rows belong to none of the task's")
+    parser.add_argument("--open-set", type=int, default=5, help="classes whose rows belong to none of the task's")
     parser.add_argument("--val-episodes", type=int, default=100, help="validation tasks")
     parser.add_argument("--episodes", type=int, default=600, help="test tasks")
     parser.add_argument("--seed", type=int, default=0)
@@ -94,7 +94,7 @@ def main() -> None:
     shape = {"ways": args.ways, "shots": args.shots, "queries": args.queries}
     options = shape | {"steps": args.steps, "lr": 3e-3, "val_episodes": args.val_episodes, "seed": args.seed}
     options |= {"val_every": max(1, args.steps // 4), "image": {"size": 28}, "device": "cpu"}
-    test = shape | {"episodes": args.episodes, "outside": args.outside, "seed": args.seed}
+    test = shape | {"episodes": args.episodes, "open_set": args.open_set, "seed": args.seed}
     study = {"training": options, "test": test, "bins": BINS}
     records = kept(args.json, study)
     for said in args.tables:

@@ -10,7 +10,7 @@ from omnishot.core.version import VERSION as __version__
 if TYPE_CHECKING:  # what a reader and a type checker see; `__getattr__` does the same when it is first used
     from omnishot.analysis.comparison.compare import compare as compare
     from omnishot.analysis.explain.explain import explain as explain
-    from omnishot.analysis.robustness.measure import robustness as robustness
+    from omnishot.analysis.robustness.sweep import robustness as robustness
     from omnishot.analysis.search.gallery import Gallery as Gallery
     from omnishot.analysis.search.gallery import search as search
     from omnishot.errors import DataError as DataError
@@ -39,7 +39,7 @@ _PLACES = {
     "explain": "analysis.explain.explain",
     "load": "runs.load",
     "read_table": "table.reading",
-    "robustness": "analysis.robustness.measure",
+    "robustness": "analysis.robustness.sweep",
     "search": "analysis.search.gallery",
     "train": "training.train",
 }

@@ -30,7 +30,7 @@ def test_an_input_is_left_out_of_training_and_met_at_adaptation(bench, birds, tm
     assert len(found) == 6
     for shots in (1, 2):
         with_it, without = found["accuracy", ("photo",), shots], found["accuracy", (), shots]
-        gain = found["accuracy_gain", ("photo",), shots]
+        gain = found["accuracy_improvement", ("photo",), shots]
         assert gain["mean"] == pytest.approx(with_it["mean"] - without["mean"])
         assert {f["split"] for f in (with_it, without, gain)} == {"test"}
     lines = bench.table({"photo": record}, study.shots)
@@ -42,7 +42,7 @@ def test_a_loss_is_not_shown_as_a_gain(bench):
     figures = [
         {"metric": "accuracy", "new": [], "shots": 1, "mean": 0.5, "ci95": 0.1},
         {"metric": "accuracy", "new": ["photo"], "shots": 1, "mean": 0.4, "ci95": 0.1},
-        {"metric": "accuracy_gain", "new": ["photo"], "shots": 1, "mean": -0.1, "ci95": 0.02},
+        {"metric": "accuracy_improvement", "new": ["photo"], "shots": 1, "mean": -0.1, "ci95": 0.02},
     ]
     line = bench.table({"photo": {"figures": figures}}, (1,))[-1]
     assert line == "| photo | 1 | 0.500 ± 0.100 | 0.400 ± 0.100 | -0.100 ± 0.020 |"

@@ -17,7 +17,7 @@ def test_trainings_differ_in_what_they_are_to_withstand_alone(bench, birds, tmp_
     said = {"plain": {}, "noisy": {"noise": {"*": 0.5}}, "adversarial": {"adversarial": {"photo": 0.1}}}
     parts = {
         "noise": {"levels": (1.0,), "inputs": ["photo"]},
-        "photo": {"inputs": ["photo"], "attacks": ("fgsm",), "budgets": (0.1,), "levels": ()},
+        "photo": {"inputs": ["photo"], "attacks": ("fgsm",), "epsilons": (0.1,), "levels": ()},
     }
     monkeypatch.setattr(bench, "TRAININGS", said)
     monkeypatch.setattr(bench, "PARTS", parts)

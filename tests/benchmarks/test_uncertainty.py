@@ -24,8 +24,8 @@ def parted(birds):
 
 def record(error: float) -> dict:
     figures = [{"metric": name, "mean": 0.9, "ci95": 0.01} for name in
-               ("accuracy", "calibration_error_raw", "accuracy_at_coverage_80", "outside_auroc",
-                "outside_auroc_confidence")]  # fmt: skip
+               ("accuracy", "calibration_error_raw", "accuracy_at_coverage_80", "open_set_auroc",
+                "open_set_auroc_confidence")]  # fmt: skip
     figures.append({"metric": "calibration_error", "mean": error, "ci95": 0.003})
     return {"table": "birds", "learner": "protonet", "modalities": ["photo", "note"], "steps": 400, "seconds": 1.0,
             "temperature": 1.234, "figures": figures}  # fmt: skip
@@ -43,7 +43,7 @@ def test_a_record_is_a_row_with_intervals_and_says_whether_the_goal_is_reached(s
 def test_it_trains_evaluates_keeps_and_goes_on(study, parted, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     said = [f"{parted}:species", "--learners", "protonet,centroid", "--steps", "2", "--ways", "2", "--queries", "1"]
-    said += ["--outside", "2", "--val-episodes", "3", "--episodes", "4", "--markdown", "table.md"]
+    said += ["--open-set", "2", "--val-episodes", "3", "--episodes", "4", "--markdown", "table.md"]
     monkeypatch.setattr(sys, "argv", ["uncertainty", *said])
     study.main()
     saved = json.loads((tmp_path / "uncertainty.json").read_text())
@@ -51,7 +51,7 @@ def test_it_trains_evaluates_keeps_and_goes_on(study, parted, tmp_path, monkeypa
     for each in saved["records"]:
         by = {f["metric"]: f for f in each["figures"]}
         assert set(study.COLUMNS) <= by.keys()
-        assert (by["accuracy"]["outside"], by["outside_auroc"]["outside"]) == (0, 2)
+        assert (by["accuracy"]["open_set"], by["open_set_auroc"]["open_set"]) == (0, 2)
         assert all(f["ways"] == 2 and f["episodes"] == 4 for f in each["figures"])
     assert (tmp_path / "table.md").read_text() == study.table_of(saved["records"]) + "\n"
     monkeypatch.setattr(study, "measured", None)

@@ -7,7 +7,7 @@ import pytest
 
 def test_robustness_prints_plots_and_keeps_figures(omnishot, run, tmp_path):
     out = tmp_path / "robust.html"
-    said = ["--levels", "0,1", "--inputs", "photo", "--attack", "fgsm,pgd", "--budgets", "photo=0.05,0.1",
+    said = ["--levels", "0,1", "--inputs", "photo", "--attack", "fgsm,pgd", "--epsilons", "photo=0.05,0.1",
             "--attack-steps", 2, "--episodes", 2, "--queries", 1]  # fmt: skip
     done = omnishot("robustness", run.folder, "--out", out, *said, "--json")
     assert done.code == 0, done.err
@@ -27,8 +27,8 @@ def test_robustness_prints_plots_and_keeps_figures(omnishot, run, tmp_path):
 @pytest.mark.parametrize(
     ("said", "match"),
     [
-        (["--budgets", "photo=a"], "--budgets takes [INPUT=]R,R"),
-        (["--budgets", "0.1", "--budgets", "photo=0.1"], "--budgets is said once for all inputs"),
+        (["--epsilons", "photo=a"], "--epsilons takes [INPUT=]R,R"),
+        (["--epsilons", "0.1", "--epsilons", "photo=0.1"], "--epsilons is said once for all inputs"),
         (["--levels", "much"], "--levels"),
         (["--attack", "fgms"], "unknown attack 'fgms'"),
     ],
@@ -40,10 +40,10 @@ def test_wrong_usage(omnishot, run, tmp_path, said, match):
 
 
 def test_evaluate_takes_failures_and_attacks(omnishot, run):
-    done = omnishot("evaluate", run.folder, "--episodes", 2, "--attack", "pgd", "--budget", "photo=0.05",
+    done = omnishot("evaluate", run.folder, "--episodes", 2, "--attack", "pgd", "--epsilon", "photo=0.05",
                     "--attack-steps", 2, "--failure", "tabular=dead", "--json")  # fmt: skip
     assert done.code == 0, done.err
     first = done.json()[0]
     assert first["failure"] == {"tabular": "dead"}
-    assert first["attack"]["budget"] == {"photo": 0.05}
+    assert first["attack"]["epsilon"] == {"photo": 0.05}
     assert first["attack"]["steps"] == 2

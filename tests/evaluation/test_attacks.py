@@ -22,7 +22,7 @@ from omnishot.training.loop import _attacked
 
 CONTINUOUS = ("photo", "sound", "sensor", "facts")
 MODALITIES = {name: helpers.MODALITIES[name] for name in CONTINUOUS}
-BUDGET = {"photo": 0.03, "sound": 0.01, "sensor": 0.1, "facts": 0.2}
+EPSILON = {"photo": 0.03, "sound": 0.01, "sensor": 0.1, "facts": 0.2}
 SEED = (0, 1)
 
 
@@ -63,10 +63,10 @@ def loss(method: Learner, episode: Episode) -> float:
 @pytest.mark.parametrize("size", [1.0, 0.37])
 def test_nothing_moves_further_than_the_budget_to_the_bit(name, dtype, size):
     method, episode = learner().to(dtype), task(dtype=dtype, here=1.0)
-    budget = {n: size * radius for n, radius in BUDGET.items()}
-    attack = Attack("fgsm", budget, size=START_STEP, start=True) if name == "start" else None
-    query = attacked(method, episode, attack or attack_of(name, budget, MODALITIES)).query
-    for n, radius in budget.items():
+    epsilon = {n: size * radius for n, radius in EPSILON.items()}
+    attack = Attack("fgsm", epsilon, size=START_STEP, start=True) if name == "start" else None
+    query = attacked(method, episode, attack or attack_of(name, epsilon, MODALITIES)).query
+    for n, radius in epsilon.items():
         before, after = (q.inputs[n].double() for q in (episode.query, query))
         unit = 1 / 0.5 if n == "photo" else 1.0  # deviation of the training pixels
         distance = (after - before).abs()
@@ -102,7 +102,7 @@ def test_absent_cells_missing_numbers_flags_and_categories_stay(name):
         absent = ~episode.query.present[:, i]
         assert absent.any()
         episode.query.inputs[input][absent] = float("nan")
-    query = attacked(method, episode, attack_of(name, BUDGET, MODALITIES)).query
+    query = attacked(method, episode, attack_of(name, EPSILON, MODALITIES)).query
     for i, input in enumerate(method.network.names):
         before, after = episode.query.inputs[input], query.inputs[input]
         absent = ~episode.query.present[:, i]
@@ -271,7 +271,7 @@ def test_hardening_raises_the_loss_that_is_trained(name):
 def test_an_attack_is_written_down_with_everything_it_depends_on():
     attack = attack_of("pgd", {"image": 0.03}, MODALITIES, 5)
     assert attack.to_json() == {
-        "name": "pgd", "budget": {"photo": 0.03}, "unit": {"photo": "of the way from black to white"}, "steps": 5,
+        "name": "pgd", "epsilon": {"photo": 0.03}, "unit": {"photo": "of the way from black to white"}, "steps": 5,
         "step_size": {"photo": 0.015},
     }  # fmt: skip
     assert attack_of("fgsm", {"sensor": 0.1}, MODALITIES).to_json()["step_size"] == {"sensor": 0.1}
@@ -281,20 +281,20 @@ def test_an_attack_is_written_down_with_everything_it_depends_on():
     ("said", "match"),
     [
         (("fgms", {"photo": 0.1}), "unknown attack 'fgms': did you mean 'fgsm'"),
-        (("fgsm", None), "attack 'fgsm' needs a budget"),
+        (("fgsm", None), "attack 'fgsm' needs an epsilon"),
         (("fgsm", {"foto": 0.1}), "no input 'foto': did you mean 'photo'"),
         (("fgsm", {"words": 0.1}), r"input 'words' \(text\) cannot be attacked"),
         (("fgsm", {"traits": 0.1}), r"input 'traits' \(features\) cannot be attacked"),
-        (("pgd", {"photo": -0.1}), "the budget of 'photo' must be 0 or more"),
-        (("pgd", {"photo": float("inf")}), "the budget of 'photo' must be 0 or more, and finite"),
+        (("pgd", {"photo": -0.1}), "the epsilon of 'photo' must be 0 or more"),
+        (("pgd", {"photo": float("inf")}), "the epsilon of 'photo' must be 0 or more, and finite"),
         (("fgsm", {"photo": 0.1}, 3), "fgsm takes one step"),
         (("pgd", {"photo": 0.1}, 0), "attack_steps = 0"),
     ],
 )
 def test_what_cannot_be_done_is_said(said, match):
-    name, budget, *steps = said
+    name, epsilon, *steps = said
     with pytest.raises(UsageError, match=match):
-        attack_of(name, budget, helpers.MODALITIES, *steps)
+        attack_of(name, epsilon, helpers.MODALITIES, *steps)
 
 
 def test_what_can_be_attacked():

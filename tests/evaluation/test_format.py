@@ -45,8 +45,8 @@ def test_figures_in_the_metrics_own_manner() -> None:
 
 def test_tasks_with_classes_outside_say_so() -> None:
     assert task(FIGURE) == "5-way 1-shot, 15 queries a class"
-    assert task(replace(FIGURE, outside=3)) == "5-way 1-shot, 15 queries a class, and of 3 classes outside"
-    assert "of 3 classes outside" in protocol(replace(FIGURE, outside=3))
+    assert task(replace(FIGURE, open_set=3)) == "5-way 1-shot, 15 queries a class, and of 3 open-set classes"
+    assert "of 3 open-set classes" in protocol(replace(FIGURE, open_set=3))
 
 
 def test_metrics_have_names_for_people() -> None:
@@ -54,7 +54,7 @@ def test_metrics_have_names_for_people() -> None:
     metrics |= {*Classify().aggregate([(np.eye(3), np.arange(3))]), *familiarity(Classify(), torch.eye(3))}
     assert metrics <= METRICS.keys()
     better = {name for name in metrics if metric_of(name).higher_is_better}
-    assert better == {"accuracy", "accuracy_at_coverage_80", "outside_auroc", "outside_auroc_confidence"}
+    assert better == {"accuracy", "accuracy_at_coverage_80", "open_set_auroc", "open_set_auroc_confidence"}
 
 
 def test_shapes_and_durations() -> None:

@@ -131,7 +131,7 @@ def test_the_gain_is_the_mean_difference_by_task(blind):
     found = blind.evaluate(new=PHOTO, ways=2, shots=3, episodes=20, save=False)
     assert all(Figure.from_json(json.loads(json.dumps(f.to_json()))) == f for f in found.figures)
     of = {(f.metric, f.new): f for f in found.figures}
-    met, plain, gain = of["accuracy", ("photo",)], of["accuracy", ()], of["accuracy_gain", ("photo",)]
+    met, plain, gain = of["accuracy", ("photo",)], of["accuracy", ()], of["accuracy_improvement", ("photo",)]
     assert found.figures[0] == met
     assert gain.mean == pytest.approx(met.mean - plain.mean)
     assert 0 < gain.ci95 < met.ci95 + plain.ci95
@@ -179,7 +179,7 @@ def test_a_task_with_fewer_than_two_pairs_is_left_as_it_is(blind):
 
 def test_what_does_not_go_with_new_inputs_is_refused(blind):
     with pytest.raises(UsageError, match="an attack does not reach new inputs"):
-        blind.evaluate(new=PHOTO, attack="fgsm", budget={"tabular": 0.1}, episodes=2)
+        blind.evaluate(new=PHOTO, attack="fgsm", epsilon={"tabular": 0.1}, episodes=2)
     with pytest.raises(UsageError, match="was read without the new column 'photo'"):
         blind.evaluate(blind.dataset(), new=PHOTO, episodes=2)
 
@@ -212,6 +212,6 @@ def test_new_inputs_on_the_command_line(blind, rows, flock, tmp_path, capsys):
     said = ["--new", "photo=image", "--ways", "2", "--shots", "2", "--episodes", "4", "--json"]
     assert main(["evaluate", str(run), *said]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert [f["metric"] for f in printed if f["new"]][-1] == "accuracy_gain"
+    assert [f["metric"] for f in printed if f["new"]][-1] == "accuracy_improvement"
     assert {tuple(f["new"]) for f in printed} == {("photo",), ()}
     assert len(Run.load(run).figures()) == len(printed)

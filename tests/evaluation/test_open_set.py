@@ -38,8 +38,8 @@ def test_scores_that_are_no_numbers_tell_nothing_apart():
 def test_familiar_rows_have_high_scores():
     scores = torch.tensor([[5.0, 5.0], [1.0, -9.0]])
     found = familiarity(Classify(2.0), scores)
-    assert found["outside_auroc"].tolist() == [5, 1]  # near both classes, though it cannot be said which
-    assert found["outside_auroc_confidence"] == pytest.approx([0.5, 1 / (1 + np.exp(-5))])
+    assert found["open_set_auroc"].tolist() == [5, 1]  # near both classes, though it cannot be said which
+    assert found["open_set_auroc_confidence"] == pytest.approx([0.5, 1 / (1 + np.exp(-5))])
 
 
 def loader_of(run: Any, ways: int, shots: int = 1) -> Loader:
@@ -66,7 +66,7 @@ def test_what_a_learner_knows_is_told_from_what_it_does_not(run):
             assert query.target is None
             return -(shown(query)[:, None] - state["seen"]).abs()
 
-    mean, half = tell_apart(Knows(), loader, 3, 40)["outside_auroc"]
+    mean, half = tell_apart(Knows(), loader, 3, 40)["open_set_auroc"]
     assert mean - 3 * half > 0.5  # some rows have no photo
 
     luck = torch.Generator().manual_seed(0)
@@ -75,19 +75,19 @@ def test_what_a_learner_knows_is_told_from_what_it_does_not(run):
         def answer(self, state, query):
             return torch.rand(len(query), 3, generator=luck)
 
-    mean, half = tell_apart(Guesses(), loader, 3, 40)["outside_auroc"]
+    mean, half = tell_apart(Guesses(), loader, 3, 40)["open_set_auroc"]
     assert abs(mean - 0.5) < 3 * half
 
 
 def test_every_episode_counts_once_whoever_draws_it(run, monkeypatch):
-    from omnishot.evaluation import open_set as outside
+    from omnishot.evaluation import open_set
 
     seen = []
-    own = outside.auroc
-    monkeypatch.setattr(outside, "auroc", lambda a, b: seen.append(own(a, b)) or seen[-1])
+    own = open_set.auroc
+    monkeypatch.setattr(open_set, "auroc", lambda a, b: seen.append(own(a, b)) or seen[-1])
     found = tell_apart(run.learner, loader_of(run, 5), 2, 5)
     assert len(seen) == 2 * 5
-    assert found["outside_auroc"] == interval(seen[::2])
+    assert found["open_set_auroc"] == interval(seen[::2])
     assert tell_apart(run.learner, loader_of(run, 5), 2, 5) == found
     other = dataclasses.replace(loader_of(run, 5), seed=4)
     assert tell_apart(run.learner, other, 2, 5) != found
@@ -105,52 +105,52 @@ def wide(birds, tmp_path_factory):
 
 def test_a_run_is_evaluated_with_classes_outside(wide):
     plain = wide.evaluate(episodes=6, save=False)
-    found = wide.evaluate(episodes=6, outside=2)
+    found = wide.evaluate(episodes=6, open_set=2)
     assert [dataclasses.replace(f, seconds=0) for f in found.figures[: len(plain.figures)]] == [
         dataclasses.replace(f, seconds=0) for f in plain.figures
     ]
     more = found.figures[len(plain.figures) :]
-    assert [f.metric for f in more] == ["outside_auroc", "outside_auroc_confidence"]
+    assert [f.metric for f in more] == ["open_set_auroc", "open_set_auroc_confidence"]
     for figure in more:
-        assert (figure.ways, figure.outside, figure.episodes) == (2, 2, 6)
+        assert (figure.ways, figure.open_set, figure.episodes) == (2, 2, 6)
         assert 0 <= figure.mean <= 1
         assert "query rows of 2 further classes" in str(figure)
         assert Figure.from_json(figure.to_json()) == figure
-    assert found.metrics["outside_auroc"] == more[0].mean
+    assert found.metrics["open_set_auroc"] == more[0].mean
     assert more[0] in wide.figures()
-    missing = wide.evaluate(episodes=4, outside=1, missing={"*": 0.5}, save=False).figures[-1]
-    assert (missing.missing, missing.outside) == ({"*": 0.5}, 1)
+    missing = wide.evaluate(episodes=4, open_set=1, missing={"*": 0.5}, save=False).figures[-1]
+    assert (missing.missing, missing.open_set) == ({"*": 0.5}, 1)
 
 
 def test_figures_from_before_there_were_any_have_none():
     record = Figure("accuracy", 0.5, 0.1, 600, "maml", "none", ("photo",), 5, 1, 15).to_json()
-    del record["outside"]
-    assert Figure.from_json(record).outside == 0
+    del record["open_set"]
+    assert Figure.from_json(record).open_set == 0
 
 
 def test_a_part_with_too_few_classes_is_named(wide):
-    needs = r"2 ways and 3 classes outside need 5 classes .* the part 'test' has 4: ask for 2 classes outside or fewer"
+    needs = r"2 ways and 3 open-set classes need 5 classes .* part 'test' has 4: ask for 2 open-set classes or fewer"
     with pytest.raises(DataError, match=needs):
-        wide.evaluate(episodes=4, outside=3)
+        wide.evaluate(episodes=4, open_set=3)
     with pytest.raises(DataError, match=r"need 5 classes .* has 4: ask for fewer ways, or add rows of other classes"):
-        wide.evaluate(episodes=4, ways=4, outside=1)
+        wide.evaluate(episodes=4, ways=4, open_set=1)
 
 
 def test_what_cannot_be_asked_is_refused(wide, tmp_path):
-    with pytest.raises(UsageError, match="outside must be at least 0, not -1"):
-        wide.evaluate(episodes=4, outside=-1)
-    with pytest.raises(UsageError, match="told apart without an attack"):
-        wide.evaluate(episodes=4, outside=1, attack="fgsm", budget={"photo": 0.1})
+    with pytest.raises(UsageError, match="open_set must be at least 0, not -1"):
+        wide.evaluate(episodes=4, open_set=-1)
+    with pytest.raises(UsageError, match="not scored under an attack"):
+        wide.evaluate(episodes=4, open_set=1, attack="fgsm", epsilon={"photo": 0.1})
     rows = [{"x": float(i), "who": f"w{i % 6}", "y": float(i % 7)} for i in range(60)]
     options = {"learner": "maml", "steps": 1, "val_episodes": 2, "tabular": {"width": 4}}
     run = om.train(rows, target="y", group="who", objective="regress", out=tmp_path / "numbers", **options)
     with pytest.raises(UsageError, match="does not predict a class"):
-        run.evaluate(rows, episodes=4, outside=1, split="train")
+        run.evaluate(rows, episodes=4, open_set=1, split="train")
 
 
 def test_the_command_line_says_both(wide, capsys):
-    assert main(["evaluate", str(wide.folder), "--episodes", "4", "--outside", "1"]) == 0
+    assert main(["evaluate", str(wide.folder), "--episodes", "4", "--open-set", "1"]) == 0
     out = capsys.readouterr().out
-    assert "outside_auroc " in out
-    assert "outside_auroc_confidence " in out
-    assert main(["evaluate", str(wide.folder), "--episodes", "4", "--outside", "9"]) == 1
+    assert "open_set_auroc " in out
+    assert "open_set_auroc_confidence " in out
+    assert main(["evaluate", str(wide.folder), "--episodes", "4", "--open-set", "9"]) == 1

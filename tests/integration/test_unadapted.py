@@ -77,7 +77,7 @@ def test_the_command(run, capsys):
     assert [figure["mean"] for figure in found] == [figure.mean for figure in wanted.figures]
 
 
-@pytest.mark.parametrize("more", [{"outside": 1}, {"new": ["z"]}])
+@pytest.mark.parametrize("more", [{"open_set": 1}, {"new": ["z"]}])
 def test_what_belongs_to_adapting_is_refused(run, more):
     with pytest.raises(UsageError, match=f"{next(iter(more))} is of tasks that were adapted to"):
         run.evaluate(episodes=4, adapted=False, **more)

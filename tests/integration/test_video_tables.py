@@ -70,7 +70,7 @@ def test_clips_and_their_sound_are_learned_from(run, moving):
 
 
 def test_what_a_camera_suffers_is_measured(run):
-    told = {"noise": {"clip": 0.5}}, {"failure": {"clip": "frozen"}}, {"attack": "fgsm", "budget": {"clip": 0.02}}
+    told = {"noise": {"clip": 0.5}}, {"failure": {"clip": "frozen"}}, {"attack": "fgsm", "epsilon": {"clip": 0.02}}
     for each in told:
         figure = run.evaluate(episodes=2, save=False, subsets=False, ways=2, shots=1, **each).figures[0]
         assert 0 <= figure.mean <= 1

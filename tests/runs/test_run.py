@@ -24,7 +24,7 @@ from omnishot.training import loop as training
 from omnishot.training.train import train
 
 FIELDS = ["metric", "mean", "ci95", "episodes", "learner", "fusion", "modalities", "ways", "shots", "queries"]
-FIELDS += ["missing", "missing_in", "noise", "failure", "attack", "support_inputs", "query_inputs", "new", "outside"]
+FIELDS += ["missing", "missing_in", "noise", "failure", "attack", "support_inputs", "query_inputs", "new", "open_set"]
 FIELDS += ["gallery", "adapted", "transductive", "split", "seed"]
 FIELDS += ["seconds"]
 

@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--attack", metavar="NAME", help="fgsm or pgd, on query rows of a learned task")
     parser.add_argument(
-        "--budget", action=Pairs, convert=float, metavar="INPUT=RADIUS",
+        "--epsilon", action=Pairs, convert=float, metavar="INPUT=RADIUS",
         help="how far an attack may move each number: pictures from black 0 to white 1, sounds in full scales, series "
         "and numbers in standard deviations; may be repeated",
     )  # fmt: skip
@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
         help="a column that the run was trained without: with it, without it, and the gain; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--outside", type=int, default=0, metavar="N",
+        "--open-set", type=int, default=0, metavar="N",
         help="further classes a task: how well their query rows are told from those of its own classes",
     )  # fmt: skip
     parser.add_argument(

@@ -12,7 +12,7 @@ DESCRIPTION = """\
 Measure a run, or several on the same tasks, under noise of every level, failures of sensors and attacks; print and plot
 the figures with intervals. Noise and failures are of support and query rows alike, attacks of the query rows.
 
-  omnishot robustness runs/plain runs/hardened --attack fgsm,pgd --budgets photo=0.01,0.03 --out robustness.html"""
+  omnishot robustness runs/plain runs/hardened --attack fgsm,pgd --epsilons photo=0.01,0.03 --out robustness.html"""
 
 
 class Radii(argparse.Action):
@@ -45,8 +45,8 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--attack", type=names, dest="attacks", metavar="A,B", help="fgsm, pgd (none)")
     parser.add_argument(
-        "--budgets", action=Radii, metavar="[INPUT=]R,R",
-        help="how far attacks go, in the units of `omnishot evaluate --budget`; may be repeated (by kind of input)",
+        "--epsilons", action=Radii, metavar="[INPUT=]R,R",
+        help="how far attacks go, in the units of `omnishot evaluate --epsilon`; may be repeated (by kind of input)",
     )  # fmt: skip
     parser.add_argument("--attack-steps", type=int, metavar="N", help="of pgd (10)")
     parser.add_argument("--ways", type=int, metavar="N", help="classes a task (as the first run was trained)")
@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
 
 
 def _robustness(args: argparse.Namespace) -> None:
-    from omnishot.analysis.robustness.measure import robustness
+    from omnishot.analysis.robustness.sweep import robustness
 
     own = ("runs", "json", "func", "command")
     said = {name: value for name, value in vars(args).items() if name not in own and value is not None}

@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
     )
     group.add_argument(
         "--adversarial", action=Pairs, metavar="INPUT=RADIUS",
-        help="adversarial training within this radius (as the --budget of `omnishot evaluate`); may be repeated",
+        help="adversarial training within this radius (as the --epsilon of `omnishot evaluate`); may be repeated",
     )  # fmt: skip
     group.add_argument(
         "--augment", action=Pairs, metavar="INPUT=LEVEL", help="by how much pictures vary in training, 0…1"

@@ -1,4 +1,4 @@
-"""Attacks: query rows moved a little, within a stated budget, to where they are answered worse.
+"""Attacks: query rows moved a little, within a stated epsilon, to where they are answered worse.
 
 What is moved are the normalised cells that the network reads, by no more than a radius for every number (L∞); what a
 radius is measured in is the modality's to say (`Modality.reach`). Whoever attacks knows the parameters, the state and
@@ -39,7 +39,7 @@ class Attack:
 
     Args:
         name: `fgsm` or `pgd`.
-        budget: radius by input name.
+        epsilon: radius by input name.
         steps: how many.
         size: of a step, in radii.
         start: whether it begins at random within the radius.
@@ -47,7 +47,7 @@ class Attack:
     """
 
     name: str
-    budget: Mapping[str, float]
+    epsilon: Mapping[str, float]
     steps: int = 1
     size: float = 1.0
     start: bool = False
@@ -55,8 +55,8 @@ class Attack:
 
     def to_json(self) -> dict[str, Any]:
         """What a figure says of it."""
-        step_size = {name: radius * self.size for name, radius in self.budget.items()}
-        plain = {"name": self.name, "budget": dict(self.budget), "unit": dict(self.units)}
+        step_size = {name: radius * self.size for name, radius in self.epsilon.items()}
+        plain = {"name": self.name, "epsilon": dict(self.epsilon), "unit": dict(self.units)}
         return plain | {"steps": self.steps, "step_size": step_size}
 
     def on(self, learner: Learner, state: State, query: Rows, seed: Sequence[int]) -> Rows:
@@ -70,21 +70,21 @@ class Attack:
 
 
 def attack_of(
-    name: str, budget: Mapping[str, float] | None, modalities: Mapping[str, Modality], steps: int | None = None
+    name: str, epsilon: Mapping[str, float] | None, modalities: Mapping[str, Modality], steps: int | None = None
 ) -> Attack:
-    """An attack as people say it; its budget by input, kind of input, or `*`.
+    """An attack as people say it; its epsilon by input, kind of input, or `*`.
 
     Raises:
-        UsageError: for an unknown attack or input, an input that cannot be attacked, or a budget or number of steps
+        UsageError: for an unknown attack or input, an input that cannot be attacked, or an epsilon or number of steps
             that there cannot be.
     """
     choose("attack", name, ATTACKS)
-    if not budget:
-        raise UsageError(f"attack {name!r} needs a budget: say how far inputs may be moved (--budget INPUT=RADIUS)")
+    if not epsilon:
+        raise UsageError(f"attack {name!r} needs an epsilon: say how far inputs may be moved (--epsilon INPUT=RADIUS)")
     if steps is not None and (steps < 1 or name == "fgsm"):
         why = "fgsm takes one step, only pgd takes more" if name == "fgsm" else "take 1 or more"
         raise UsageError(f"attack_steps = {steps} for attack {name!r}: {why}")
-    radii = radii_of(budget, modalities)
+    radii = radii_of(epsilon, modalities)
     units = {each: modalities[each].unit for each in radii}
     if name == "fgsm":
         return Attack(name, radii, units=units)
@@ -92,22 +92,22 @@ def attack_of(
     return Attack(name, radii, steps, PGD_PATH / steps, start=True, units=units)
 
 
-def radii_of(budget: Mapping[str, float], modalities: Mapping[str, Modality]) -> dict[str, float]:
+def radii_of(epsilon: Mapping[str, float], modalities: Mapping[str, Modality]) -> dict[str, float]:
     """Radii said by input, kind of input, or `*`, by input name.
 
     Raises:
         UsageError: for an unknown input, one that has nothing to move, or a radius that is negative or not finite.
     """
-    for name, radius in budget.items():
+    for name, radius in epsilon.items():
         if not 0 <= radius < math.inf:
-            raise UsageError(f"the budget of {name!r} must be 0 or more, and finite, not {radius!r}")
-    found = by_input(budget, modalities)
+            raise UsageError(f"the epsilon of {name!r} must be 0 or more, and finite, not {radius!r}")
+    found = by_input(epsilon, modalities)
     for name in found:
         if not attackable(modalities[name]):
             raise UsageError(
                 f"input {name!r} ({modalities[name].kind}) cannot be attacked: between its cells there is nothing to "
                 "move through, as there is between pictures, videos, sounds, series and numbers; leave it out of "
-                "the budget"
+                "the epsilon"
             )
     return found
 
@@ -118,15 +118,15 @@ def attackable(modality: Modality) -> bool:
     return reach is not None and bool((reach.unit > 0).any())
 
 
-def hardened(learner: Learner, batch: Episode, budget: Mapping[str, float], seeds: Sequence[Sequence[int]]) -> Episode:
-    """A meta-batch whose query rows are attacked within `budget`, each task's on its own, with a seed of its own.
+def hardened(learner: Learner, batch: Episode, epsilon: Mapping[str, float], seeds: Sequence[Sequence[int]]) -> Episode:
+    """A meta-batch whose query rows are attacked within `epsilon`, each task's on its own, with a seed of its own.
 
     The attack is one step of FGSM from a random start (Wong et al., Fast Is Better than Free, ICLR 2020, §4) on the
     loss that meta-training minimises.
     """
-    attack = Attack("fgsm", budget, size=START_STEP, start=True)
+    attack = Attack("fgsm", epsilon, size=START_STEP, start=True)
     rows = [_hardened(learner, batch.task(t), attack, seed) for t, seed in enumerate(seeds)]
-    stacked = {name: torch.stack([r.inputs[name] for r in rows]) for name in attack.budget}
+    stacked = {name: torch.stack([r.inputs[name] for r in rows]) for name in attack.epsilon}
     return Episode(batch.support, dataclasses.replace(batch.query, inputs=batch.query.inputs | stacked))
 
 
@@ -150,7 +150,7 @@ def moved(loss: Callable[[Rows], Tensor], query: Rows, attack: Attack, learner: 
     network = learner.network
     balls = {
         name: _ball(network.modalities[name], query.inputs[name], query.present[..., network.names.index(name)], radius)
-        for name, radius in attack.budget.items()
+        for name, radius in attack.epsilon.items()
     }
     x = {name: query.inputs[name] for name in balls}
     if attack.start:

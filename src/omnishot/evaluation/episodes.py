@@ -54,7 +54,7 @@ class Figure:
     support_inputs: tuple[str, ...] = ()
     query_inputs: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
-    outside: int = 0
+    open_set: int = 0
     gallery: int = 0
     adapted: bool = True
     transductive: bool = False
@@ -82,7 +82,7 @@ class Figure:
                   for n, s in self.missing.items()]  # fmt: skip
         parts += [f"noise {level:g} on {name}" for name, level in self.noise.items()]
         parts += [f"{name} {failure}" for name, failure in self.failure.items()]
-        for name, radius in self.attack.get("budget", {}).items():
+        for name, radius in self.attack.get("epsilon", {}).items():
             steps = f"-{self.attack['steps']}" if self.attack["steps"] > 1 else ""
             parts.append(f"{self.attack['name']}{steps} within {radius:g} on {name}")
         return ", ".join(parts)
@@ -96,7 +96,7 @@ class Figure:
                 f"seed {self.seed})"
             )
         shape = f"{self.ways}-way " if self.ways else ""
-        strangers = f", query rows of {self.outside} further classes" if self.outside else ""
+        strangers = f", query rows of {self.open_set} further classes" if self.open_set else ""
         return (
             f"{self.metric} {self.mean:.4f} ± {self.ci95:.4f}  ({self.learner}, {self.condition()}; "
             f"{shape}{self.shots}-shot{strangers}, {self.episodes} {self.split} episodes, seed {self.seed}"
@@ -271,9 +271,9 @@ def records(
     about: Mapping[str, Any],
     seconds: float,
     attack: Attack | None = None,
-    outside: int = 0,
+    open_set: int = 0,
 ) -> list[Figure]:
-    """Metrics (mean, half-width of its interval) as records; `outside` of the tasks' classes lack support rows."""
+    """Metrics (mean, half-width of its interval) as records; `open_set` of the tasks' classes lack support rows."""
     shape = loader.shape
     return [
         Figure(
@@ -282,7 +282,7 @@ def records(
             ci95=ci95,
             episodes=episodes,
             modalities=_inputs(loader),
-            ways=None if shape.ways is None else shape.ways - outside,  # type: ignore[operator]
+            ways=None if shape.ways is None else shape.ways - open_set,  # type: ignore[operator]
             shots=shape.shots,  # type: ignore[arg-type]
             queries=shape.queries,
             missing=dict(loader.missing),
@@ -292,7 +292,7 @@ def records(
             attack=attack.to_json() if attack else {},
             support_inputs=loader.support_inputs,
             query_inputs=loader.query_inputs,
-            outside=outside,
+            open_set=open_set,
             transductive=learner.transductive,
             seed=loader.seed,
             seconds=round(seconds, 3),

@@ -24,12 +24,12 @@ class Metric:
 METRICS = {
     "accuracy": Metric("Accuracy", fraction=True, higher_is_better=True),
     "accuracy_at_coverage_80": Metric("Accuracy on the surest 80%", fraction=True, higher_is_better=True),
-    "accuracy_gain": Metric("Accuracy gained by what is new", fraction=True, higher_is_better=True),
+    "accuracy_improvement": Metric("Accuracy gained by what is new", fraction=True, higher_is_better=True),
     "calibration_error": Metric("Calibration error", fraction=True),
     "calibration_error_raw": Metric("Calibration error without temperature", fraction=True, detail=True),
     "loss": Metric("Loss"),
-    "outside_auroc": Metric("Rows of other classes told apart (AUROC)", fraction=True, higher_is_better=True),
-    "outside_auroc_confidence": Metric(
+    "open_set_auroc": Metric("Rows of other classes told apart (AUROC)", fraction=True, higher_is_better=True),
+    "open_set_auroc_confidence": Metric(
         "Rows of other classes told apart by the highest probability (AUROC)",
         fraction=True,
         higher_is_better=True,
@@ -103,7 +103,7 @@ def task(figure: Figure) -> str:
     """The shape of a figure's tasks: `5-way 1-shot, 15 queries a class`, and what rows of no class they have."""
     if figure.gallery:
         return f"found among {figure.gallery:,} rows"
-    strangers = f", and of {figure.outside} classes outside" if figure.outside else ""
+    strangers = f", and of {figure.open_set} open-set classes" if figure.open_set else ""
     return shape(figure.ways, figure.shots, figure.queries) + strangers
 
 

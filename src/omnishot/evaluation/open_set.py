@@ -38,15 +38,15 @@ def familiarity(objective: Classify, prediction: Tensor) -> dict[str, np.ndarray
     what `abstain` goes by (Hendrycks & Gimpel, A Baseline for Detecting Misclassified and OOD Examples, ICLR 2017).
     """
     return {
-        "outside_auroc": prediction.cpu().numpy().max(-1),
-        "outside_auroc_confidence": objective.probabilities(prediction).max(-1),
+        "open_set_auroc": prediction.cpu().numpy().max(-1),
+        "open_set_auroc_confidence": objective.probabilities(prediction).max(-1),
     }
 
 
-def outside_figures(
+def open_set_figures(
     learner: Learner,
     loader: Loader,
-    outside: int,
+    open_set: int,
     episodes: int,
     about: Mapping[str, Any],
     device: torch.device | str = "cpu",
@@ -55,20 +55,20 @@ def outside_figures(
 ) -> list[Figure]:
     """`tell_apart` as records; `about` holds what the loader does not know (learner, fusion, split)."""
     began = time.perf_counter()
-    results = tell_apart(learner, loader, outside, episodes, device, label, ranks)
-    return records(results, learner, loader, episodes, about, time.perf_counter() - began, outside=outside)
+    results = tell_apart(learner, loader, open_set, episodes, device, label, ranks)
+    return records(results, learner, loader, episodes, about, time.perf_counter() - began, open_set=open_set)
 
 
 def tell_apart(
     learner: Learner,
     loader: Loader,
-    outside: int,
+    open_set: int,
     episodes: int,
     device: torch.device | str = "cpu",
     label: str | None = None,
     ranks: Ranks = ALONE,
 ) -> dict[str, tuple[float, float]]:
-    """Adapt to tasks that lack `outside` of their classes, and tell the query rows of these from the others.
+    """Adapt to tasks that lack `open_set` of their classes, and tell the query rows of these from the others.
 
     The area under the ROC curve of each score (`familiarity`): mean over episodes, half-width of its 95% interval.
 
@@ -81,7 +81,7 @@ def tell_apart(
     found: list[dict[str, float]] = []
     for number, task in drawn(loader, episodes, device, label, ranks):
         rng = seeds.open_set(loader.seed, number)
-        own, strangers = apart(task, loader.shape.ways - outside, rng)
+        own, strangers = apart(task, loader.shape.ways - open_set, rng)
         # Together, as a learner that uses the query rows' statistics would meet them.
         query = concatenate(dataclasses.replace(own.query, target=None), strangers)
         scores = familiarity(objective, learner.answer(learner.adapt(own.support), query))

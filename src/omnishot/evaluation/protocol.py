@@ -17,7 +17,7 @@ from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation.attacks import Attack, attack_of
 from omnishot.evaluation.episodes import Figure, figures
 from omnishot.evaluation.new_modality import Meeting, gains
-from omnishot.evaluation.open_set import outside_figures
+from omnishot.evaluation.open_set import open_set_figures
 from omnishot.experiment.config import Config
 from omnishot.experiment.dataset import Dataset, Tasks
 from omnishot.experiment.new_modality import New, kinds_of
@@ -31,7 +31,7 @@ class Protocol:
     """The tasks that a run is measured on, what becomes of their cells, and what is measured besides.
 
     Args:
-        split, episodes, seed, ways, shots, queries, adapted, outside, new, subsets: as `Run.evaluate` takes them.
+        split, episodes, seed, ways, shots, queries, adapted, open_set, new, subsets: as `Run.evaluate` takes them.
         spoiled: what becomes of cells, as a `Loader` takes it (`spoiled`).
         attack: on the query rows (`attack_said`).
 
@@ -46,7 +46,7 @@ class Protocol:
     shots: int | None = None
     queries: int | None = None
     adapted: bool = True
-    outside: int = 0
+    open_set: int = 0
     new: New = ()
     subsets: bool = True
     spoiled: Mapping[str, Any] = field(default_factory=dict)
@@ -57,17 +57,17 @@ class Protocol:
             raise UsageError(f"episodes must be at least 2 to give an interval, not {self.episodes}")
         if self.split not in PARTS:
             raise UsageError(f"split must be one of {', '.join(PARTS)}, not {self.split!r}")
-        for name, fewest in (("seed", 0), ("ways", 2), ("shots", 1), ("queries", 1), ("outside", 0)):
+        for name, fewest in (("seed", 0), ("ways", 2), ("shots", 1), ("queries", 1), ("open_set", 0)):
             number = getattr(self, name)
             if number is not None and number < fewest:
                 raise UsageError(f"{name} must be at least {fewest}, not {number}")
         if self.new and self.attack is not None:
             raise UsageError("an attack does not reach new inputs: measure one after the other (attack, or new)")
-        if not self.adapted and (self.new or self.outside):
-            said = "new" if self.new else "outside"
+        if not self.adapted and (self.new or self.open_set):
+            said = "new" if self.new else "open_set"
             raise UsageError(f"{said} is of tasks that were adapted to: leave it out, or adapted=False (--unadapted)")
-        if self.outside and self.attack is not None:
-            raise UsageError("rows of classes outside are told apart without an attack: leave out outside, or attack")
+        if self.open_set and self.attack is not None:
+            raise UsageError("open-set rows are not scored under an attack: leave out open_set, or attack")
 
     def measure(
         self,
@@ -97,7 +97,7 @@ class Protocol:
             extra_shots=config.extra_shots,
             **self.spoiled,
         )
-        stranger = _with_outside(whole, self.outside, tasks, self.split) if self.outside else None
+        stranger = _with_outside(whole, self.open_set, tasks, self.split) if self.open_set else None
         about = {"learner": config.learner, "fusion": config.fused_by, "split": self.split}
         found: list[Figure] = []
         if self.new:
@@ -108,8 +108,8 @@ class Protocol:
             label = f"evaluating {i}/{len(conditions)}" if progress else None
             found += figures(learner, loader, self.episodes, about, device, label, ranks, self.attack, self.adapted)
         if stranger is not None:
-            label = f"telling {self.outside} further classes apart" if progress else None
-            found += outside_figures(learner, stranger, self.outside, self.episodes, about, device, label, ranks)
+            label = f"telling {self.open_set} further classes apart" if progress else None
+            found += open_set_figures(learner, stranger, self.open_set, self.episodes, about, device, label, ranks)
         return found
 
 
@@ -141,7 +141,7 @@ def spoiled(
 def attack_said(
     modalities: Mapping[str, Modality],
     attack: str | None = None,
-    budget: Mapping[str, float] | None = None,
+    epsilon: Mapping[str, float] | None = None,
     steps: int | None = None,
 ) -> Attack | None:
     """An attack as people say it, if they do.
@@ -150,9 +150,9 @@ def attack_said(
         UsageError: for what belongs to an attack without one, or what `attack_of` refuses.
     """
     if attack is not None:
-        return attack_of(attack, budget, modalities, steps)
-    if budget:
-        raise UsageError(f"a budget ({', '.join(budget)}) is an attack's: say which (attack, --attack fgsm or pgd)")
+        return attack_of(attack, epsilon, modalities, steps)
+    if epsilon:
+        raise UsageError(f"an epsilon ({', '.join(epsilon)}) is an attack's: say which (attack, --attack fgsm or pgd)")
     if steps is not None:
         raise UsageError(f"attack_steps = {steps} without an attack: say attack='pgd' (--attack pgd)")
     return None
@@ -180,7 +180,7 @@ def _conditions(whole: Loader) -> list[Loader]:
     return [whole, *alone, dataclasses.replace(whole, missing={ALL: 0.5})]
 
 
-def _with_outside(whole: Loader, outside: int, tasks: Tasks, part: str) -> Loader:
+def _with_outside(whole: Loader, open_set: int, tasks: Tasks, part: str) -> Loader:
     """The loader of tasks with so many classes more.
 
     Raises:
@@ -189,12 +189,12 @@ def _with_outside(whole: Loader, outside: int, tasks: Tasks, part: str) -> Loade
     """
     ways, most = whole.shape.ways, tasks.ways
     if ways is None or most is None:
-        raise UsageError("outside is a number of classes, but this run does not predict a class: leave it out")
+        raise UsageError("open_set is a number of classes, but this run does not predict a class: leave it out")
     assert isinstance(ways, int)
-    if ways + outside > most:
-        less = f"{most - ways} classes outside or fewer" if most > ways else "fewer ways"
+    if ways + open_set > most:
+        less = f"{most - ways} open-set classes or fewer" if most > ways else "fewer ways"
         raise DataError(
-            f"{ways} ways and {outside} classes outside need {ways + outside} classes with enough rows in every task, "
-            f"the part {part!r} has {most}: ask for {less}, or add rows of other classes"
+            f"{ways} ways and {open_set} open-set classes need {ways + open_set} classes with enough rows in every "
+            f"task, the part {part!r} has {most}: ask for {less}, or add rows of other classes"
         )
-    return dataclasses.replace(whole, shape=dataclasses.replace(whole.shape, ways=ways + outside))
+    return dataclasses.replace(whole, shape=dataclasses.replace(whole.shape, ways=ways + open_set))

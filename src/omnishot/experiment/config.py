@@ -69,8 +69,8 @@ class Config:
         noise: noise in training, by input or kind: every cell at a level of its own, drawn evenly from 0 to this one
             (at most 1), so that clean cells are seen too, and no level up to it is foreign.
         adversarial: adversarial training, by input or kind: in every step the query rows are first moved by so much to
-            where the task's loss is greater, by FGSM from a random start (`omnishot.evaluation.attacks`; radius as for `budget`
-            of `Run.evaluate`). Models are selected on validation tasks as they are.
+            where the task's loss is greater, by FGSM from a random start (`omnishot.evaluation.attacks`; radius
+            as for `epsilon` of `Run.evaluate`). Models are selected on validation tasks as they are.
         augment: by how much pictures vary in training, 0…1, by input or kind: turned, stretched, sheared, shifted.
         rotations: pictures of a class turned by quarter turns count as another class (training only).
         skip_bad: go on without bad cells, rows and classes, listed in the run folder.

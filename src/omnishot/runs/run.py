@@ -97,12 +97,12 @@ class Run:
         noise: Mapping[str, float] | None = None,
         failure: Mapping[str, str] | None = None,
         attack: str | None = None,
-        budget: Mapping[str, float] | None = None,
+        epsilon: Mapping[str, float] | None = None,
         attack_steps: int | None = None,
         support_inputs: Sequence[str] = (),
         query_inputs: Sequence[str] = (),
         new: New = (),
-        outside: int = 0,
+        open_set: int = 0,
         adapted: bool = True,
         split: str = "test",
         seed: int = 0,
@@ -127,7 +127,7 @@ class Run:
             noise: noise level 0…1, likewise.
             failure: what fails, likewise: `dead`, `swapped` or `delayed` (`Modality.fail`).
             attack: `fgsm` or `pgd` on the query rows, once their task is learned (`omnishot.evaluation.attacks`).
-            budget: how far an attack may move each number, by input or kind of input: pictures from black (0) to white
+            epsilon: how far an attack may move each number, by input or kind of input: pictures from black (0) to white
                 (1), sounds in full scales, series and numbers in standard deviations of the training rows.
             attack_steps: of pgd; None: 10.
             support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have, to see
@@ -135,8 +135,8 @@ class Run:
                 stays in its task, empty.
             new: columns that the run was trained without, and their kinds, as `adapt` takes them: then the figures are
                 those with them, those without them on the same tasks, and the gain (`omnishot.evaluation.new_modality`).
-            outside: classes that the tasks have besides, query rows of which are in none of the support rows' classes:
-                how well they are told from the others (`omnishot.evaluation.open_set`), on tasks of their own.
+            open_set: further classes of a task that have query rows but no support rows: how well their rows are told
+                from the others (`omnishot.evaluation.open_set`), on tasks of their own.
             adapted: False: the same query rows predicted from where the learner begins, before it has seen a support
                 row, to see what adapting gains.
             split: train, val or test.
@@ -159,11 +159,11 @@ class Run:
             shots=shots,
             queries=queries,
             adapted=adapted,
-            outside=outside,
+            open_set=open_set,
             new=new,
             subsets=subsets,
             spoiled=spoiled(inputs, missing, missing_in, noise, failure, support_inputs, query_inputs),
-            attack=attack_said(inputs, attack, budget, attack_steps),
+            attack=attack_said(inputs, attack, epsilon, attack_steps),
         )
         ranks, device = (join() if ranks is None else ranks).on(self.learner.device)
         self.learner.to(device)

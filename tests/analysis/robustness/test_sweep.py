@@ -28,7 +28,7 @@ def plain(figure: Figure) -> dict:
 
 
 def test_every_condition_is_what_evaluate_measures(run: Run):
-    found = om.robustness(run, attacks=("fgsm", "pgd"), budgets={"image": [0.1], "tabular": [0.5]}, attack_steps=2,
+    found = om.robustness(run, attacks=("fgsm", "pgd"), epsilons={"image": [0.1], "tabular": [0.5]}, attack_steps=2,
                           **SMALL)  # fmt: skip
     cells, name = by_key(found), run.folder.name
     told = {
@@ -38,10 +38,10 @@ def test_every_condition_is_what_evaluate_measures(run: Run):
         (NOISE, "tabular", 1.0): {"noise": {"tabular": 1.0}},
         (NOISE, ALL, 1.0): {"noise": {"*": 1.0}},
         ("dead", "tabular", 0.0): {"failure": {"tabular": "dead"}},
-        ("fgsm", "photo", 0.1): {"attack": "fgsm", "budget": {"photo": 0.1}},
-        ("pgd", "photo", 0.1): {"attack": "pgd", "budget": {"photo": 0.1}, "attack_steps": 2},
-        ("fgsm", "tabular", 0.5): {"attack": "fgsm", "budget": {"tabular": 0.5}},
-        ("pgd", "tabular", 0.5): {"attack": "pgd", "budget": {"tabular": 0.5}, "attack_steps": 2},
+        ("fgsm", "photo", 0.1): {"attack": "fgsm", "epsilon": {"photo": 0.1}},
+        ("pgd", "photo", 0.1): {"attack": "pgd", "epsilon": {"photo": 0.1}, "attack_steps": 2},
+        ("fgsm", "tabular", 0.5): {"attack": "fgsm", "epsilon": {"tabular": 0.5}},
+        ("pgd", "tabular", 0.5): {"attack": "pgd", "epsilon": {"tabular": 0.5}, "attack_steps": 2},
     }
     assert {key[1:] for key in cells} == told.keys()
     for key, options in told.items():
@@ -52,14 +52,14 @@ def test_every_condition_is_what_evaluate_measures(run: Run):
 
 def test_attacks_hurt_and_say_what_they_were(run: Run):
     figures = [
-        run.evaluate(episodes=8, save=False, attack="pgd", budget={"photo": radius}).figures for radius in (0, 1)
+        run.evaluate(episodes=8, save=False, attack="pgd", epsilon={"photo": radius}).figures for radius in (0, 1)
     ]
     assert figures[0][0].mean == run.evaluate(episodes=8, save=False, subsets=False).mean
     losses = [next(f.mean for f in each if f.metric == "loss") for each in figures]
     assert losses[1] > losses[0]
     said = figures[1][0]
     assert said.attack == {
-        "name": "pgd", "budget": {"photo": 1}, "unit": {"photo": "of the way from black to white"}, "steps": 10,
+        "name": "pgd", "epsilon": {"photo": 1}, "unit": {"photo": "of the way from black to white"}, "steps": 10,
         "step_size": {"photo": 0.25},
     }  # fmt: skip
     assert "pgd-10 within 1 on photo" in str(said)
@@ -78,7 +78,7 @@ def other(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_several_runs_on_one_page(run: Run, other: Run, tmp_path: Path):
     out = tmp_path / "page.html"
-    found = om.robustness([run.folder, other.folder], out, attacks=["fgsm"], inputs=["photo"], budgets=[0.05], **SMALL)
+    found = om.robustness([run.folder, other.folder], out, attacks=["fgsm"], inputs=["photo"], epsilons=[0.05], **SMALL)
     assert found.runs == [run.folder.name, "hardened"]
     assert {m.input for m in found.measured} == {ALL, "photo"}
     assert Robustness.from_json(json.loads(out.with_suffix(".json").read_text())) == found
@@ -109,8 +109,8 @@ def test_failures_are_bars_of_each_run(run: Run):
         ({"failures": ["dead"], "inputs": ["note"]}, r"input 'note' \(text\) has no failure 'dead'"),
         ({"attacks": ["fmsg"]}, "unknown attack 'fmsg': did you mean 'fgsm'"),
         ({"attacks": ["fgsm"], "inputs": ["note"]}, "none of note can be attacked"),
-        ({"attacks": ["fgsm"], "budgets": {"note": [0.1]}}, r"input 'note' \(text\) cannot be attacked"),
-        ({"budgets": [0.1]}, "budgets are an attack's"),
+        ({"attacks": ["fgsm"], "epsilons": {"note": [0.1]}}, r"input 'note' \(text\) cannot be attacked"),
+        ({"epsilons": [0.1]}, "epsilons are an attack's"),
         ({"out": "page.htm"}, "must end in .html, not 'page.htm'"),
         ({"episodes": 1}, "episodes must be at least 2"),
     ],
@@ -144,9 +144,9 @@ def test_runs_that_cannot_be_compared_are_refused(run: Run, birds: Path, tmp_pat
 @pytest.mark.parametrize(
     ("said", "match"),
     [
-        ({"budget": {"photo": 0.1}}, r"a budget \(photo\) is an attack's"),
+        ({"epsilon": {"photo": 0.1}}, r"an epsilon \(photo\) is an attack's"),
         ({"attack_steps": 3}, "attack_steps = 3 without an attack"),
-        ({"attack": "pgd"}, "attack 'pgd' needs a budget"),
+        ({"attack": "pgd"}, "attack 'pgd' needs an epsilon"),
         ({"failure": {"photo": "dead"}}, r"input 'photo' \(image\) has no failure 'dead'"),
         ({"failure": {"tabula": "dead"}}, "no input 'tabula': did you mean 'tabular'"),
     ],

@@ -24,7 +24,7 @@ from omnishot.runs.run import Run
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Radii unless others are said, by kind of input, in the units of `Modality.reach`.
-BUDGETS = {
+EPSILONS = {
     "image": (0.01, 0.02, 0.04, 0.08),
     "video": (0.01, 0.02, 0.04, 0.08),
     "audio": (0.0005, 0.001, 0.002, 0.004),
@@ -51,7 +51,7 @@ def robustness(
     inputs: Sequence[str] | None = None,
     failures: Sequence[str] | None = None,
     attacks: Sequence[str] = (),
-    budgets: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
+    epsilons: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
     attack_steps: int = PGD_STEPS,
     ways: int | None = None,
     shots: int | None = None,
@@ -73,7 +73,7 @@ def robustness(
         inputs: those that are spoiled, by name or kind; None: every one.
         failures: those that inputs are to suffer; None: all that each of them has.
         attacks: `fgsm`, `pgd`; on each input that can be attacked.
-        budgets: radii, for all of these inputs or by input or kind; None: `BUDGETS`.
+        epsilons: radii, for all of these inputs or by input or kind; None: `EPSILONS`.
         attack_steps: of pgd.
         ways, shots, queries, episodes, split, seed: of the tasks, as `Run.evaluate` takes them.
 
@@ -95,7 +95,7 @@ def robustness(
     conditions = [
         *_noises(spoiled, levels),
         *_failures(spoiled, failures, modalities),
-        *_attacks(spoiled, attacks, budgets, attack_steps, modalities),
+        *_attacks(spoiled, attacks, epsilons, attack_steps, modalities),
     ]
     task = {
         "ways": ways or least(first.about["ways"]),
@@ -144,35 +144,35 @@ def _failures(
 def _attacks(
     inputs: Sequence[str],
     attacks: Sequence[str],
-    budgets: Sequence[float] | Mapping[str, Sequence[float]] | None,
+    epsilons: Sequence[float] | Mapping[str, Sequence[float]] | None,
     steps: int,
     modalities: Mapping[str, Modality],
 ) -> Iterator[Condition]:
-    if budgets is not None and not attacks:
-        raise UsageError("budgets are an attack's: say which attacks (attacks, --attack fgsm,pgd)")
+    if epsilons is not None and not attacks:
+        raise UsageError("epsilons are an attack's: say which attacks (attacks, --attack fgsm,pgd)")
     able = [name for name in inputs if attackable(modalities[name])]
     if attacks and not able:
         raise UsageError(
             f"none of {', '.join(inputs)} can be attacked: pictures, videos, sounds, series and numbers can"
         )
-    for name, own in _radii(budgets, able, modalities).items():
+    for name, own in _radii(epsilons, able, modalities).items():
         for attack in choose_all("attack", attacks, ATTACKS) if attacks else ():
             for radius in sorted({*own} - {0.0}):
-                told = {"attack": attack, "budget": {name: radius}}
+                told = {"attack": attack, "epsilon": {name: radius}}
                 yield Condition(attack, name, radius, told | ({"attack_steps": steps} if attack == "pgd" else {}))
 
 
 def _radii(
-    budgets: Sequence[float] | Mapping[str, Sequence[float]] | None,
+    epsilons: Sequence[float] | Mapping[str, Sequence[float]] | None,
     able: Sequence[str],
     modalities: Mapping[str, Modality],
 ) -> dict[str, Sequence[float]]:
     """The radii of each input that is attacked."""
-    if budgets is None:
-        return {name: BUDGETS[modalities[name].kind] for name in able}
-    if not isinstance(budgets, Mapping):
-        return dict.fromkeys(able, budgets)
-    return {each: radii for said, radii in budgets.items() for each in named_inputs([said], modalities)}
+    if epsilons is None:
+        return {name: EPSILONS[modalities[name].kind] for name in able}
+    if not isinstance(epsilons, Mapping):
+        return dict.fromkeys(able, epsilons)
+    return {each: radii for said, radii in epsilons.items() for each in named_inputs([said], modalities)}
 
 
 def _figure(run: Run, data: Dataset, told: Mapping[str, Any], progress: bool) -> Figure:
