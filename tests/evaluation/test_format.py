@@ -2,15 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import torch
 
-from omnishot.episodes.rows import Rows
 from omnishot.evaluation.episodes import Figure
-from omnishot.evaluation.format import METRICS, condition, duration, interval, metric_of, protocol, shape, task
-from omnishot.evaluation.open_set import familiarity
-from omnishot.objectives.classify import Classify
+from omnishot.evaluation.format import condition, duration, interval, protocol, shape, task
+from omnishot.metrics.metric import metric_of
 
 FIGURE = Figure("accuracy", 0.4712, 0.0304, 600, "maml", "sum", ("photo", "words"), 5, 1, 15)
 
@@ -47,14 +43,6 @@ def test_tasks_with_classes_outside_say_so() -> None:
     assert task(FIGURE) == "5-way 1-shot, 15 queries a class"
     assert task(replace(FIGURE, open_set=3)) == "5-way 1-shot, 15 queries a class, and of 3 open-set classes"
     assert "of 3 open-set classes" in protocol(replace(FIGURE, open_set=3))
-
-
-def test_metrics_have_names_for_people() -> None:
-    metrics = {*Classify().metrics(torch.eye(3), Rows({}, torch.ones(3, 1).bool(), torch.arange(3), None, 3))}
-    metrics |= {*Classify().aggregate([(np.eye(3), np.arange(3))]), *familiarity(Classify(), torch.eye(3))}
-    assert metrics <= METRICS.keys()
-    better = {name for name in metrics if metric_of(name).higher_is_better}
-    assert better == {"accuracy", "accuracy_at_coverage_80", "open_set_auroc", "open_set_auroc_confidence"}
 
 
 def test_shapes_and_durations() -> None:

@@ -1,77 +1,15 @@
-"""How figures are said to people: names of metrics, numbers, and the protocol that stands beneath every figure."""
+"""Figures in words: numbers in the unit of their metric, and the protocol printed beneath every figure."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from omnishot.evaluation.episodes import Figure
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric for people; a `fraction` of 1 is said in percent; a `detail` is told where all figures are."""
-
-    label: str
-    fraction: bool = False
-    higher_is_better: bool = False
-    detail: bool = False
-
-
-METRICS = {
-    "accuracy": Metric("Accuracy", fraction=True, higher_is_better=True),
-    "accuracy_at_coverage_80": Metric("Accuracy on the surest 80%", fraction=True, higher_is_better=True),
-    "accuracy_improvement": Metric("Accuracy gained by what is new", fraction=True, higher_is_better=True),
-    "calibration_error": Metric("Calibration error", fraction=True),
-    "calibration_error_raw": Metric("Calibration error without temperature", fraction=True, detail=True),
-    "loss": Metric("Loss"),
-    "open_set_auroc": Metric("Rows of other classes told apart (AUROC)", fraction=True, higher_is_better=True),
-    "open_set_auroc_confidence": Metric(
-        "Rows of other classes told apart by the highest probability (AUROC)",
-        fraction=True,
-        higher_is_better=True,
-        detail=True,
-    ),
-    "mae": Metric("Mean absolute error"),
-    "rmse": Metric("Root mean squared error"),
-    "r2": Metric("Explained variance (R²)", higher_is_better=True),
-    "bleu1": Metric("BLEU-1", fraction=True, higher_is_better=True, detail=True),
-    "bleu2": Metric("BLEU-2", fraction=True, higher_is_better=True, detail=True),
-    "bleu3": Metric("BLEU-3", fraction=True, higher_is_better=True, detail=True),
-    "bleu4": Metric("BLEU-4", fraction=True, higher_is_better=True),
-    "rouge_l": Metric("ROUGE-L", fraction=True, higher_is_better=True),
-    "cider_d": Metric("CIDEr-D", higher_is_better=True),
-    "new_word_recall": Metric("New words said where people say them", fraction=True, higher_is_better=True),
-    "new_word_precision": Metric("New words said rightly", fraction=True, higher_is_better=True),
-    "token_accuracy": Metric("Next tokens guessed", fraction=True, higher_is_better=True, detail=True),
-    "soft_accuracy": Metric("Answers people agree with", fraction=True, higher_is_better=True),
-    "soft_accuracy_generated": Metric("… generated", fraction=True, higher_is_better=True, detail=True),
-    "soft_accuracy_chosen": Metric("… chosen among the task's", fraction=True, higher_is_better=True, detail=True),
-    "word_error_rate": Metric("Word error rate", fraction=True),
-    "character_error_rate": Metric("Character error rate", fraction=True),
-}
+from omnishot.metrics.metric import Metric, metric_of
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
-
-
-def metric_of(name: str) -> Metric:
-    """The metric of a name; one that is not known here is said as it is, more being better."""
-    return (
-        METRICS.get(name) or _of_retrieval(name) or Metric(name.replace("_", " ").capitalize(), higher_is_better=True)
-    )
-
-
-def _of_retrieval(name: str) -> Metric | None:
-    """The metric of such a name as `recall_at_5_image_to_text_by_chance`."""
-    found = re.fullmatch(r"(recall_at_(\d+)|median_rank)_(.+)_to_(.+?)(_by_chance)?", name)
-    if found is None:
-        return None
-    _, k, one, other, chance = found.groups()
-    label = f"{f'Recall@{k}' if k else 'Median rank'}, {one} → {other}{', by chance' if chance else ''}"
-    return Metric(label, fraction=bool(k), higher_is_better=bool(k), detail=bool(chance) or k in ("5", "10"))
 
 
 def number(value: float, metric: Metric) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from omnishot.evaluation.episodes import Figure
-from omnishot.evaluation.format import Metric, condition, interval, metric_of, number, protocols, shape
+from omnishot.evaluation.format import condition, interval, number, protocols, shape
 from omnishot.html import markup
+from omnishot.metrics.metric import Metric, metric_of
 
 #: Learners that others are judged against.
 BASELINES = ("centroid", "logreg", "scratch", "finetune")

@@ -34,7 +34,6 @@ class Answer(TextObjective):
 
     name = "answer"
     metric = "soft_accuracy"
-    higher_is_better = True
     longest = 8
 
     def __init__(self, tokens: Sequence[str] = (), *, among: str = "any", **said: Any):

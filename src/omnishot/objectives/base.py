@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
 from omnishot.episodes.rows import Episode, Rows
+from omnishot.metrics.metric import Metric, add_metrics, metric_of
 from omnishot.nn.heads import Head
 from omnishot.nn.network import Network
 
@@ -24,11 +26,21 @@ class Objective(ABC):
     name: ClassVar[str]
     #: What people are told of a row, in two words.
     gives: ClassVar[str]
-    #: The metric that selects models, and whether more of it is better.
+    #: The metric that selects models.
     metric: ClassVar[str]
-    higher_is_better: ClassVar[bool]
+    #: Metrics of this objective that the table of metrics lacks, by name (`omnishot.metrics.metric`).
+    own_metrics: ClassVar[Mapping[str, Metric]] = MappingProxyType({})
     #: Settings that `calibrated` fits to validation episodes.
     fitted: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        add_metrics(cls.own_metrics)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of `metric` is better."""
+        return metric_of(self.metric).higher_is_better
 
     @abstractmethod
     def outputs(self, ways: int | None) -> int:

@@ -20,7 +20,6 @@ class Caption(TextObjective):
 
     name = "caption"
     metric = "bleu4"
-    higher_is_better = True
 
     def metrics(self, prediction: Any, rows: Rows) -> dict[str, float]:
         return super().metrics(prediction, rows) | {"token_accuracy": prediction.accuracy(rows.target).item()}

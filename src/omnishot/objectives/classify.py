@@ -36,7 +36,6 @@ class Classify(Objective):
     name = "classify"
     gives = "a class"
     metric = "accuracy"
-    higher_is_better = True
     fitted = ("temperature",)
 
     def __init__(self, temperature: float = 1.0):

@@ -20,7 +20,6 @@ class Match(Regress):
 
     name = "match"
     metric = "pearson"
-    higher_is_better = True
 
     def aggregate(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
         return relatedness_figures([(p * self.std + self.mean, t * self.std + self.mean) for p, t in episodes])

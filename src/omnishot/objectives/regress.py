@@ -38,7 +38,6 @@ class Regress(Objective):
     name = "regress"
     gives = "a number"
     metric = "mae"
-    higher_is_better = False
 
     def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0, standardise: str = TABLE):
         self.standardise = choose("standardise", standardise, STANDARDS)

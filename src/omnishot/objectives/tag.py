@@ -33,7 +33,6 @@ class Tag(Objective):
     name = "tag"
     gives = "labels"
     metric = "mean_average_precision"
-    higher_is_better = True
 
     def __init__(self, most: int = 64):
         if most < 1:

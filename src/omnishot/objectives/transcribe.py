@@ -13,7 +13,6 @@ class Transcribe(TextObjective):
 
     name = "transcribe"
     metric = "character_error_rate"
-    higher_is_better = False
     unit = "character"
     decoder = "ctc"
     longest = 80

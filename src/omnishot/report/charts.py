@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omnishot.core import seeds
-from omnishot.evaluation.format import ductive, interval, metric_of, number, protocol, shape
+from omnishot.evaluation.format import ductive, interval, number, protocol, shape
 from omnishot.experiment.build import most_ways
 from omnishot.html import line_chart as pictures
 from omnishot.html import markup
 from omnishot.html.bars import chance_level
 from omnishot.html.page import Section
+from omnishot.metrics.metric import metric_of
 from omnishot.report.curves import Point
 from omnishot.runs.run import Run
 

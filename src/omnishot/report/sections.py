@@ -11,20 +11,12 @@ from omnishot.analysis.explain.page import brief
 from omnishot.episodes.loader import least
 from omnishot.episodes.missing import ALL
 from omnishot.evaluation.episodes import Figure
-from omnishot.evaluation.format import (
-    ductive,
-    duration,
-    interval,
-    metric_of,
-    protocol,
-    shape,
-    spoken,
-    task,
-)
+from omnishot.evaluation.format import ductive, duration, interval, protocol, shape, spoken, task
 from omnishot.experiment.dataset import Dataset
 from omnishot.html import markup
 from omnishot.html.bars import conditions
 from omnishot.html.page import Section
+from omnishot.metrics.metric import metric_of
 from omnishot.objectives.tag import Tag
 from omnishot.objectives.text import TextObjective
 from omnishot.report import texts as told

@@ -10,10 +10,11 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from omnishot.analysis.comparison.leaderboard import Comparison
 from omnishot.core.storage import write_atomic
-from omnishot.evaluation.format import interval, metric_of, protocol
+from omnishot.evaluation.format import interval, protocol
 from omnishot.html import bars, markup
 from omnishot.html.line_chart import ACCENT, MUTED, chart, svg
 from omnishot.html.page import Section, page
+from omnishot.metrics.metric import metric_of
 
 #: Heights in inches: of a row of the plot, and of its axis.
 ROW, MARGIN = 0.24, 0.75

@@ -14,10 +14,11 @@ from omnishot.analysis.robustness.degradation import NOISE, Measured, Robustness
 from omnishot.core.storage import write_atomic, write_json
 from omnishot.errors import UsageError
 from omnishot.evaluation.attacks import ATTACKS
-from omnishot.evaluation.format import interval, metric_of, protocol
+from omnishot.evaluation.format import interval, protocol
 from omnishot.html import bars, markup
 from omnishot.html.line_chart import ACCENT, INK, MARK, MUTED, chart, panels, svg
 from omnishot.html.page import Section, page
+from omnishot.metrics.metric import metric_of
 
 #: Of the runs, in order.
 COLOURS, MARKERS = (ACCENT, MARK, INK, MUTED), "os^D"
