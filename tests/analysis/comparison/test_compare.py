@@ -116,7 +116,7 @@ def test_json_holds_it_all(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{}", '{"format": 1, "cells": [{}]}', '{"format": 99}', "[]", "{"])
-def test_a_damaged_comparison_is_told(tmp_path, text):
+def test_a_damaged_comparison_is_refused(tmp_path, text):
     (tmp_path / "comparison.json").write_text(text)
     with pytest.raises(DataError, match=r"comparison\.json"):
         Comparison.load(tmp_path)

@@ -12,8 +12,8 @@ from omnishot.errors import DataError, UsageError
 
 
 def test_what_is_found_is_nearest_by_the_cosine_of_the_embeddings(run, birds):
-    found = om.search(run, birds, "seen near the lake, day 0", top=4)
-    assert (found.input, found.by, found.exact) == ("note", "photo", True)
+    result = om.search(run, birds, "seen near the lake, day 0", top=4)
+    assert (result.input, result.by, result.exact) == ("note", "photo", True)
     data, learner = run.dataset(), run.learner
     rows = data.store.gather(np.arange(len(data.store)))
     each = learner.embeddings(learner.params(), rows).detach().double().numpy()
@@ -22,28 +22,28 @@ def test_what_is_found_is_nearest_by_the_cosine_of_the_embeddings(run, birds):
     present = rows.present[:, 0].numpy()
     cosine = photos @ words / np.maximum(np.linalg.norm(photos, axis=1) * np.linalg.norm(words), 1e-9)
     order = np.argsort(-np.where(present, cosine, -2))[:4]
-    assert [hit.similarity for hit in found.hits] == pytest.approx(cosine[order], abs=1e-5)
-    assert [hit.row for hit in found.hits] == [i + 2 for i in order]  # lines of the file
-    assert found.rows == present.sum() < len(present)
+    assert [hit.similarity for hit in result.hits] == pytest.approx(cosine[order], abs=1e-5)
+    assert [hit.row for hit in result.hits] == [i + 2 for i in order]  # lines of the file
+    assert result.rows == present.sum() < len(present)
     lines = tables.read(birds)
-    assert [hit.values["photo"] for hit in found.hits] == [lines[i]["photo"] for i in order]
-    assert all("" not in hit.values.values() for hit in found.hits)
+    assert [hit.values["photo"] for hit in result.hits] == [lines[i]["photo"] for i in order]
+    assert all("" not in hit.values.values() for hit in result.hits)
 
 
 def test_a_file_is_the_first_input_of_its_kind_and_finds_itself(run, birds):
     photo = birds.parent / tables.read(birds)[5]["photo"]
-    found = om.search(run, birds, str(photo), by="photo", top=3)
-    assert (found.input, found.hits[0].row) == ("photo", 7)
-    assert found.hits[0].similarity == pytest.approx(1, abs=1e-5)
+    result = om.search(run, birds, str(photo), by="photo", top=3)
+    assert (result.input, result.hits[0].row) == ("photo", 7)
+    assert result.hits[0].similarity == pytest.approx(1, abs=1e-5)
     again = om.search(run, birds, photo.read_bytes(), by="photo", top=3)
-    assert [h.row for h in again.hits] == [h.row for h in found.hits]
+    assert [h.row for h in again.hits] == [h.row for h in result.hits]
     assert om.search(run, birds, photo, top=1).by == "note"
 
 
 def test_a_row_is_a_query_of_several_columns(run, birds):
-    found = om.search(run, birds, {"weight": 31}, by="tabular", top=2)
-    assert found.input == "tabular"
-    weights = [abs(float(hit.values["weight"]) - 31) for hit in found.hits]
+    result = om.search(run, birds, {"weight": 31}, by="tabular", top=2)
+    assert result.input == "tabular"
+    weights = [abs(float(hit.values["weight"]) - 31) for hit in result.hits]
     assert max(weights) < 5
     with pytest.raises(UsageError, match="a row of one input, not of note, tabular"):
         om.search(run, birds, {"weight": 31, "note": "x"})
@@ -89,7 +89,7 @@ def test_many_queries_of_one_gallery(run, birds):
         gallery.search("x", top=0)
 
 
-def test_bad_cells_are_left_out_and_told(run, birds, tmp_path):
+def test_bad_cells_are_left_out_and_reported(run, birds, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     tables.picture(tmp_path / "good.png", 3, np.random.default_rng(0))
     gallery = Gallery(run, tables.write(tmp_path / "t.csv", [{"photo": "broken.png"}, {"photo": "good.png"}]), "photo")
@@ -108,7 +108,7 @@ def test_bad_cells_are_left_out_and_told(run, birds, tmp_path):
         ("words", {"input": "tabular"}, UsageError, "give the query as a row"),
         ("", {}, DataError, "cannot be read as note: it is empty"),
         (b"RIFF____WAVEfmt ", {}, UsageError, "is audio, which no input is"),
-        (b"????", {}, UsageError, "is of no kind that can be told"),
+        (b"????", {}, UsageError, "has an unknown kind"),
     ],
 )
 def test_mistakes_are_explained(run, birds, query, options, kind, message):

@@ -20,24 +20,24 @@ def unit(seed: int, *shape: int) -> np.ndarray:
 @pytest.mark.parametrize("top", [1, 7, 60, 300, 1000])
 def test_exact_is_a_sort_of_all_cosines(top):
     vectors, queries = unit(0, 300, 8), unit(1, 5, 8)
-    cosines, found = Nearest(vectors).find(queries, top)
+    cosines, indices = Nearest(vectors).find(queries, top)
     every = queries @ vectors.T
-    wanted = np.argsort(-every, axis=1, kind="stable")[:, :top]
-    assert np.array_equal(found, wanted)
-    assert np.array_equal(cosines, np.take_along_axis(every, wanted, 1))
+    expected = np.argsort(-every, axis=1, kind="stable")[:, :top]
+    assert np.array_equal(indices, expected)
+    assert np.array_equal(cosines, np.take_along_axis(every, expected, 1))
 
 
 def test_of_equals_the_first():
     vectors = np.repeat(unit(0, 2, 4), [30, 30], axis=0)
-    _, found = Nearest(vectors).find(vectors[:1], 3)
-    assert found.tolist() == [[0, 1, 2]]
-    _, found = Nearest(vectors).find(vectors[-1:], 3)
-    assert found.tolist() == [[30, 31, 32]]
+    _, indices = Nearest(vectors).find(vectors[:1], 3)
+    assert indices.tolist() == [[0, 1, 2]]
+    _, indices = Nearest(vectors).find(vectors[-1:], 3)
+    assert indices.tolist() == [[30, 31, 32]]
 
 
 def test_an_index_over_few_vectors_finds_what_all_comparisons_find():
     pytest.importorskip("faiss")
-    vectors, queries = unit(2, 60, 8), unit(3, 20, 8)  # 15 cells, all of which are looked into
+    vectors, queries = unit(2, 60, 8), unit(3, 20, 8)  # 15 cells, all of which are compared
     for exact, index in zip(Nearest(vectors).find(queries, 10), Nearest(vectors, False).find(queries, 10), strict=True):
         assert np.allclose(exact, index, atol=1e-6)
 
@@ -49,11 +49,11 @@ def test_an_index_over_many_vectors_misses_few_and_is_the_same_each_time():
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     queries = vectors[::1000]
     _, exact = Nearest(vectors).find(queries, 10)
-    cosines, found = Nearest(vectors, False).find(queries, 10)
-    shared = np.mean([len({*a} & {*b}) / 10 for a, b in zip(exact, found, strict=True)])
+    cosines, indices = Nearest(vectors, False).find(queries, 10)
+    shared = np.mean([len({*a} & {*b}) / 10 for a, b in zip(exact, indices, strict=True)])
     assert shared > 0.95
     assert np.allclose(cosines[:, 0], 1, atol=1e-5)  # each finds itself
-    assert np.array_equal(found, Nearest(vectors, False).find(queries, 10)[1])
+    assert np.array_equal(indices, Nearest(vectors, False).find(queries, 10)[1])
 
 
 def test_an_index_is_for_more_rows_than_are_compared(monkeypatch):
@@ -64,7 +64,7 @@ def test_an_index_is_for_more_rows_than_are_compared(monkeypatch):
     assert Nearest(unit(0, 51, 4), exact=True).exact
 
 
-def test_without_faiss_it_is_said_what_to_do(monkeypatch):
+def test_without_faiss_the_error_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(UsageError, match=r"51 rows .*pip install 'omnishot\[search\]'.*--exact"):
         Nearest(unit(0, 51, 4), exact=False)

@@ -1,1 +1,1 @@
-"""Rows found by another of their inputs."""
+"""Search for rows of a table by one of their inputs."""
