@@ -83,8 +83,9 @@ def plan_grid(
     own = {learner: learner_options(learner, learners, common, kinds) for learner in learners}
     configs = {learner: _config(learner, own[learner], names, bool(fusions), kinds) for learner in learners}
     remarks = []
+    cell_fusions: list[str | None] = [*names]
     if len(kinds) == 1:
-        names = []
+        names, cell_fusions = [], [None]
         if fusions:
             remarks.append(
                 f"there is nothing to fuse in a single input, {next(iter(kinds))}: every learner is trained once"
@@ -94,7 +95,7 @@ def plan_grid(
     return Grid(
         table=table,
         table_options=table_options,
-        cells=tuple(Cell(learner, fusion) for learner in learners for fusion in (names or [None])),
+        cells=tuple(Cell(learner, fusion) for learner in learners for fusion in cell_fusions),
         options=own,
         choose_fusions=bool(fusions),
         budget=budget,
