@@ -75,7 +75,7 @@ def from_cache(learner: Learner, store: Store, support: np.ndarray, query: np.nd
 def passes(learner: Learner, store: Store, support: np.ndarray, query: np.ndarray) -> Callable[[], None]:
     """What `from_cache` asks of the network, and nothing else: it runs forward, and for MAML backward."""
     shown, asked = store.gather(support), store.gather(query)
-    network, steps = learner.network, getattr(learner, "inner_steps", 0)
+    network, steps = learner.network, learner.steps or 0
     parameters = list(network.parameters())
 
     def run() -> None:

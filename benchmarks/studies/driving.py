@@ -21,7 +21,6 @@ import torch
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.evaluation.episodes import drawn, interval
 from omnishot.experiment.dataset import Dataset
-from omnishot.learners.base import Learner
 from omnishot.runs.run import Run
 from omnishot.training.train import train
 from omnishot.worlds import make
@@ -123,7 +122,7 @@ class Driving:
 
     def judged(self, run: Run, data: Dataset) -> dict[str, list[dict[str, Any]]]:
         """Figures by condition, all of the same tasks: after adapting, and before where there is such a thing."""
-        begins = type(run.learner).unadapted is not Learner.unadapted
+        begins = run.learner.has_initial_state
         asked = [(shots, True) for shots in self.shots] + [(self.shots[-1], False)] * begins
         common = {"episodes": self.episodes, "queries": self.common["queries"], "subsets": False, "save": False}
         return {

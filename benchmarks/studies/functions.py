@@ -79,8 +79,8 @@ class Functions(studies.Study):
 
     def build(self, learner: str, options: dict[str, Any]) -> Learner:
         fresh = build_learner(self.config(learner, options, 0), {"tabular": X}, Regress(), None, 0)
-        if fresh.remembers:
-            drawn = Fresh(self.families, Shape(fresh.remembers, None, 1, 1), TRAIN).batch(0)
+        if fresh.needs.rows:
+            drawn = Fresh(self.families, Shape(fresh.needs.rows, None, 1, 1), TRAIN).batch(0)
             fresh.remember(drawn.support.map(lambda t: t[:, 0]))
         return fresh
 

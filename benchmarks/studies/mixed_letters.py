@@ -90,9 +90,9 @@ class Letters(studies.Study):
         assert labels is not None
         config = self.config(learner, options, 0)
         fresh = build_learner(config, self.data.store.modalities, self.data.objective, self.ways, int(labels.max()) + 1)
-        if fresh.remembers:
+        if fresh.needs.rows:
             train = np.flatnonzero(self.data.parts == "train")
-            index = np.random.default_rng(TRAIN).choice(train, fresh.remembers, replace=False)
+            index = np.random.default_rng(TRAIN).choice(train, fresh.needs.rows, replace=False)
             fresh.remember(self.data.store.gather(index).with_tensors({"label": torch.from_numpy(labels[index])}))
         return fresh
 

@@ -45,15 +45,13 @@ def measure(
     curves: dict[str, list[float]] = {}
     for shots in SHOTS:
         if rated:
-            for each in rated.values():
-                setattr(each, studies.steps_name(each), CURVE[-1])
+            rated = {rate: each.with_steps(CURVE[-1]) for rate, each in rated.items()}
             rates[shots] = functions.tune(study, rated, shots)
             learner = rated[rates[shots]]
         batch = study.new(functions.TEST, shots, study.episodes)
-        attribute = studies.steps_name(learner)
-        for steps in sorted({*CURVE, *([] if own is None else [own])}) if attribute else [None]:
-            if attribute:
-                setattr(learner, attribute, steps)
+        for steps in sorted({*CURVE, *([] if own is None else [own])}) if learner.steps is not None else [None]:
+            if steps is not None:
+                learner = learner.with_steps(steps)
             more = {"adaptation_steps": steps, "own": steps == own}
             figures.append(functions.figure(functions.errors(learner, batch), name, shots, more))
             if shots == SHOTS[0] and steps in (0, 1, 10, None):
@@ -177,7 +175,7 @@ def main() -> None:
     names = args.learners.split(",") if args.learners else studies.names("regress")
     for name in records.missing(names, args.again):
         learner, record = studies.trained(study, name, PUBLISHED.get(name, {}), args.runs / name, args.minutes)
-        own = getattr(learner, studies.steps_name(learner), None)
+        own = learner.steps
         rated = functions.with_rates(study, learner, record)
         records.add(name, record | measure(study, name, learner, rated, own))
         if name == JOINT:

@@ -128,11 +128,6 @@ def answers(learner: Learner, batch: Episode) -> torch.Tensor:
     return vmap(answer, randomness="different", chunk_size=100)(batch.support.tensors(), batch.query.tensors())
 
 
-def steps_name(learner: Learner) -> str:
-    """The attribute that says how many steps a learner takes on a new task, "" if it takes none."""
-    return next((name for name in ("fit_steps", "inner_steps") if hasattr(learner, name)), "")
-
-
 def arguments(description: str | None, name: str, steps: int, trial: int, episodes: int) -> argparse.ArgumentParser:
     """A parser with what these benchmarks take."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)

@@ -51,14 +51,13 @@ def test_mixtures_become_picks_as_training_goes_on():
     method, support, sharp = built(), a_task().support, []
     scores = []
     for progress in (0.0, 0.5, 1.0):
-        method.progress = progress
-        weights = method.fit(method.params(), support)["fusion"]
+        weights = method.at(progress).fit(method.params(), support)["fusion"]
         sharp.append(weights.max().item())
         scores.append((weights.log() - weights.log().mean()) * method.temperature**progress)
     assert sharp == sorted(sharp)
     assert sharp[0] < sharp[2]
     assert all(torch.allclose(s, scores[0], atol=1e-9) for s in scores)  # the same scores, from 1 to `temperature`
-    assert method.scheduled
+    assert method.needs.scheduled
 
 
 @pytest.mark.parametrize("fusion", FUSIONS.names())
@@ -102,7 +101,7 @@ def test_gradient_equals_finite_differences(objective, progress):
     torch.manual_seed(0)
     net = Network({n: helpers.tabular(1) for n in "ab"}, "sum", 3, encoder_options={"tabular": {"width": 6}})
     method = helpers.learner("archgen", net, objective, task_dim=2, depth=1, widths=(0.4, 1.0))
-    method.progress = progress
+    method = method.at(progress)
     ways = 2 if objective == "classify" else None
     batch = helpers.random_episode(net.modalities, ways=ways, here=1.0, seed=4)
     assert helpers.slope_error(method, batch) < 1e-7
@@ -166,12 +165,10 @@ def trained(name: str, steps: int = 120) -> Learner:
     method = LEARNERS.load(name)(net, OBJECTIVES.load("classify")())
     optimiser = torch.optim.Adam(method.parameters(), lr=3e-3)
     for step in range(steps):
-        method.progress = step / steps
         optimiser.zero_grad()
         for batch in of_both(step, 6):
-            backward(method, batch, Plan("vmap"))
+            backward(method.at(step / steps), batch, Plan("vmap"))
         optimiser.step()
-    method.progress = 1.0
     return method
 
 

@@ -166,5 +166,5 @@ def test_options_are_checked():
             built(**{name: 0})
     with pytest.raises(UsageError, match=r"power must be at least 0 and finite, not -1\.0"):
         built(power=-1.0)
-    assert not built(power=2.0).tuned
-    assert built().tuned
+    assert not built(power=2.0).needs.tuned
+    assert built().needs.tuned

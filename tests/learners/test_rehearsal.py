@@ -168,6 +168,6 @@ def test_options_that_cannot_be_are_refused(name, options, message):
 
 
 def test_the_weight_is_chosen_unless_it_is_said():
-    assert built("transfer").tuned.keys() == {"old_weight"}
-    assert not built("transfer", old_weight=0.3).tuned
-    assert not built("joint").tuned
+    assert built("transfer").needs.tuned.keys() == {"old_weight"}
+    assert not built("transfer", old_weight=0.3).needs.tuned
+    assert not built("joint").needs.tuned

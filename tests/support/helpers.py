@@ -187,9 +187,9 @@ def learner(name: str, net: Network, objective: str | Objective = "classify", se
         for parameter_name, p in built.named_parameters():
             if p.requires_grad and not parameter_name.startswith("step_sizes."):
                 p.add_(0.1 * torch.randn(p.shape, generator=generator, dtype=torch.float64))
-    if built.remembers:
+    if built.needs.rows:
         ways = 3 if said.name == "classify" else None
-        built.remember(random_rows(net.modalities, (built.remembers,), ways, seed + 50))
+        built.remember(random_rows(net.modalities, (built.needs.rows,), ways, seed + 50))
     return built
 
 

@@ -220,7 +220,7 @@ def answered(
     for number, task in drawn(loader, episodes, device, label, ranks):
         if met is not None:
             task = met(task, number)
-        state = learner.adapt(task.support) if adapted else learner.initial_state(task.support.ways)
+        state = learner.adapt(task.support) if adapted else learner.initial_state(learner.detached(), task.support.ways)
         query = task.query
         if attack is not None:
             query = attack.on(learner, state, query, (loader.seed, *divmod(number, loader.shape.tasks)))

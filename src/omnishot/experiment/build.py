@@ -49,7 +49,6 @@ def build_learner(
             shared=config.shared,
         )
         learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
-        learner.extra_shots = config.extra_shots
         if config.auxiliary:
             learner.auxiliary = Auxiliaries(network, config.auxiliary)
     # Convolutions, and pooling above all, are faster on a CPU with channels last; the numbers are the same.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError, choose
-from omnishot.learners.base import Learner, Params, State
+from omnishot.learners.base import Learner, Needs, Params, State
 from omnishot.learners.distances import full_precision, squared_distances
 from omnishot.learners.r2d2 import ridge
 from omnishot.nn.fusion import FUSIONS
@@ -100,8 +100,8 @@ class ArchGen(Learner):
             self.log_ridge = nn.Parameter(torch.zeros(()))
 
     @property
-    def scheduled(self) -> bool:
-        return True
+    def needs(self) -> Needs:
+        return Needs(scheduled=True)
 
     def fit(self, params: Params, support: Rows) -> State:
         return self._learned(params, support, picked=False)
@@ -145,7 +145,7 @@ class ArchGen(Learner):
 
     def _embedded(self, params: Params, rows: Rows) -> Tensor:
         """What the encoders give, `[rows, inputs, dim]`."""
-        return self.part("network", params, rows, False)
+        return self.embeddings(params, rows)
 
     def _built(self, params: Params, embeddings: Tensor, rows: Rows, weights: State) -> Tensor:
         """The features `[rows, dim]` of the architecture that the weights make."""

@@ -1,63 +1,78 @@
-"""The learner's contract, two pure functions, and what follows from them."""
+"""The learner's contract: two pure functions, `fit` and `predict`, and what follows from them."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
+from omnishot.learners.functional import Params, under
+from omnishot.learners.inspection import Inspectable, State
 from omnishot.nn.auxiliary.base import Auxiliaries
-from omnishot.nn.calling import call_with
-from omnishot.nn.heads import Head
-from omnishot.nn.linear import Linear, written_out
+from omnishot.nn.linear import written_out
 from omnishot.nn.network import INTERMEDIATE, Network
 from omnishot.objectives.base import Objective
 
-Params = dict[str, Tensor]
-#: Where the state of a task keeps what its targets are measured with.
+__all__ = ["GENERATIVE", "SCALER", "Learner", "Needs", "Params", "Prediction", "State", "under"]
+
+#: Where a task's state keeps the scaler of its targets.
 SCALER = "scaler"
-#: A tree (nested dicts) of tensors.
-State = dict[str, Any]
-#: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`; of a decoder, what it would say.
+#: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`, or the output of a decoder.
 Prediction = Any
-#: The objectives of a head of their own, texts token by token or labels: any learner that moves a head by its loss
-#: serves them.
+#: Objectives whose head generates texts or labels: any learner that moves a head by its loss serves them.
 GENERATIVE = ("caption", "answer", "transcribe", "tag")
 
 
-class Learner(nn.Module):
-    """What is learned across tasks.
+@dataclass(frozen=True)
+class Needs:
+    """What a learner needs of its training beside meta-batches.
 
-    `params` are this module's own parameters by name. Subclasses write `fit` and `predict`; both are pure, and
-    neither knows about training loops, devices, tables or files.
+    Args:
+        rows: how many rows of the training part it is given before meta-training (`Learner.remember`).
+        tuned: scalar parameters that no gradient trains, by name, with the values to try: training ends by setting each
+            to the value that is best on the validation tasks. Without validation tasks it stays as it is.
+        scheduled: whether the loss depends on how far meta-training has come (`Learner.at`), so that a recorded step
+            must not be replayed.
     """
 
-    #: Objectives that the method serves.
+    rows: int = 0
+    tuned: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    scheduled: bool = False
+
+
+class Learner(Inspectable):
+    """What is learned across tasks.
+
+    A subclass writes `fit` and `predict`. Both are pure functions of `params`, the module's own parameters by name, and
+    of rows; neither knows about training loops, devices, tables or files. All else has a default.
+    """
+
+    #: Objectives that the method serves, by `Objective.kind`.
     serves: ClassVar[tuple[str, ...]] = ("classify",)
     #: Whether anything is learned across tasks; if not, training has nothing to do.
     meta_trained: ClassVar[bool] = True
     #: How many inputs the network must have at least.
     inputs_needed: ClassVar[int] = 1
-    #: Whether rows are read through the network's fusion; if not, how it weighs the inputs says nothing.
+    #: Whether rows are read through the network's fusion; if not, the fusion's weights of the inputs say nothing.
     fuses: ClassVar[bool] = True
-    #: Whether it reads the inputs' embeddings before they are fused.
+    #: Whether it reads the inputs' embeddings before fusion.
     reads_embeddings: ClassVar[bool] = False
-    #: Whether it is given extra shots (`omnishot.episodes.shots`), by whoever has it fit a task.
-    extra_shots: bool = False
-    #: How far meta-training has come, 0…1, told before every step: what schedules of a method go by.
+    #: The attribute that holds the number of gradient steps on a new task's support rows; None: it takes none.
+    steps_attribute: ClassVar[str | None] = None
+    #: The share of meta-training that is done, 0…1: what a schedule of the loss goes by. `at` sets it on a copy.
     progress: float = 1.0
-    #: How many rows of the training part the learner keeps (`remember`).
-    remembers: int = 0
-    #: Numbers among the parameters, none of which a gradient trains, by name, and values of each: meta-training ends by
-    #: leaving it at the one that is best on the validation tasks. Without a validation part it stays as it is.
-    tuned: Mapping[str, Sequence[float]] = MappingProxyType({})
 
     def __init__(self, network: Network, objective: Objective):
+        """
+        Raises:
+            UsageError: if the method does not serve the objective, or cannot use the network.
+        """
         super().__init__()
         if objective.kind not in self.serves:
             raise UsageError(f"learner {self.called()!r} serves {', '.join(self.serves)}, not {objective.name}")
@@ -73,77 +88,65 @@ class Learner(nn.Module):
             )
         self.network = network
         self.objective = objective
-        #: What meta-training asks of the network beside this learner's loss.
         self.auxiliary: Auxiliaries | None = None
 
     @classmethod
     def called(cls) -> str:
-        """The name in the registry, as messages say it."""
+        """The name in the registry, for messages."""
         return cls.__name__.lower()
+
+    # -- the two functions -------------------------------------------------------------------------------
 
     def fit(self, params: Params, support: Rows) -> State:
         """Learn one task from its support rows."""
         raise NotImplementedError(f"{type(self).__name__}.fit")
 
-    def settle(self, params: Params, support: Rows) -> State:
-        """`fit` where nothing is differentiated through any more."""
-        return self.fit(params, support)
-
     def predict(self, params: Params, state: State, query: Rows) -> Prediction:
-        """Predict one task's query rows: `[rows, out]`, or what a decoder would say of them."""
+        """Predict one task's query rows: `[rows, out]`, or the output of a decoder."""
         raise NotImplementedError(f"{type(self).__name__}.predict")
+
+    # -- what a method may do otherwise ------------------------------------------------------------------
 
     def loss(self, params: Params, episode: Episode) -> Tensor:
         """What meta-training minimises for one task: the loss on the query rows after learning the support rows."""
         state = self.fit(params, episode.support)
         return self.objective.loss(self.predict(params, state, episode.query), episode.query)
 
-    def remember(self, rows: Rows) -> None:
-        """Keep `remembers` rows of the training part, with their targets and labels: told before meta-training."""
-        raise NotImplementedError(f"{type(self).__name__}.remember")
+    def settle(self, params: Params, support: Rows) -> State:
+        """`fit`, where nothing will be differentiated through the state."""
+        return self.fit(params, support)
 
-    def notes(self, state: State) -> dict[str, str]:
-        """What people may want to know of how a task was learned, by name."""
-        return {}
-
-    # -- for whoever wants to see what happened to a task -----------------------------------------------
-
-    def start(self, params: Params, support: Rows) -> Params:
-        """Where what `fit` moves begins, by parameter name, as far as it is not where `params` are."""
-        return {}
-
-    def unadapted(self, params: Params, ways: int | None) -> State:
-        """What `fit` would give had it seen no support row: where a task begins, to be predicted from as it is.
+    def initial_state(self, params: Params, ways: int | None) -> State:
+        """The state of a task before any support row is learned.
 
         Args:
             ways: classes of the task, None where it has none.
 
         Raises:
-            UsageError: if this method predicts nothing before it has support rows.
+            UsageError: if the method predicts nothing without support rows.
         """
         raise UsageError(
             f"learner {self.called()!r} predicts from the support rows: there is no figure before adapting; learners "
             "that take steps from a learned start have one (maml, finetune, …)"
         )
 
-    def adapted(self, params: Params, state: State) -> Params:
-        """The parameters as a task has left them: what its state holds under a parameter's name takes its place."""
-        return {**params, **{name: value for name, value in state.items() if name in params}}
+    @property
+    def needs(self) -> Needs:
+        """What it needs of its training beside meta-batches."""
+        return Needs()
 
-    def represent(self, params: Params, state: State, rows: Rows) -> Tensor:
-        """The features `[rows, dim]` that rows are told apart by once a task is learned."""
-        return self.features(self.adapted(params, state), rows)
-
-    # -- what follows from the two functions ------------------------------------------------------------
+    def remember(self, rows: Rows) -> None:
+        """Keep, or learn from, `needs.rows` rows of the training part with their targets and labels."""
+        raise NotImplementedError(f"{type(self).__name__}.remember")
 
     @property
-    def scheduled(self) -> bool:
-        """Whether the loss depends on `progress`, so that its pass cannot be recorded once and replayed."""
-        return False
+    def has_initial_state(self) -> bool:
+        """Whether the method predicts something before it has support rows (`initial_state`)."""
+        return type(self).initial_state is not Learner.initial_state
 
     @property
     def splits(self) -> bool:
-        """Whether the loss is that of predicting after fitting, and none of the method's own (plan `split`)."""
+        """Whether the loss is the objective's of `predict` after `fit`, and none of the method's own (plan `split`)."""
         return type(self).loss is Learner.loss
 
     @property
@@ -151,65 +154,45 @@ class Learner(nn.Module):
         """Whether predictions use the statistics of the query batch."""
         return self.network.transductive
 
-    @property
-    def device(self) -> torch.device:
-        """Where its parameters are."""
-        return next(self.parameters()).device
-
-    def params(self) -> Params:
-        """This learner's parameters by name."""
-        return dict(self.named_parameters())
-
-    def features(self, params: Params, rows: Rows) -> Tensor:
-        """The network's features `[rows, dim]` under `params`."""
-        return self.part("network", params, rows)
-
-    def embeddings(self, params: Params, rows: Rows) -> Tensor:
-        """The embedding of every input of every row `[rows, inputs, dim]`, not fused, under `params`."""
-        return self.part("network", params, rows, method="embeddings")
-
-    def embedding(self, params: Params, name: str, cells: Tensor, present: Tensor) -> Tensor:
-        """The embedding `[rows, dim]` of one input alone under `params`, in a space that all inputs share: of cells
-        `[rows, *cell]`, zero where not `present` `[rows]`."""
-        return self.part("network", params, name, cells, present, method="embedding")
-
-    def head_inputs(self, head: Head, params: Params, rows: Rows) -> Any:
-        """What a head reads of rows under `params`: the network's features `[rows, dim]`, or its memory."""
-        return self.part("network", params, rows, method=head.reads)
-
-    def part(self, name: str, params: Params, *args: Any, method: str = "__call__") -> Any:
-        """What the module of this name, or a method of it, gives for `args` under `params`, all of the learner's."""
-        return call_with(self.get_submodule(name), under(f"{name}.", params), *args, method=method)
+    # -- what follows ------------------------------------------------------------------------------------
 
     @property
-    def factored(self) -> frozenset[str]:
-        """Names of the weights that are used in linear layers only, whose updates may stay thin factors."""
-        return frozenset(f"{name}.weight" for name, module in self.named_modules() if isinstance(module, Linear))
+    def steps(self) -> int | None:
+        """How many gradient steps it takes on a new task's support rows; None if the method takes none."""
+        return None if self.steps_attribute is None else getattr(self, self.steps_attribute)
+
+    def with_steps(self, steps: int) -> Self:
+        """This learner, its parameters shared, taking another number of steps on a new task.
+
+        Raises:
+            UsageError: if the method takes none.
+        """
+        if self.steps_attribute is None:
+            raise UsageError(f"learner {self.called()!r} takes no gradient steps on a new task")
+        return self._with(self.steps_attribute, steps)
+
+    def at(self, progress: float) -> Self:
+        """This learner, its parameters shared, as meta-training uses it when a share `progress` (0…1) is done."""
+        return self._with("progress", progress) if self.needs.scheduled else self
+
+    def _with(self, attribute: str, value: Any) -> Self:
+        other = copy.copy(self)
+        setattr(other, attribute, value)
+        return other
 
     @torch.no_grad()
     def adapt(self, support: Rows) -> State:
         """Learn one task with the present parameters; nothing is differentiated through."""
         scaler = self.objective.fit_scaler(support)
-        params = {name: p.detach() for name, p in self.named_parameters()}
-        state = self.settle(params, self.objective.transform(support, scaler))
+        state = self.settle(self.detached(), self.objective.transform(support, scaler))
         return written_out({**state, SCALER: dict(scaler)} if scaler else state)
 
     @torch.no_grad()
-    def initial_state(self, ways: int | None) -> State:
-        """A task before any of its rows is learned (`unadapted`) with the present parameters."""
-        return self.unadapted({name: p.detach() for name, p in self.named_parameters()}, ways)
-
-    @torch.no_grad()
     def answer(self, state: State, query: Rows) -> Prediction:
-        """Predict one task's query rows with the present parameters."""
-        return self.predict_unscaled({name: p.detach() for name, p in self.named_parameters()}, state, query)
+        """Predict one task's query rows with the present parameters, in the units of the table's targets."""
+        return self.predict_unscaled(self.detached(), state, query)
 
     def predict_unscaled(self, params: Params, state: State, query: Rows) -> Prediction:
-        """`predict` from a state that `adapt` has given, in what the table's targets are measured with."""
+        """`predict` from a state that `adapt` gave, in the units of the table's targets."""
         own = {name: part for name, part in state.items() if name != SCALER}
         return self.objective.inverse_transform(self.predict(params, own, query), state.get(SCALER, {}))
-
-
-def under(prefix: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Those parameters whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): p for name, p in params.items() if name.startswith(prefix)}

@@ -37,6 +37,7 @@ class CAVIA(Learner):
     """
 
     serves = ("classify", "regress", *GENERATIVE)
+    steps_attribute = "inner_steps"
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class CAVIA(Learner):
         # The context starts at zero, so the map must not, or no gradient would reach either.
         self.modulation = Modulation(network, context, spread=context**-0.5)
 
-    def unadapted(self, params: Params, ways: int | None) -> State:
+    def initial_state(self, params: Params, ways: int | None) -> State:
         return self._context(params) | self.head.initial_params(under("head.", params), ways)
 
     def path(self, params: Params, support: Rows) -> list[State]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import DataError, UsageError
-from omnishot.learners.base import Learner, Params, State
+from omnishot.learners.base import Learner, Needs, Params, State
 from omnishot.learners.canonical import canonical
 from omnishot.learners.distances import SCALE, cosines
 from omnishot.learners.memory import constant
@@ -62,17 +62,20 @@ class CCA(Learner):
         for name, value in (("components", components), ("principal", principal), ("fit_rows", fit_rows)):
             if value < 1:
                 raise UsageError(f"{name}={value}: use 1 or more")
-        if power is None:
-            self.tuned = {"power": POWERS}
-        elif not 0 <= power < math.inf:
+        if power is not None and not 0 <= power < math.inf:
             raise UsageError(f"power must be at least 0 and finite, not {power!r}")
-        self.principal, self.remembers = principal, fit_rows
+        self.principal = principal
+        self._needs = Needs(rows=fit_rows, tuned={"power": POWERS} if power is None else {})
         read = enumerate(network.modalities.values())
         self.widths = [network.encoder(i).raw(modality.blank()).shape[-1] for i, modality in read]
         self.centres = nn.ParameterList(constant(torch.zeros(width)) for width in self.widths)
         self.maps = nn.ParameterList(constant(torch.zeros(width, components)) for width in self.widths)
         self.correlations = constant(torch.zeros(components))
         self.power = constant(torch.tensor(float(UNCHOSEN if power is None else power)))
+
+    @property
+    def needs(self) -> Needs:
+        return self._needs
 
     @torch.no_grad()
     def remember(self, rows: Rows) -> None:

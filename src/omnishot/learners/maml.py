@@ -6,7 +6,7 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Episode
 from omnishot.errors import UsageError
-from omnishot.learners.base import Learner, Params
+from omnishot.learners.base import Learner, Needs, Params
 from omnishot.learners.inner.inner_loop import InnerLoop
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
@@ -68,8 +68,8 @@ class MAML(InnerLoop):
         return self.second_order and self.progress >= self.first_order
 
     @property
-    def scheduled(self) -> bool:
-        return self.first_order > 0 or self.multi_step > 0
+    def needs(self) -> Needs:
+        return Needs(scheduled=self.first_order > 0 or self.multi_step > 0)
 
     @property
     def splits(self) -> bool:

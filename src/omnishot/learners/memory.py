@@ -29,6 +29,9 @@ class Memory(nn.Module):
         self.target = constant(torch.zeros(rows, dtype=torch.int64) if classes else torch.zeros(rows, 1))
         self.filled = constant(torch.zeros(()))
 
+    def __len__(self) -> int:
+        return len(self.present)
+
     @torch.no_grad()
     def fill(self, rows: Rows) -> None:
         """Keep these rows, as many as there is place for."""

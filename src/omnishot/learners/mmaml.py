@@ -40,6 +40,7 @@ class MMAML(InnerLoop):
     """
 
     serves = ("classify", "regress")  # its encoder of the support rows reads classes and numbers, not texts
+    initial_state = Learner.initial_state  # refused: where a task begins depends on its support rows
 
     def __init__(
         self,
@@ -71,9 +72,6 @@ class MMAML(InnerLoop):
         # Of length 1 on average, or wide features would drown the numbers that come with them.
         length = (features.square().sum(-1).mean() + EPSILON).sqrt()
         return self.modulation.modulated(params, self.part("taskset", params, features / length, support))
-
-    def unadapted(self, params: Params, ways: int | None) -> State:
-        return Learner.unadapted(self, params, ways)  # the support rows say where a task begins
 
     def path(self, params: Params, support: Rows) -> list[State]:
         params = self.modulated(params, support)

@@ -31,6 +31,8 @@ class Probe(FineTune):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("classify", "regress")
+    steps_attribute = None
+    initial_state = Learner.initial_state  # refused: a model in closed form has no start
 
     def __init__(self, network: Network, objective: Objective, *, strength: float = 1.0, labels: int = 0):
         super().__init__(network, objective, labels=labels)
@@ -41,9 +43,6 @@ class Probe(FineTune):
     def fit(self, params: Params, support: Rows) -> State:
         solve = logistic if self.objective.name == "classify" else ridge
         return solve(self._frozen(params, support), support, self.strength)
-
-    def unadapted(self, params: Params, ways: int | None) -> State:
-        return Learner.unadapted(self, params, ways)  # a model in closed form has no start
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         return linear(state, self.represent(params, state, query))

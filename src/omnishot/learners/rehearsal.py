@@ -8,7 +8,7 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
-from omnishot.learners.base import Params, State
+from omnishot.learners.base import Needs, Params, State
 from omnishot.learners.finetune import FineTune
 from omnishot.learners.memory import Memory
 from omnishot.learners.scratch import HEAD
@@ -48,11 +48,14 @@ class Rehearsal(FineTune):
                 "otherwise: leave standardise out, or choose finetune"
             )
         self.memory = Memory(network.modalities, memory, objective.name == "classify")
-        self.remembers = memory
 
     def mixture(self, params: Params, new: Tensor, old: Tensor) -> Tensor:
         """What is minimised, from the losses on the support rows and on the old rows."""
         raise NotImplementedError(f"{type(self).__name__}.mixture")
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(rows=len(self.memory))
 
     def remember(self, rows: Rows) -> None:
         self.memory.fill(rows)

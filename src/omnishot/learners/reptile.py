@@ -39,6 +39,8 @@ class Reptile(InnerLoop):
     Paper: Nichol et al., On First-Order Meta-Learning Algorithms, 2018
     """
 
+    steps_attribute = "fit_steps"
+
     def __init__(
         self,
         network: Network,

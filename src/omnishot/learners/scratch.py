@@ -27,6 +27,7 @@ class Scratch(Learner):
 
     serves: ClassVar[tuple[str, ...]] = ("classify", "regress", *GENERATIVE)
     meta_trained = False
+    steps_attribute: ClassVar[str | None] = "fit_steps"
 
     def __init__(self, network: Network, objective: Objective, *, fit_steps: int = 20, fit_lr: float = 1e-3):
         super().__init__(network, objective)
@@ -48,7 +49,7 @@ class Scratch(Learner):
         network = {n: p for n, p in params.items() if n.startswith("network.")}
         return network | {HEAD + name: value for name, value in head.items()}
 
-    def unadapted(self, params: Params, ways: int | None) -> State:
+    def initial_state(self, params: Params, ways: int | None) -> State:
         network = {n: p for n, p in params.items() if n.startswith("network.")}
         return network | {HEAD + name: p for name, p in self.head.initial_params(under(HEAD, params), ways).items()}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
 from torch import Tensor, nn
 
 from omnishot.errors import UsageError
-from omnishot.learners.base import Params
+from omnishot.learners.base import Needs, Params
 from omnishot.learners.rehearsal import Rehearsal
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
@@ -52,12 +53,15 @@ class Transfer(Rehearsal):
         super().__init__(
             network, objective, memory=memory, fit_steps=fit_steps, fit_lr=fit_lr, head=head, labels=labels
         )
-        if old_weight is None:
-            self.tuned = {"old_weight": WEIGHTS}
-        elif not 0 <= old_weight < math.inf:
+        if old_weight is not None and not 0 <= old_weight < math.inf:
             raise UsageError(f"old_weight must be at least 0 and finite, not {old_weight!r}")
+        self.tuned = {"old_weight": WEIGHTS} if old_weight is None else {}
         weight = UNCHOSEN if old_weight is None else old_weight
         self.old_weight = nn.Parameter(torch.tensor(float(weight)), requires_grad=False)
+
+    @property
+    def needs(self) -> Needs:
+        return dataclasses.replace(super().needs, tuned=self.tuned)
 
     def mixture(self, params: Params, new: Tensor, old: Tensor) -> Tensor:
         return new + params["old_weight"] * old

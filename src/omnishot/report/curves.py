@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +20,6 @@ from omnishot.runs.run import Run
 FILE = "curves.json"
 STEPS = (0, 1, 2, 3, 5, 10)
 SHARES = (0.0, 0.25, 0.5, 0.65)
-#: What learners call the number of gradient steps on a new task's support rows. Where both are there, `inner_steps` is
-#: how many meta-training takes.
-STEP_OPTIONS = ("fit_steps", "inner_steps")
 
 
 @dataclass(frozen=True)
@@ -68,13 +64,13 @@ def steps_curve(
 
     Empty for a learner that takes no such steps.
     """
-    name = step_option(run.learner)
-    if name is None:
+    learner = run.learner
+    if learner.steps is None:
         return []
     loader = task_loader(run, data or run.dataset(), episodes, seed, ways=ways)
     return [
-        Point(count, _figure(run, _with(run.learner, name, count), loader, episodes))
-        for count in sorted({*steps, getattr(run.learner, name)})
+        Point(count, _figure(run, learner.with_steps(count), loader, episodes))
+        for count in sorted({*steps, learner.steps})
     ]
 
 
@@ -97,11 +93,6 @@ def missing_curve(
     loader = task_loader(run, data or run.dataset(), episodes, seed, ways=ways)
     spoiled = [(s, dataclasses.replace(loader, missing={ALL: s} if s else {})) for s in shares if s <= most]
     return [Point(share, _figure(run, run.learner, each, episodes)) for share, each in spoiled]
-
-
-def step_option(learner: Learner) -> str | None:
-    """What the learner calls its number of gradient steps; None if it takes none."""
-    return next((name for name in STEP_OPTIONS if hasattr(learner, name)), None)
 
 
 def task_loader(
@@ -131,10 +122,3 @@ def _figure(run: Run, learner: Learner, loader: Loader, episodes: int) -> Figure
     device = learner.device
     found = figures(learner, loader, episodes, about, device)
     return next(figure for figure in found if figure.metric == learner.objective.metric)
-
-
-def _with(learner: Learner, name: str, count: int) -> Learner:
-    """The same learner (its parameters shared) taking another number of steps."""
-    other = copy.copy(learner)
-    setattr(other, name, count)
-    return other

@@ -35,7 +35,7 @@ def _task(run: Run, data: Dataset, seed: int, step: int) -> str:
     def said(state: object) -> np.ndarray:
         return objective.answers(objective.kept(learner.answer(state, episode.query)).cpu(), names)  # type: ignore[arg-type]
 
-    before, after = said(learner.initial_state(None)), said(learner.adapt(episode.support))
+    before, after = said(learner.initial_state(learner.detached(), None)), said(learner.adapt(episode.support))
     taught = [_row(data, row, "", "") for row in support[:SHOWN]]
     asked = [_row(data, row, before[i], after[i]) for i, row in enumerate(query[:SHOWN])]
     group = data.groups

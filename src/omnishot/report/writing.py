@@ -13,7 +13,7 @@ from omnishot.experiment.dataset import Dataset
 from omnishot.html import markup
 from omnishot.html.page import Section, page
 from omnishot.report import charts, sections
-from omnishot.report.curves import opened, step_option, stored
+from omnishot.report.curves import opened, stored
 from omnishot.runs.run import Run
 
 
@@ -42,7 +42,6 @@ def write(
     path = Path(out) if out is not None else run.folder / "report.html"
     groups = by_protocol(run)
     data, why = _data(run)
-    own_steps = step_option(run.learner)
     shown = [
         *extra,
         sections.about_run(run, data),
@@ -53,7 +52,7 @@ def write(
         ),
         sections.scores(groups) if groups else None,
         charts.learning(run),
-        charts.measured(stored(run), getattr(run.learner, own_steps) if own_steps else None),
+        charts.measured(stored(run), run.learner.steps),
     ]
     title = title or run.folder.resolve().name
     write_atomic(path, page(title, sections.headline(run, groups), [section for section in shown if section]))

@@ -100,7 +100,7 @@ class Model:
             new_modality = NewModality.fit(learner, labelled, cells, modalities)
             labelled = new_modality.tell(labelled, cells, learning=True)
         device = learner.device
-        state = learner.adapt(learned_from(labelled, learner.extra_shots).to(device))
+        state = learner.adapt(learned_from(labelled, about["config"].get("extra_shots", False)).to(device))
         return cls(learner, state, widened(schema, kinds), np.array(classes), about, new_modality, words)
 
     @property

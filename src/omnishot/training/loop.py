@@ -185,7 +185,7 @@ def _step(
     batch: Episode,
     config: Config,
     step: int,
-    run: Callable[[Episode], Tensor],
+    run: Callable[[Episode, float], Tensor],
     ranks: Ranks,
     stopped: threading.Event,
 ) -> tuple[float, bool, str]:
@@ -198,14 +198,13 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = step_size(config, step)
     optimizer.zero_grad(set_to_none=False)
-    learner.progress = step / config.steps
     tasks = config.tasks
     summed = torch.zeros(tasks + 1, device=learner.device)
     if batch.tasks:
         learner.train()  # what acts in training alone, as dropout does
         with _precision(config, summed.device):
             batch = _attacked(learner, batch, config, step, ranks)
-            losses = run(batch)
+            losses = run(batch, step / config.steps)
             if learner.auxiliary is not None:
                 losses = losses + learner.auxiliary.backward(learner.network, batch)
             summed[ranks.rank : tasks : ranks.world] = losses
@@ -230,4 +229,4 @@ def _attacked(learner: Learner, batch: Episode, config: Config, step: int, ranks
     if not radii:
         return batch
     own = range(ranks.rank, config.tasks, ranks.world)
-    return hardened(learner, batch, radii, [(config.seed, step, task) for task in own])
+    return hardened(learner.at(step / config.steps), batch, radii, [(config.seed, step, task) for task in own])

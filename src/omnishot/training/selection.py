@@ -64,7 +64,7 @@ def choose_best(
     if val is not None:
         tuned = about.get("tuned")
         if tuned is None:
-            tuned = [_tune(learner, val, config, name, ranks) for name in learner.tuned]
+            tuned = [_tune(learner, val, config, name, ranks) for name in learner.needs.tuned]
             tuned += _calibrate(learner, val, config, ranks)
             if ranks.rank == 0:
                 chosen = {"tuned": tuned, "objective": learner.objective.to_json()}
@@ -78,7 +78,7 @@ def _tune(learner: Learner, val: Loader, config: Config, name: str, ranks: Ranks
     """Leave a learner's number `name` at the value that is best on the validation tasks; the record of the choice."""
     objective, number = learner.objective, learner.get_parameter(name)
     chosen, tried = number.item(), {}
-    for value in learner.tuned[name]:
+    for value in learner.needs.tuned[name]:
         number.data.fill_(value)
         mean, _ = run_episodes(learner, val, config.val_episodes, number.device, ranks=ranks)[objective.metric]
         if math.isfinite(mean):

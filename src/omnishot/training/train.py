@@ -100,8 +100,8 @@ def train(
     learner = build_learner(asked, data.store.modalities, data.objective, most_ways(about["ways"]), about["labels"])
     check_moments(learner, data)
     learner.to(device)
-    if learner.remembers:  # a checkpoint to resume from holds the same rows
-        learner.remember(_drawn(loaders[0], learner.remembers))
+    if learner.needs.rows:  # a checkpoint to resume from holds the same rows
+        learner.remember(_drawn(loaders[0], learner.needs.rows))
     if settle is not None and not resume:
         asked = settle(learner, *loaders, asked)
     about |= {

@@ -155,7 +155,7 @@ def test_meta_sgd_has_a_step_size_for_every_parameter_of_its_published_form():
 @pytest.mark.parametrize("progress", [0.0, 0.15, 0.3, 1.0])
 def test_losses_after_all_steps_count_less_and_less(progress):
     method, batch = built(inner_steps=3, multi_step=0.3, rates="step")
-    method.progress = progress
+    method = method.at(progress)
     weights = step_weights(3, progress, 0.3)
     assert sum(weights) == pytest.approx(1)
     assert weights == pytest.approx({0.0: [1 / 3] * 3, 0.15: [1 / 6, 1 / 6, 2 / 3]}.get(progress, [0, 0, 1]))
@@ -165,13 +165,13 @@ def test_losses_after_all_steps_count_less_and_less(progress):
 @pytest.mark.parametrize(("progress", "second_order"), [(0.0, False), (0.39, False), (0.4, True), (1.0, True)])
 def test_the_order_of_the_derivative_is_annealed(progress, second_order):
     method, batch = built(inner_steps=2, first_order=0.4)
-    method.progress = progress
+    method = method.at(progress)
     check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=2, second_order=second_order))
 
 
 def test_more_steps_than_were_trained_with_take_the_last_step_sizes():
     method, batch = built(inner_steps=2, rates="step")
-    method.inner_steps = 4
+    method = method.with_steps(4)
     check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=4), plans=["loop"])
 
 

@@ -10,6 +10,7 @@ from omnishot.errors import UsageError
 from omnishot.experiment.plan import Plan
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
+from omnishot.learners.reptile import Reptile
 from omnishot.nn.encoders import ENCODERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.linear import LowRank
@@ -28,8 +29,10 @@ def check(method: Learner, shots: int = 2, queries: int = 3) -> None:
     batch = helpers.episode_for(method, tasks=3, shots=shots, queries=queries)
     looped = helpers.meta_gradient(method, batch)
     losses = backward(method, batch)
+    # Adam divides by the root of the squared gradient, which makes more of rounding.
+    bound = 1e-9 if isinstance(method, Reptile) else 1e-10
     for plan in plans_for(method):
-        assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), looped) < 1e-10, plan
+        assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), looped) < bound, plan
         assert torch.allclose(backward(method, batch, Plan.parse(plan)), losses, rtol=1e-10, atol=1e-10), plan
 
 

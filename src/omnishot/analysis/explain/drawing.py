@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def draw(
         part_of(data.table, data.store, index[0], _target(data, index[0], classes), drawn.ways, missing or {}, spoil)
         for index, classes in ((drawn.support, drawn.support_target), (drawn.query, drawn.query_target))
     )
+    support = dataclasses.replace(support, extra_shots=run.config.extra_shots)
     codes, known = data.table.labels if drawn.ways else (np.zeros(0), ())
     assert support.rows.target is not None
     of_class = [support.index[support.rows.target.numpy() == c][0] for c in range(drawn.ways or 0)]

@@ -20,7 +20,6 @@ from omnishot.analysis.explain.shapley import shapley, subsets
 from omnishot.analysis.explain.similarity import similarity
 from omnishot.analysis.explain.task import Task
 from omnishot.episodes.rows import Rows
-from omnishot.episodes.shots import learned_from
 from omnishot.errors import DataError, UsageError
 from omnishot.learners.base import Params
 from omnishot.nn.linear import written_out
@@ -256,7 +255,7 @@ def _similarity(task: Task, after: Params, rows: Sequence[Rows]) -> dict[str, np
 
 def _change(task: Task, params: Params, after: Params, rows: Sequence[Rows], stays: bool) -> Change:
     learner, support = task.learner, task.support
-    start = learner.start(params, learned_from(rows[1], learner.extra_shots)) if support is not None else {}
+    start = learner.start(params, support.learned_from().to(learner.device)) if support is not None else {}
     moved = movement({**params, **start}, after, learner.network.names)
     if stays or learner.network.level == EARLY:
         return Change(moved, None)

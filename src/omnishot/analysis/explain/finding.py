@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import torch
 from omnishot.analysis.explain.drawing import draw, held_out
 from omnishot.analysis.explain.task import Part, Task, learned, part_of
 from omnishot.core import seeds
-from omnishot.episodes import shots
 from omnishot.episodes.loader import least
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError
@@ -82,7 +82,7 @@ def _drawn(run: Run, rows: Table, seed: int, ways: int | None) -> Task:
 def _learned(run: Run, labelled: Table, asked: Table) -> Task:
     """A task learned from labelled rows, answering others."""
     learner = run.learner
-    support, names = _support(labelled, learner)
+    support, names = _support(labelled, learner, run.config.extra_shots)
     query, notes = _query(asked, learner, len(names) or None)
     truth = _truth(asked, run.schema.target, names, learner)
     if labelled.name == asked.name:
@@ -104,21 +104,20 @@ def _of_model(model: Model, asked: Table, support: Any) -> Task:
     said, learned_from = f"rows of {Path(asked.name).name}, answered by the model", None
     if support is not None:
         labelled = read_rows(support, model.schema)
-        learned_from, found = _support(labelled, learner)
+        learned_from, found = _support(labelled, learner, model.about["config"].get("extra_shots", False))
         if found != names:
             raise DataError(
                 f"{labelled.name} has the classes {', '.join(found)}, the model {', '.join(names)}: give the rows that "
                 "it was adapted to"
             )
-        given = shots.learned_from(learned_from.rows, learner.extra_shots)
-        if not _same(learner.adapt(given.to(learner.device)), model.state):
+        if not _same(learner.adapt(learned_from.learned_from().to(learner.device)), model.state):
             raise DataError(f"{labelled.name}: the model was adapted to other rows than these: give those")
         said += f", which was adapted to {Path(labelled.name).name}"
     truth = _truth(asked, model.schema.target, names, learner)
     return Task(learner, model.state, names, query, learned_from, truth, model.schema.target or "", said, notes)
 
 
-def _support(labelled: Table, learner: Learner) -> tuple[Part, tuple[str, ...]]:
+def _support(labelled: Table, learner: Learner, extra_shots: bool) -> tuple[Part, tuple[str, ...]]:
     """Labelled rows of a table, and their classes."""
     name, has = labelled.schema.target, _labelled(labelled)
     if name is None or not has.all():
@@ -129,7 +128,8 @@ def _support(labelled: Table, learner: Learner) -> tuple[Part, tuple[str, ...]]:
     if decoded.bad:
         raise DataError(bad_cells(labelled, decoded.bad, "Mend them, or leave these cells empty"))
     store = Store(learner.network.modalities, decoded.stored, decoded.present)
-    return part_of(labelled, store, np.arange(len(labelled)), target, len(names) or None), names
+    part = part_of(labelled, store, np.arange(len(labelled)), target, len(names) or None)
+    return dataclasses.replace(part, extra_shots=extra_shots), names
 
 
 def _query(asked: Table, learner: Learner, ways: int | None) -> tuple[Part, tuple[str, ...]]:

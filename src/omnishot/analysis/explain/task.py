@@ -27,12 +27,14 @@ class Part:
         index: `[rows]`, which of its rows.
         rows: the same as the learner sees them, in this machine's memory.
         numbers: what a person calls each, `[rows]`.
+        extra_shots: whether every cell counts as a row of its own too, when they are learned from.
     """
 
     store: Store
     index: np.ndarray
     rows: Rows
     numbers: tuple[int, ...]
+    extra_shots: bool = False
 
     def __len__(self) -> int:
         return len(self.index)
@@ -41,6 +43,10 @@ class Part:
     def present(self) -> np.ndarray:
         """Which cells the learner was shown, bool `[rows, inputs]`."""
         return self.rows.present.numpy()
+
+    def learned_from(self) -> Rows:
+        """The rows that a learner is given to learn from them."""
+        return learned_from(self.rows, self.extra_shots)
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def learned(
     truth: np.ndarray | None = None,
     notes: tuple[str, ...] = (),
 ) -> Task:
-    state = learner.adapt(learned_from(support.rows, learner.extra_shots).to(learner.device))
+    state = learner.adapt(support.learned_from().to(learner.device))
     if truth is None:
         assert query.rows.target is not None
         truth = in_own_unit(learner, query.rows.target)

@@ -40,6 +40,7 @@ class InnerLoop(Learner):
     """
 
     serves: ClassVar[tuple[str, ...]] = ("classify", "regress", *GENERATIVE)
+    steps_attribute: ClassVar[str | None] = "inner_steps"
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class InnerLoop(Learner):
     def start(self, params: Params, support: Rows) -> Params:
         return whole(*self.begin(params, support))
 
-    def unadapted(self, params: Params, ways: int | None) -> State:
+    def initial_state(self, params: Params, ways: int | None) -> State:
         start = params | {OF_HEAD + n: p for n, p in self.head.initial_params(under(OF_HEAD, params), ways).items()}
         return {name: p for name, p in start.items() if name in self.names or name.startswith(OF_HEAD)}
 

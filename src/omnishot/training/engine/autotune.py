@@ -50,7 +50,7 @@ def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tupl
             before = str(Plan(way, tasks // 2))
             if before in seconds and seconds[str(plan)] > GAIN * seconds[before]:
                 break
-    if batch.support.present.device.type == "cuda" and not learner.scheduled:
+    if batch.support.present.device.type == "cuda" and not learner.needs.scheduled:
         for way in {min(seconds, key=seconds.__getitem__), "vmap"}:
             plan = dataclasses.replace(Plan.parse(way), graph=True)
             with contextlib.suppress(NotRecorded):
@@ -88,7 +88,7 @@ def _seconds(learner: Learner, batch: Episode, plan: Plan) -> float:
     for _ in range(1 + REPEATS):
         _wait(batch)
         began = time.perf_counter()
-        run(batch)
+        run(batch, 0.0)
         _wait(batch)
         taken.append(time.perf_counter() - began)
     return min(taken[1:]) / batch.tasks

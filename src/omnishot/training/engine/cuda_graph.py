@@ -7,7 +7,6 @@ place of the one that was recorded, and the gradients stay where they are.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,15 +92,18 @@ class Recording:
         return self._passes[shapes](batch)
 
 
-def runner(learner: Learner, plan: Plan) -> Callable[[Episode], Tensor]:
-    """What runs meta-batches by a plan, recorded or not.
+def runner(learner: Learner, plan: Plan) -> Callable[[Episode, float], Tensor]:
+    """A function that runs a meta-batch by a plan, given the share (0…1) of meta-training that is done (`Learner.at`).
 
     Raises:
-        UsageError: if a pass that changes in the course of training is to be recorded.
+        UsageError: if the plan is to record a pass whose loss changes in the course of training.
     """
-    if plan.graph and learner.scheduled:
+    if plan.graph and learner.needs.scheduled:
         raise UsageError(f"plan {plan} would replay the first step's loss, which changes in training: leave out +graph")
-    return Recording(learner, plan) if plan.graph else functools.partial(backward, learner, plan=plan)
+    if plan.graph:
+        recording = Recording(learner, plan)
+        return lambda batch, progress: recording(batch)
+    return lambda batch, progress: backward(learner.at(progress), batch, plan)
 
 
 def record_cuda(run: Callable[[], Any]) -> Callable[[], None]:
