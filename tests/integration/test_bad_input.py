@@ -18,7 +18,7 @@ import omnishot as om
 from omnishot.cli.main import main
 from omnishot.errors import DataError, UsageError
 from omnishot.runs.run import Run
-from omnishot.table import cache
+from omnishot.table import cache_entry
 from omnishot.training.train import train
 
 
@@ -281,7 +281,7 @@ def test_a_disk_that_is_full_while_caching_says_what_is_needed_and_leaves_nothin
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "_allocate", full)
+        patch.setattr(cache_entry, "_allocate", full)
         assert main(["train", str(table), "--target", "species", "--out", str(tmp_path / "run")]) == 1
     told = capsys.readouterr().err
     assert "No space left on device" in told
