@@ -144,7 +144,7 @@ KILLED = """
 """
 
 
-def test_a_killed_decode_leaves_nothing_that_looks_complete(tmp_path):
+def test_a_killed_decode_leaves_no_complete_entry(tmp_path):
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)])
     assert done.returncode == -signal.SIGKILL
     (left,) = entries(tmp_path)
@@ -204,7 +204,7 @@ def test_two_at_once_do_not_collide(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch, number):
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, monkeypatch, number):
     def full(*_):
         raise OSError(number, os.strerror(number))
 
@@ -263,10 +263,10 @@ def test_a_damaged_entry_is_rebuilt(tmp_path, damage):
 
 
 def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("OMNISHOT_CACHE", str(tmp_path / "said"))
-    assert cache_root() == tmp_path / "said"
+    monkeypatch.setenv("OMNISHOT_CACHE", str(tmp_path / "cache"))
+    assert cache_root() == tmp_path / "cache"
     assert decoded([b"a"], key_settings={}, shape=SHAPE, dtype=np.uint8, decode=decode, folder=None)[1].all()
-    assert len(entries(tmp_path / "said")) == 1
+    assert len(entries(tmp_path / "cache")) == 1
     monkeypatch.delenv("OMNISHOT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_root() == tmp_path / "xdg" / "omnishot"

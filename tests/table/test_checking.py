@@ -59,7 +59,7 @@ EXPECTED = [
 
 
 @pytest.mark.parametrize("slab", [1, 2, 1 << 16])
-def test_every_bad_cell_is_found_with_the_line_it_is_on(table, monkeypatch, slab):
+def test_every_bad_cell_is_reported_with_its_line(table, monkeypatch, slab):
     monkeypatch.setattr(checking, "SLAB", slab)
     bad = check(table, {"photo": Image(), "note": Text(), "tabular": Text()})
     assert [(cell.number, cell.column, cell.reason) for cell in bad] == EXPECTED

@@ -1,4 +1,4 @@
-"""What a table is told to be."""
+"""Summaries of tables."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_options_that_do_not_fit(options, reason):
         read_table(frame, **options)
 
 
-def test_a_target_is_found_by_its_name_if_only_one_column_has_such_a_name():
+def test_the_only_column_with_the_name_of_a_target_is_the_target():
     assert read_table([{"t": "x", "Label": "a"}]).schema.target == "Label"
     both = read_table([{"t": "x", "label": "a", "y": "b"}])
     assert both.schema.target is None
@@ -144,7 +144,7 @@ def test_split_columns():
         read_table([*rows, {"t": "z", "label": "c"}])
 
 
-def test_a_table_described_anew_keeps_what_is_not_said():
+def test_new_options_keep_the_rest_of_the_schema():
     rows = [{"t": f"some text {i}", "n": i, "k": f"a {i % 2}", "label": "xy"[i % 2]} for i in range(8)]
     first = read_table(rows, modality={"n": "category"})
     assert read_table(first) is first

@@ -32,7 +32,7 @@ def test_inputs_are_media_and_text_by_themselves_and_numbers_and_categories_toge
     assert (schema.target, schema.group, schema.split, schema.objective) == ("label", "speaker", None, "classify")
 
 
-def test_what_is_said_wins():
+def test_options_win_over_inference():
     schema = infer(FRAME, modality={"colour": "text", "age": "note", "photo": "text"})
     assert [schema.column(name).modality for name in ("colour", "age", "photo")] == ["text", None, "text"]
     assert infer(FRAME, modality={"age": "tabular", "colour": "tabular"}).inputs()["tabular"][1][:2] == (
@@ -47,7 +47,7 @@ def test_inputs_restrict():
     schema = infer(FRAME, inputs=["photo", "age"])
     assert list(schema.inputs()) == ["tabular", "photo"]
     assert schema.column("note") == Column("note", "note")
-    assert infer(FRAME, inputs=["label", "photo"]).target is None  # asked for as an input
+    assert infer(FRAME, inputs=["label", "photo"]).target is None  # chosen as an input
 
 
 def test_only_the_tabular_input_is_named_tabular():

@@ -19,7 +19,7 @@ def held(parts, names):
 
 
 @given(st.integers(4, 60), st.integers(0, 2**32), st.randoms(use_true_random=False))
-def test_classes_are_dealt_out_whole_whatever_the_order_of_rows(classes, seed, random):
+def test_classes_are_divided_whole_whatever_the_order_of_rows(classes, seed, random):
     labels = [f"k{i}" for i in range(classes) for _ in range(1 + i % 3)]
     shuffled = random.sample(labels, len(labels))
     parts = held(assign(table(labels), seed), labels)
@@ -31,7 +31,7 @@ def test_classes_are_dealt_out_whole_whatever_the_order_of_rows(classes, seed, r
 
 
 @given(st.integers(2, 40), st.integers(0, 2**32))
-def test_groups_are_dealt_out_whole(groups, seed):
+def test_groups_are_divided_whole(groups, seed):
     who = [f"g{i % groups}" for i in range(3 * groups)]
     parts = held(assign(table([f"k{i % 3}" for i in range(3 * groups)], who=who), seed), who)
     assert sum(map(len, parts.values())) == groups
@@ -52,14 +52,14 @@ def test_seeds_matter_and_fractions_are_kept():
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.5, 0.5, 0.5), (0.0, 0.5, 0.5), (1.2, -0.1, -0.1)])
 def test_fractions_that_are_none(fractions):
-    with pytest.raises(UsageError, match="three shares"):
+    with pytest.raises(UsageError, match="three fractions"):
         assign(table("abcdef"), 0, fractions)
 
 
 @given(st.integers(6, 30), st.floats(0.01, 0.98), st.floats(0.01, 0.98))
-def test_any_fractions_leave_every_part_enough(classes, train, share):
+def test_any_fractions_leave_every_part_enough(classes, train, fraction):
     rest = 1 - train
-    parts = assign(table([f"k{i}" for i in range(classes)]), 0, (train, rest * share, rest * (1 - share)))
+    parts = assign(table([f"k{i}" for i in range(classes)]), 0, (train, rest * fraction, rest * (1 - fraction)))
     assert min(int((parts == part).sum()) for part in PARTS) >= 2
 
 
@@ -96,7 +96,7 @@ def test_a_split_column_that_shares_is_refused():
         assign(table(labels, who=["g"] * 14, split=split), 0)
 
 
-def test_numbers_without_groups_need_a_said_split():
+def test_numbers_without_groups_need_a_given_split():
     rows = [{"x": "a b", "y": i + 0.5, "split": "train"} for i in range(4)]
     assert set(assign(read_table(rows), 0)) == {"train"}
     with pytest.raises(UsageError, match="need a group column"):

@@ -82,7 +82,7 @@ def test_names_and_order_count_in_the_fingerprint():
     assert a != read_table([{"a": 1, "b": 2}] * 2).fingerprint
 
 
-def test_digests_tell_kinds_apart():
+def test_digests_of_kinds_differ():
     digests = {cell_digest(cell) for cell in (b"1", "1", 1, [1], np.array([1]), np.array([[1]]), None)}
     assert len(digests) == 7
     assert {len(digest) for digest in digests} == {16}

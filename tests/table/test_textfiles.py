@@ -139,11 +139,11 @@ def test_any_json_survives(tmp_path_factory, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     table = read_table(path)
     for name in {name for row in rows for name in row}:
-        said = [row.get(name) for row in rows]
-        said = [None if cell == "" else cell for cell in said]
-        if len({type(cell) for cell in said} - {type(None)}) > 1:
-            said = [None if cell is None else str(cell) for cell in said]
-        assert cells(table, name) == said
+        expected = [row.get(name) for row in rows]
+        expected = [None if cell == "" else cell for cell in expected]
+        if len({type(cell) for cell in expected} - {type(None)}) > 1:
+            expected = [None if cell is None else str(cell) for cell in expected]
+        assert cells(table, name) == expected
 
 
 def test_the_words_for_missing():

@@ -69,10 +69,10 @@ def test_one_list_among_many_texts_is_a_list_all_the_same(tmp_path):
 def test_what_is_no_text_is_named_by_row_and_column(tmp_path):
     cells = ['["a dog", "runs', "['python', 'repr']", "   ", '["", " "]', '["right", "so"]', '["a"]', '["b"]', '["c"]']
     table = read_table(written(tmp_path, ".csv", cells), target="caption", objective="caption")
-    found = {cell.number: cell.reason for cell in check(table, {})}
-    assert found.keys() == {2, 3, 4, 5}
-    assert all("write it as JSON" in found[row] for row in (2, 3))
-    assert all("missing" in found[row] or "no text" in found[row] for row in (4, 5))
+    bad = {cell.number: cell.reason for cell in check(table, {})}
+    assert bad.keys() == {2, 3, 4, 5}
+    assert all("write it as JSON" in bad[row] for row in (2, 3))
+    assert all("missing" in bad[row] or "no text" in bad[row] for row in (4, 5))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_texts_of_other_cells():
     assert text_problem("a text") is text_problem(3.0) is text_problem(["a"]) is None
     assert text_problem("[laughter] well") is None  # a transcript may begin so
     for cell in (b"bytes", np.zeros(3), [1, 2], {"a": 1}):
-        assert "a text or a list of texts is wanted" in text_problem(cell)
+        assert "a text or a list of texts is needed" in text_problem(cell)
 
 
 @given(st.lists(st.lists(st.text().filter(str.strip), min_size=1, max_size=3), min_size=1, max_size=4))

@@ -20,11 +20,11 @@ FRAME = pd.DataFrame({"text": ["a,b", 'say "ü"', None], "number": [0.1, None, 3
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_written_frame_is_read_again(tmp_path, suffix):
     out = write_frame(FRAME, tmp_path / "new" / f"t{suffix}")
-    found = read_table(out).frame
-    assert list(found) == list(FRAME)
+    frame = read_table(out).frame
+    assert list(frame) == list(FRAME)
     for name in FRAME:
-        assert found[name].isna().equals(FRAME[name].isna())
-        assert found[name].dropna().tolist() == FRAME[name].dropna().tolist()
+        assert frame[name].isna().equals(FRAME[name].isna())
+        assert frame[name].dropna().tolist() == FRAME[name].dropna().tolist()
     assert list(out.parent.iterdir()) == [out]
 
 
@@ -64,7 +64,7 @@ def test_parquet_refuses_a_column_of_lists_and_text(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_media_are_found_again(tmp_path, suffix):
+def test_media_are_read_again(tmp_path, suffix):
     writer = TableWriter(tmp_path / f"t{suffix}")
     png = b"\x89PNG\r\n\x1a\n" + bytes(9)
     writer.row(photo=writer.media("a/1.png", png), kind="x")

@@ -30,7 +30,7 @@ from omnishot.nn import encoders
 from omnishot.nn.heads import class_mask
 from omnishot.nn.layers import mask
 from omnishot.table.checking import BadCell
-from omnishot.table.looking import look, tabular_kind
+from omnishot.table.inference import infer_modality, tabular_kind
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import KINDS, Column, Schema
 from omnishot.table.table import Table
@@ -200,7 +200,7 @@ def read_with_new(rows: Any, schema: Schema, new: New) -> tuple[Table, dict[str,
     kinds = {}
     for name, kind in said.items():
         column = table.frame[choose("column", name, table.frame.columns)]
-        kind = kind or look(name, column, asked=True)
+        kind = kind or infer_modality(name, column, chosen=True)
         kinds[name] = tabular_kind(column) if kind == "tabular" else kind
         if kinds[name] == "note":
             raise DataError(f"{table.name}: the new column {name!r} is empty: fill in some cells, or leave it out")

@@ -35,7 +35,7 @@ from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
 from omnishot.objectives.tag import Tag
 from omnishot.objectives.text import TextObjective
-from omnishot.table.checking import BadCell, initial_params
+from omnishot.table.checking import BadCell, bad_texts
 from omnishot.table.frames import is_text
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
@@ -86,7 +86,7 @@ class Model:
             assert target is not None
             gaps = np.flatnonzero(table.frame[target].isna()).tolist()
             bad = [*bad, *(BadCell(i, target, "the target is missing", table.row_number(i)) for i in gaps)]
-        bad = [*bad, *(BadCell(i, name, reason, table.row_number(i)) for i, name, reason in initial_params(table))]
+        bad = [*bad, *(BadCell(i, name, reason, table.row_number(i)) for i, name, reason in bad_texts(table))]
         modalities, arrived, wrong = meet(table, kinds)
         if bad := sorted([*bad, *wrong], key=lambda cell: cell.row):
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))

@@ -1,4 +1,4 @@
-"""One cell: whether it is missing, what it looks like, and its content as bytes or an array."""
+"""One cell: whether it is missing, which medium it holds, and its content as bytes or an array."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXTENSIONS = {
     **dict.fromkeys((".npy", ".csv", ".tsv", ".txt"), "series"),
     **dict.fromkeys((".mp4", ".mkv", ".avi", ".mov", ".webm"), "video"),
 }
-#: The first bytes of a file's content. RIFF holds several kinds and is told apart by bytes 8 to 12.
+#: The first bytes of a file's content. RIFF holds several kinds: bytes 8 to 12 say which.
 MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image",
     b"\xff\xd8\xff": "image",
@@ -51,11 +51,11 @@ def missing(cell: Any) -> bool:
 
 
 def media_kind(cell: Any) -> str | None:
-    """Which media a present cell looks like by its extension, first bytes, or shape; None if like none."""
+    """The medium of a present cell by its extension, first bytes, or shape; None if it is none."""
     if isinstance(cell, str):
-        looks_like_path = "/" in cell or " " not in cell
+        may_be_path = "/" in cell or " " not in cell
         kind = EXTENSIONS.get(PurePosixPath(cell[-300:]).suffix.lower())
-        return kind if looks_like_path or kind != "series" else None
+        return kind if may_be_path or kind != "series" else None
     if isinstance(cell, bytes | bytearray):
         return _magic(bytes(cell[:16]))
     if type(cell).__module__.startswith("PIL."):

@@ -29,14 +29,14 @@ def check(table: Table, decoders: Mapping[str, Any], *, label: str | None = None
             one cell or `decode_columns` for columns (see `modality.base`).
         label: shows progress on stderr.
     """
-    found: list[tuple[int, str, str]] = _unlabelled(table)
+    bad: list[tuple[int, str, str]] = _unlabelled(table)
     for name, (_, columns) in table.schema.inputs().items():
         if name in decoders:
             decoder = decoders[name]
-            found += (_media if decoder.media else _values)(table, columns, decoder, label)
+            bad += (_media if decoder.media else _values)(table, columns, decoder, label)
     place = {name: i for i, name in enumerate(table.frame.columns)}
-    found.sort(key=lambda cell: (cell[0], place[cell[1]]))
-    return [BadCell(row, column, reason, table.row_number(row)) for row, column, reason in found]
+    bad.sort(key=lambda cell: (cell[0], place[cell[1]]))
+    return [BadCell(row, column, reason, table.row_number(row)) for row, column, reason in bad]
 
 
 def _media(table: Table, columns: tuple[str, ...], decoder: Any, label: str | None) -> list[tuple[int, str, str]]:
@@ -58,32 +58,32 @@ def _media(table: Table, columns: tuple[str, ...], decoder: Any, label: str | No
 
 
 def _values(table: Table, columns: tuple[str, ...], decoder: Any, label: str | None) -> list[tuple[int, str, str]]:
-    found = []
+    problems = []
     for start in range(0, len(table), SLAB):
         slab = table.frame.iloc[start : start + SLAB]
         _, bad = decoder.decode_columns({name: slab[name].to_numpy(dtype=object) for name in columns})
-        found += [(start + row, column, reason) for row, column, reason in bad]
-    return found
+        problems += [(start + row, column, reason) for row, column, reason in bad]
+    return problems
 
 
 def _unlabelled(table: Table) -> list[tuple[int, str, str]]:
-    found = []
+    bad = []
     schema = table.schema
     for name, what in (*((target, "target") for target in schema.targets), (schema.group, "group")):
         if name is not None:
             gaps = np.flatnonzero(table.frame[name].isna())
-            found += [(int(row), name, f"the {what} is missing") for row in gaps]
+            bad += [(int(row), name, f"the {what} is missing") for row in gaps]
     if schema.kind == "regress":
         for target in schema.targets:
             column = table.frame[target]
             numbers = pd.to_numeric(column, errors="coerce")
             wrong = np.flatnonzero(column.notna() & ~np.isfinite(numbers))
-            found += [(int(row), target, f"{column[row]!r} is no finite number") for row in wrong]
-    return found + initial_params(table)
+            bad += [(int(row), target, f"{column[row]!r} is no finite number") for row in wrong]
+    return bad + bad_texts(table)
 
 
-def initial_params(table: Table) -> list[tuple[int, str, str]]:
-    """The rows, column and reason of what is there as a target but gives no text to learn, where texts are learned."""
+def bad_texts(table: Table) -> list[tuple[int, str, str]]:
+    """Present targets without a usable text as (row, column, reason), where the objective learns texts."""
     if table.schema.objective not in TEXT_OBJECTIVES:
         return []
     name = require_target(table)

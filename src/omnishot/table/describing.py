@@ -1,4 +1,4 @@
-"""What was understood of a table, for people and programs."""
+"""A summary of a table (columns, classes, splits, bad cells), for people and programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLE_LENGTH = 32
 
 @dataclass(frozen=True)
 class BadCell:
-    """A cell that cannot be used: index of the row, column, why, and what a person calls the row."""
+    """A cell that cannot be used: index of the row, column, reason, and the row number that people know."""
 
     row: int
     column: str
@@ -28,13 +28,13 @@ class BadCell:
     number: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """`row` is what a person calls it."""
+        """`row` is the row number that people know."""
         row = self.row if self.number is None else self.number
         return {"row": row, "column": self.column, "reason": self.reason}
 
     def __str__(self) -> str:
-        found = self.to_json()
-        return f"row {found['row']}, column {found['column']!r}: {found['reason']}"
+        cell = self.to_json()
+        return f"row {cell['row']}, column {cell['column']!r}: {cell['reason']}"
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class ColumnReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What was understood.
+    """A summary of a table.
 
     Args:
         classes: how many, and the rows of the smallest, the median and the largest; None if there is nothing
             to classify.
-        splits: rows, and classes or groups, by part; None if not asked for.
-        problems: what else keeps the table from being learned.
+        splits: rows, and classes or groups, by part; None if not requested.
+        problems: other reasons why nothing can be learned from the table.
     """
 
     name: str
@@ -81,15 +81,15 @@ class Report:
     def lines(self) -> list[str]:
         """The report as text, one line a fact."""
         what = f", to {self.objective}" if self.objective else ""
-        found = [f"{self.name}: {self.rows:,} rows, {len(self.columns)} columns{what}", *self._column_lines()]
+        lines = [f"{self.name}: {self.rows:,} rows, {len(self.columns)} columns{what}", *self._column_lines()]
         if self.classes:
             low, middle, high = (self.classes[key] for key in ("min", "median", "max"))
-            found.append(f"classes: {self.classes['count']:,}; rows per class {low:,} to {high:,}, median {middle:,}")
+            lines.append(f"classes: {self.classes['count']:,}; rows per class {low:,} to {high:,}, median {middle:,}")
         for part, counts in (self.splits or {}).items():
-            found.append(f"{part}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
-        found += [f"bad cell: {cell}" for cell in self.bad]
-        found += [f"problem: {problem}" for problem in self.problems]
-        return [*found, f"{len(self.bad):,} bad {'cell' if len(self.bad) == 1 else 'cells'}"]
+            lines.append(f"{part}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
+        lines += [f"bad cell: {cell}" for cell in self.bad]
+        lines += [f"problem: {problem}" for problem in self.problems]
+        return [*lines, f"{len(self.bad):,} bad {'cell' if len(self.bad) == 1 else 'cells'}"]
 
     def _column_lines(self) -> list[str]:
         rows = [("column", "is", "present", "distinct", "examples")]
@@ -104,7 +104,7 @@ class Report:
 def describe(
     table: Table, splits: np.ndarray | None = None, bad: Sequence[BadCell] = (), problems: Sequence[str] = ()
 ) -> Report:
-    """What was understood of a table; `splits` as of `splits.assign`, `bad` as of `checking.check`."""
+    """Summarise a table; `splits` as of `splits.assign`, `bad` as of `checking.check`."""
     columns = tuple(_column(table.frame[c.name], c.name, c.role, c.modality) for c in table.schema.columns)
     classes = None
     if table.classes:

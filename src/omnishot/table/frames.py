@@ -25,7 +25,7 @@ SCALARS = {
 
 
 def clean(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The same cells with text column names, a plain index, and one way of saying missing (None or NaN).
+    """The same cells with text column names, a plain index, and one kind of missing cell (None or NaN).
 
     Numbers stay numbers; True and False stay so unless a cell is missing; a column that mixes numbers and
     text is text, as it would be in a CSV file; dates and categories become text; `{"bytes", "path"}` becomes

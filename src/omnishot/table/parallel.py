@@ -21,7 +21,7 @@ def in_chunks(
 ) -> Iterator[T]:
     """`work` on consecutive ranges that together cover `range(count)`; results come in order.
 
-    An exception, Ctrl-C included, cancels what has not begun and is raised here.
+    An exception, Ctrl-C included, cancels the chunks that have not started and is raised here.
 
     Args:
         label: shows a progress bar on stderr (a line now and then if that is no terminal); None shows nothing.
@@ -44,14 +44,14 @@ def in_chunks(
 
 
 def _progress(label: str | None, count: int):
-    """A coroutine that is sent how many more are done."""
+    """A coroutine that receives how many more cells are done."""
     console = Console(stderr=True)
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bar, console=console, disable=label is None or not console.is_terminal) as progress:
-        task, done, spoken = progress.add_task(label or "", total=count), 0, time.monotonic()
+        task, done, printed = progress.add_task(label or "", total=count), 0, time.monotonic()
         while True:
             done += yield
             progress.update(task, completed=done)
-            if label and progress.disable and time.monotonic() - spoken > QUIET_SECONDS:
+            if label and progress.disable and time.monotonic() - printed > QUIET_SECONDS:
                 console.print(f"{label}: {done:,} of {count:,}")
-                spoken = time.monotonic()
+                printed = time.monotonic()

@@ -1,4 +1,4 @@
-"""Reading a table from whatever holds one."""
+"""Reads a table from a file, a data frame, a list of dicts or a Hugging Face data set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from omnishot.errors import DataError, UsageError, choose, nearest
 from omnishot.table.frames import check_header, clean, objects
 from omnishot.table.huggingface import is_dataset, read_dataset
-from omnishot.table.schema import Column, Schema, infer, said_targets
+from omnishot.table.schema import Column, Schema, infer, parse_targets
 from omnishot.table.splits import given
 from omnishot.table.table import Table
 from omnishot.table.textfiles import read_csv, read_jsonl
@@ -34,13 +34,13 @@ def read_table(
     objective: str | None = None,
     folder: str | Path | None = ".",
 ) -> Table:
-    """Read a table; what is not said about its columns is inferred by looking (`looking.look`).
+    """Read a table; what the options do not say about its columns is inferred from its cells (`inference`).
 
     Args:
         source: a path to .csv, .tsv, .jsonl or .parquet; a DataFrame; a list of dicts; a Hugging Face dataset; or
-            a Table, which is then described anew as far as options are given.
+            a Table, whose schema is then changed as far as options are given.
         target: column to predict; by default the one named label, target, class or y, if exactly one is. Several
-            columns of numbers may be predicted at once, said as a list or joined by commas.
+            columns of numbers may be predicted at once, given as a list or joined by commas.
         group: column whose values are tasks.
         modality: by column image, text, audio, video, series, number, category, tabular (number or category)
             or note.
@@ -64,7 +64,7 @@ def read_table(
         "objective": objective,
     }
     if isinstance(source, Table):
-        return _again(source, split, options)
+        return _with_options(source, split, options)
     table, declared = _load(source, split, folder)
     schema = infer(table.frame, split=split, **options | {"modality": declared | dict(modality or {})})  # type: ignore[arg-type]
     table = dataclasses.replace(table, schema=schema)
@@ -73,10 +73,10 @@ def read_table(
 
 
 def read_rows(source: Any, schema: Schema, *, folder: str | Path | None = ".") -> Table:
-    """Read rows that are to be understood as an earlier table was, to adapt to them or to predict them.
+    """Read rows by the schema of an earlier table, to adapt to them or to predict them.
 
-    A column that the rows lack is missing in every row, except that a lacking target, group or split leaves
-    the schema. A column whose name begins with "_" is a note.
+    A column that the rows lack is missing in every row, but a target, group or split that the rows lack is
+    removed from the schema. A column whose name begins with "_" is a note.
 
     Args:
         source, folder: as for `read_table`.
@@ -105,25 +105,25 @@ def read_rows(source: Any, schema: Schema, *, folder: str | Path | None = ".") -
     return table
 
 
-def _again(table: Table, split: str | None, options: dict[str, Any]) -> Table:
-    """A table with some options said anew; the others stay as they are understood."""
+def _with_options(table: Table, split: str | None, options: dict[str, Any]) -> Table:
+    """A table whose schema follows some new options; the rest of its schema stays."""
     if split == "split" and all(option is None for option in options.values()):
         return table
     old = table.schema
-    target = said_targets(options["target"], list(table.frame.columns)) or old.targets
+    target = parse_targets(options["target"], list(table.frame.columns)) or old.targets
     group = options["group"] or old.group
     column = split if split != "split" else old.split or split
     stays = {c.name: c.modality or "note" for c in old.columns if c.role in ("input", "note")}
     if options["inputs"] is not None:
         stays = {name: kind for name, kind in stays.items() if kind != "note"}
     stays = {name: kind for name, kind in stays.items() if name not in (*target, group, column)}
-    said = {**stays, **dict(options["modality"] or {})}
+    kinds = {**stays, **dict(options["modality"] or {})}
     objective = options["objective"] or (old.objective if target == old.targets else None)
     schema = infer(
         table.frame,
         target=target,
         group=group,
-        modality=said,
+        modality=kinds,
         inputs=options["inputs"],
         split=column,
         objective=objective,

@@ -1,4 +1,4 @@
-"""Which column is what: said by the user, or inferred by looking."""
+"""The role and modality of each column: given by the user, or inferred from its cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from omnishot.errors import UsageError, choose
-from omnishot.table.looking import look, objective_of, tabular_kind
+from omnishot.table.inference import infer_modality, infer_objective, tabular_kind
 
 MEDIA = ("image", "audio", "video", "series")
 VALUES = ("text", "number", "category")
@@ -37,7 +37,7 @@ class Column:
 class Schema:
     """The columns in table order, and the objective (one of `OBJECTIVES`; None without a target).
 
-    `relation`: the objective is to match, and the target is words, hence a class, instead of a number.
+    `relation`: the objective is `match`, and the target is a class instead of a number.
     """
 
     columns: tuple[Column, ...]
@@ -46,7 +46,7 @@ class Schema:
 
     @property
     def kind(self) -> str | None:
-        """What the target holds: that of the objective `classify`, `regress` or whatever else it is."""
+        """The kind of target: the objective itself, or for `match` "classify" or "regress"."""
         return self.objective if self.objective != "match" else "classify" if self.relation else "regress"
 
     @property
@@ -66,18 +66,18 @@ class Schema:
 
     @property
     def split(self) -> str | None:
-        """The column that says train, val or test."""
+        """The column that holds train, val or test."""
         return self._named("split")
 
     def inputs(self) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Inputs by name: modality and columns. All number and category columns are one, named "tabular"."""
-        found: dict[str, tuple[str, tuple[str, ...]]] = {}
+        inputs: dict[str, tuple[str, tuple[str, ...]]] = {}
         for column in self.columns:
             if column.modality in TABULAR:
-                found["tabular"] = ("tabular", (*found.get("tabular", ("", ()))[1], column.name))
+                inputs["tabular"] = ("tabular", (*inputs.get("tabular", ("", ()))[1], column.name))
             elif column.modality is not None:
-                found[column.name] = (column.modality, (column.name,))
-        return found
+                inputs[column.name] = (column.modality, (column.name,))
+        return inputs
 
     def column(self, name: str) -> Column:
         """The column of that name.
@@ -112,38 +112,38 @@ def infer(
     split: str | None = "split",
     objective: str | None = None,
 ) -> Schema:
-    """What each column of a clean frame is: as said, else by looking (see `looking.look`).
+    """The schema of a clean frame: what the options give, the rest inferred (see `inference.infer_modality`).
 
     Raises:
-        UsageError: if what is said names an unknown column, modality or objective, or contradicts itself.
+        UsageError: if an option names an unknown column, modality or objective, or two options contradict.
     """
-    names, said = list(frame.columns), dict(modality or {})
-    targets = said_targets(target, names)
-    for name in (*targets, group, *said, *(inputs or ())):
+    names, kinds = list(frame.columns), dict(modality or {})
+    targets = parse_targets(target, names)
+    for name in (*targets, group, *kinds, *(inputs or ())):
         if name is not None:
             choose("column", name, names)
-    for kind in said.values():
+    for kind in kinds.values():
         choose("modality", kind, KINDS)
     if split is not None and split != "split":
         choose("column", split, names)
-    spoken = {*said, *(inputs or ())}
+    named = {*kinds, *(inputs or ())}
     if not targets:
-        targets = _default_target([n for n in names if n not in spoken and n not in (group, split)])
-    said_roles = ((split, "split"), (group, "group"), *((name, "target") for name in targets))
-    roles = {name: role for name, role in said_roles if name in names}
-    if len(roles) < sum(name in names for name, _ in said_roles):
+        targets = _default_target([n for n in names if n not in named and n not in (group, split)])
+    given_roles = ((split, "split"), (group, "group"), *((name, "target") for name in targets))
+    roles = {name: role for name, role in given_roles if name in names}
+    if len(roles) < sum(name in names for name, _ in given_roles):
         of = ", ".join(targets)
         raise UsageError(f"one column cannot be two of target ({of}), group ({group}) and split ({split})")
-    for name in roles.keys() & {*(inputs or ()), *(n for n, kind in said.items() if kind != "note")}:
+    for name in roles.keys() & {*(inputs or ()), *(n for n, kind in kinds.items() if kind != "note")}:
         raise UsageError(f"column {name!r} is the {roles[name]} and cannot be an input too")
 
     def column(name: str) -> Column:
         if name in roles:
             return Column(name, roles[name])
-        kind = "note" if inputs is not None and name not in inputs else said.get(name)
+        kind = "note" if inputs is not None and name not in inputs else kinds.get(name)
         if kind == "tabular":
             kind = tabular_kind(frame[name])
-        kind = kind or look(name, frame[name], asked=inputs is not None)
+        kind = kind or infer_modality(name, frame[name], chosen=inputs is not None)
         return Column(name, "note") if kind == "note" else Column(name, "input", kind)
 
     columns = tuple(column(name) for name in names)
@@ -152,7 +152,7 @@ def infer(
     if objective is not None:
         choose("objective", objective, OBJECTIVES)
     elif targets:
-        objective = "regress" if len(targets) > 1 else objective_of(frame[targets[0]])
+        objective = "regress" if len(targets) > 1 else infer_objective(frame[targets[0]])
         if objective == "regress" and len(targets) == 1 and group is None and _paired(columns):
             objective = "match"
     if len(targets) > 1 and objective != "regress":
@@ -162,18 +162,18 @@ def infer(
 
 
 def _paired(columns: Sequence[Column]) -> bool:
-    """Whether the inputs are two of one kind, texts or media: something to be compared."""
+    """Whether the inputs are two of one kind, texts or media, which `match` compares."""
     kinds = [column.modality for column in columns if column.role == "input"]
     return len(kinds) == 2 and kinds[0] == kinds[1] and kinds[0] in (*MEDIA, "text")
 
 
-def said_targets(said: str | Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns said to predict: one, or several, joined by commas where no column is called so."""
-    if isinstance(said, str):
-        return (said,) if said in names else tuple(name.strip() for name in said.split(","))
-    return tuple(said or ())
+def parse_targets(target: str | Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...]:
+    """The target columns: one, or several joined by commas where no column has the whole name."""
+    if isinstance(target, str):
+        return (target,) if target in names else tuple(name.strip() for name in target.split(","))
+    return tuple(target or ())
 
 
 def _default_target(names: Sequence[str]) -> tuple[str, ...]:
-    found = [name for name in names if name.lower() in TARGET_NAMES]
-    return tuple(found) if len(found) == 1 else ()
+    candidates = [name for name in names if name.lower() in TARGET_NAMES]
+    return tuple(candidates) if len(candidates) == 1 else ()

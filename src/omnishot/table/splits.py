@@ -19,7 +19,7 @@ LEAST_CLASSES, LEAST_GROUPS = 2, 1
 
 
 def given(table: Table) -> np.ndarray | None:
-    """The part of each row as the table says it (text `[n]`), or None if it has no split column.
+    """The part of each row by the split column (text `[n]`), or None if the table has none.
 
     Raises:
         DataError: if a cell is missing or is none of train, val (validation, valid, dev) and test.
@@ -43,29 +43,29 @@ def given(table: Table) -> np.ndarray | None:
 def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.20)) -> np.ndarray:
     """The part of each row, "train", "val" or "test" as text `[n]`; "" for a row without a class (or group).
 
-    No two parts share a group, or without a group column a class. A split column is honoured; parts it does not
-    name stay empty. Otherwise classes or groups, ordered by name, are shuffled by `seed` and dealt out: what a
-    row gets does not depend on the order of rows. With 4 or 5 classes, or 2 groups, there is no validation part.
+    No two parts share a group, or without a group column a class. A split column is used as it is; parts that it
+    does not name stay empty. Otherwise classes or groups, ordered by name, are shuffled by `seed` and divided: the part
+    of a row does not depend on the order of rows. With 4 or 5 classes, or 2 groups, there is no validation part.
 
     Args:
         fractions: of classes or groups, in the order train, val, test; 0 leaves a part empty.
 
     Raises:
         DataError: if the parts of the split column overlap, or there are too few classes or groups.
-        UsageError: if the table has no target, or is to regress without a group column.
+        UsageError: if the table has no target, or its objective is to regress and it has no group column.
     """
-    said = given(table)
-    codes, names, kind = _tasks(table, needed=said is None)
-    if said is not None:
-        _check_disjoint(table, said, codes, names, kind)
-        return said
+    parts = given(table)
+    codes, names, kind = _tasks(table, needed=parts is None)
+    if parts is not None:
+        _check_disjoint(table, parts, codes, names, kind)
+        return parts
     sizes = _sizes(len(names), fractions, LEAST_CLASSES if kind == "class" else LEAST_GROUPS)
     if sizes is None:
         counts = np.bincount(codes[codes >= 0], minlength=len(names))
-        found = ", ".join(f"{name} ({count} rows)" for name, count in zip(names, counts, strict=True)) or "none"
+        listed = ", ".join(f"{name} ({count} rows)" for name, count in zip(names, counts, strict=True)) or "none"
         need = "4 classes (2 to train on, 2 to test on)" if kind == "class" else f"2 {kind}s"
         raise DataError(
-            f"{table.name}: {len(names)} distinct {table.schema.group or table.schema.target}: {found}; "
+            f"{table.name}: {len(names)} distinct {table.schema.group or table.schema.target}: {listed}; "
             f"parts that share no {kind} need at least {need}: add rows of others, or give a split column of your own"
         )
     order = seeds.split(seed).permutation(len(names))
@@ -75,13 +75,13 @@ def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.
 
 
 def _tasks(table: Table, needed: bool) -> tuple[np.ndarray, tuple[str, ...], str]:
-    """What parts must not share: codes `[n]` (-1 where missing), names, and "group" or "class"."""
+    """The classes or groups that no two parts may share: codes `[n]` (-1 where missing), names, and which they are."""
     if table.schema.group is not None:
         return *table.groups, "group"
     if table.schema.objective == "classify":
         return *table.labels, "class"
     if table.schema.objective in (*LISTED, "match"):
-        return *_apart(table), "picture or other input"
+        return *_by_file(table), "picture or other input"
     if needed:
         raise UsageError(
             f"{table.name}: tasks that predict a number need a group column: say which (group=, --group COLUMN); "
@@ -90,18 +90,18 @@ def _tasks(table: Table, needed: bool) -> tuple[np.ndarray, tuple[str, ...], str
     return np.full(len(table), -1), (), "group"
 
 
-def _apart(table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Rows whose first media cell is the same file count as one, so that no picture is in two parts; `_tasks`."""
+def _by_file(table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Codes and names as of `_tasks`: rows with the same file in their first media column are in the same part."""
     for column in table.schema.columns:
         if column.modality in MEDIA and is_text(table.frame[column.name]):
             return encode(table.frame[column.name])
     return np.arange(len(table)), tuple(map(str, range(len(table))))
 
 
-def _check_disjoint(table: Table, said: np.ndarray, codes: np.ndarray, names: Sequence[str], kind: str) -> None:
+def _check_disjoint(table: Table, parts: np.ndarray, codes: np.ndarray, names: Sequence[str], kind: str) -> None:
     held = np.zeros((len(PARTS), len(names)), dtype=bool)
     for i, part in enumerate(PARTS):
-        held[i, codes[(said == part) & (codes >= 0)]] = True
+        held[i, codes[(parts == part) & (codes >= 0)]] = True
     shared = np.flatnonzero(held.sum(axis=0) > 1)
     if len(shared):
         first = ", ".join(
@@ -119,13 +119,15 @@ def _check_disjoint(table: Table, said: np.ndarray, codes: np.ndarray, names: Se
 def _sizes(count: int, fractions: Sequence[float], least: int) -> list[int] | None:
     """How many go to train, val and test, each at least `least` (val: or none); None if there are too few."""
     if len(fractions) != len(PARTS) or min(fractions) < 0 or not fractions[0] or abs(sum(fractions) - 1) > 1e-6:
-        raise UsageError(f"fractions must be three shares (train, val, test) that sum to 1, not {tuple(fractions)}")
-    wanted = [fraction > 0 for fraction in fractions]
-    if count < least * sum(wanted):
-        wanted[1] = False
-    if count < least * sum(wanted):
+        raise UsageError(f"fractions must be three fractions (train, val, test) that sum to 1, not {tuple(fractions)}")
+    needed = [fraction > 0 for fraction in fractions]
+    if count < least * sum(needed):
+        needed[1] = False
+    if count < least * sum(needed):
         return None
-    val, test = (max(least, round(count * f)) if want else 0 for f, want in zip(fractions[1:], wanted[1:], strict=True))
+    val, test = (
+        max(least, round(count * f)) if wants else 0 for f, wants in zip(fractions[1:], needed[1:], strict=True)
+    )
     while count - val - test < least:  # rounding up has taken too much
         val, test = (val - 1, test) if val > test else (val, test - 1)
     return [count - val - test, val, test]

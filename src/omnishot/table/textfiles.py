@@ -1,4 +1,4 @@
-"""Reading CSV, TSV and JSONL strictly: every complaint names the line, and nothing is guessed into place."""
+"""Reads CSV, TSV and JSONL strictly: every error names the line, and no cell is guessed."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def read_jsonl(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    row = dict(pairs)
+    if len(row) != len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"it names the column {next(n for n in names if names.count(n) > 1)!r} twice")
-    return found
+    return row
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
@@ -140,7 +140,7 @@ def _line_ends(content: mmap.mmap, start: int) -> int:
 
 
 def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record that is not blank with the line it begins on: slow, and only to find the way."""
+    """Each record that is not blank with the line it begins on: slow, only for line numbers and errors."""
     with path.open(encoding="utf-8-sig", newline="") as file, _long_fields():
         reader, start = csv.reader(file, delimiter=delimiter, strict=True), 1
         for row in reader:
@@ -159,7 +159,7 @@ def _long_fields() -> Iterator[None]:
 
 
 def _explain(path: Path, delimiter: str, width: int) -> None:
-    """Raise what is wrong with the first wrong line, if it can be found."""
+    """Raise a DataError for the first line that is wrong, if one is."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:

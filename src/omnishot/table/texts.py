@@ -17,17 +17,17 @@ def texts_of(cell: Any) -> list[str]:
     """The texts of a clean cell that are not blank; none of a missing one. A number is its digits, 3.0 being 3."""
     if missing(cell):
         return []
-    found = listed(cell)
-    if found is None:
+    texts = listed(cell)
+    if texts is None:
         whole = isinstance(cell, float | np.floating) and float(cell).is_integer()
-        found = [str(int(cell)) if whole else str(cell)]
-    return [text for text in found if text.strip()]
+        texts = [str(int(cell)) if whole else str(cell)]
+    return [text for text in texts if text.strip()]
 
 
 def text_problem(cell: Any) -> str | None:
     """Why a present cell gives no text to learn from; None if it does."""
     if listed(cell) is None and not isinstance(cell, str | int | float | np.generic):
-        return f"a text or a list of texts is wanted, not {type(cell).__name__}"
+        return f"a text or a list of texts is needed, not {type(cell).__name__}"
     texts = texts_of(cell)
     if not texts:
         return "it holds no text that is not blank"
@@ -60,15 +60,15 @@ def as_lists(cells: Sequence[Any]) -> list[list[str] | None] | None:
     some = cells[:: max(1, len(cells) // SAMPLE)]  # most columns are not, which few cells show
     if not any(not missing(cell) and listed(cell) is not None for cell in some):
         return None
-    found: list[list[str] | None] = []
-    lists = present = 0
+    lists: list[list[str] | None] = []
+    count = present = 0
     for cell in cells:
         if missing(cell):
-            found.append(None)
+            lists.append(None)
             continue
         texts = listed(cell)
         if texts is None and not isinstance(cell, str):
             return None
-        present, lists = present + 1, lists + (texts is not None)
-        found.append((texts if texts is not None else texts_of(cell)) or None)
-    return found if 0 < present <= 2 * lists else None
+        present, count = present + 1, count + (texts is not None)
+        lists.append((texts if texts is not None else texts_of(cell)) or None)
+    return lists if 0 < present <= 2 * count else None

@@ -1,4 +1,4 @@
-"""Inferring a column's modality and a target's objective by looking at cells."""
+"""Infers a column's modality and a target's objective from its cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omnishot.table.frames import is_listed, is_text
 
 SAMPLE = 1000
 ID_NAMES = ("id", "index", "row", "uuid")
-MEDIA_SHARE, NUMBER_SHARE, CATEGORY_SHARE = 0.8, 0.9, 0.2
+MEDIA_FRACTION, NUMBER_FRACTION, CATEGORY_FRACTION = 0.8, 0.9, 0.2
 CATEGORY_MOST, CATEGORY_LENGTH = 50, 40
 #: Words that make a text a sentence.
 SENTENCE = 3
@@ -22,16 +22,18 @@ SENTENCE = 3
 CODE = r"^(-?0[0-9]+|-?[0-9]{16,})$"
 
 
-def look(name: str, column: pd.Series, asked: bool = False) -> str:
-    """The modality of a column, or "note", by these rules, the first that fits:
+def infer_modality(name: str, column: pd.Series, chosen: bool = False) -> str:
+    """The modality of a column, or "note", by the first of these rules that applies:
 
     1. a name that begins with "_", or no present cell -> note; lists of texts -> text
-    2. at least 80% of up to 1,000 cells, evenly spread, look like one kind of media (`media_kind`) -> that
-    3. named id, index, row or uuid, text or whole numbers, and not `asked` for -> note
+    2. at least 80% of up to 1,000 cells, evenly spaced, are of one medium (`media_kind`) -> that medium
+    3. named id, index, row or uuid, text or whole numbers, and not `chosen` -> note
     4. True/False -> category; numbers, or text of which 90% of the sample reads as numbers -> number
-    5. words with digits and without spaces, no two alike, and not `asked` for: an identifier -> note
+    5. words with digits and without spaces, all distinct, and not `chosen`: an identifier -> note
     6. at most 50 distinct values of at most 40 characters, at most 2 or 20% of present cells -> category
-    7. -> text
+    7. otherwise -> text
+
+    `chosen`: the user named the column as an input.
 
     Raises:
         DataError: if the cells are bytes or arrays of no known kind.
@@ -44,31 +46,31 @@ def look(name: str, column: pd.Series, asked: bool = False) -> str:
     sample = _sample(present)
     media = Counter(kind for kind in map(media_kind, sample) if kind) if present.dtype.kind not in "biuf" else Counter()
     likeliest, count = (media.most_common(1) or [("", 0)])[0]
-    if count >= MEDIA_SHARE * len(sample):
+    if count >= MEDIA_FRACTION * len(sample):
         return likeliest
     if not (types.is_bool_dtype(column) or types.is_numeric_dtype(column) or is_text(column)):
         raise DataError(
-            f"column {name!r} holds {type(sample.iloc[0]).__name__} cells of no known kind: say its "
+            f"column {name!r} holds {type(sample.iloc[0]).__name__} cells of no known kind: give its "
             f"modality, or that it is a note (--modality {name}=image, --modality {name}=note)"
         )
-    if not asked and name.lower() in ID_NAMES and not types.is_float_dtype(column):
+    if not chosen and name.lower() in ID_NAMES and not types.is_float_dtype(column):
         return "note"
     if types.is_bool_dtype(column):
         return "category"
     if _numeric(column):
         return "number"
-    if not asked and _identifies(present, sample):
+    if not chosen and _identifies(present, sample):
         return "note"
     return "category" if _repeats(present, sample) else "text"
 
 
 def tabular_kind(column: pd.Series) -> str:
-    """Whether a column said to be tabular is "number" or "category"."""
+    """Whether a column given as tabular is "number" or "category"."""
     return "number" if not types.is_bool_dtype(column) and _numeric(column) else "category"
 
 
-def objective_of(column: pd.Series) -> str:
-    """Whether a target is to "classify", to "regress", a "caption", or to "tag".
+def infer_objective(column: pd.Series) -> str:
+    """The objective of a target: "classify", "regress", "caption" or "tag".
 
     Lists of texts are sentences if most texts have several words.
 
@@ -104,7 +106,7 @@ def _numeric(column: pd.Series) -> bool:
         return False
     sample = _sample(column.dropna()).astype(str)
     numbers = pd.to_numeric(sample, errors="coerce").notna() & ~sample.str.match(CODE)
-    return len(sample) > 0 and bool(numbers.mean() >= NUMBER_SHARE)
+    return len(sample) > 0 and bool(numbers.mean() >= NUMBER_FRACTION)
 
 
 def _identifies(present: pd.Series, sample: pd.Series) -> bool:
@@ -121,5 +123,5 @@ def _repeats(present: pd.Series, sample: pd.Series) -> bool:
     if sample.nunique() > CATEGORY_MOST or max(map(len, sample)) > CATEGORY_LENGTH:
         return False
     values = present.unique()
-    most = min(CATEGORY_MOST, max(2, CATEGORY_SHARE * len(present)))
+    most = min(CATEGORY_MOST, max(2, CATEGORY_FRACTION * len(present)))
     return len(values) <= most and max(map(len, values)) <= CATEGORY_LENGTH

@@ -4,7 +4,7 @@ import pytest
 
 from omnishot.errors import DataError
 from omnishot.table.frames import clean, objects
-from omnishot.table.looking import look, objective_of, tabular_kind
+from omnishot.table.inference import infer_modality, infer_objective, tabular_kind
 
 N = 100
 
@@ -47,30 +47,30 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_rules(case):
     cells, kind = CASES[case]
-    assert look("c", column(cells)) == kind
+    assert infer_modality("c", column(cells)) == kind
 
 
 @pytest.mark.parametrize("name", ["id", "Index", "row", "UUID"])
 def test_names_of_identifiers(name):
-    assert look(name, column(range(N))) == "note"
-    assert look(name, column([f"word {i}" for i in range(N)])) == "note"
-    assert look(name, column(np.arange(N) / 3)) == "number"
-    assert look(name, column([f"{i}.png" for i in range(N)])) == "image"
+    assert infer_modality(name, column(range(N))) == "note"
+    assert infer_modality(name, column([f"word {i}" for i in range(N)])) == "note"
+    assert infer_modality(name, column(np.arange(N) / 3)) == "number"
+    assert infer_modality(name, column([f"{i}.png" for i in range(N)])) == "image"
 
 
 def test_a_name_with_an_underscore_first_is_a_note_even_for_media():
-    assert look("_photo", column([f"{i}.png" for i in range(N)])) == "note"
+    assert infer_modality("_photo", column([f"{i}.png" for i in range(N)])) == "note"
 
 
-def test_what_is_asked_for_is_no_identifier():
-    assert look("id", column(range(N)), asked=True) == "number"
-    assert look("code", column([f"id_{i}" for i in range(N)]), asked=True) == "text"
+def test_a_chosen_input_is_no_identifier():
+    assert infer_modality("id", column(range(N)), chosen=True) == "number"
+    assert infer_modality("code", column([f"id_{i}" for i in range(N)]), chosen=True) == "text"
 
 
 @pytest.mark.parametrize("cells", [[b"junk", b"more junk"], [np.zeros((2, 3, 4))], [{"a": 1}]])
-def test_unknown_objects_must_be_said(cells):
-    with pytest.raises(DataError, match=r"column 'c' holds .* say its modality"):
-        look("c", column(cells))
+def test_unknown_objects_need_a_modality(cells):
+    with pytest.raises(DataError, match=r"column 'c' holds .* give its modality"):
+        infer_modality("c", column(cells))
 
 
 def test_tabular_is_number_or_category():
@@ -96,9 +96,9 @@ def test_tabular_is_number_or_category():
     ],
 )
 def test_objectives(cells, objective):
-    assert objective_of(column(cells)) == objective
+    assert infer_objective(column(cells)) == objective
 
 
-def test_looking_does_not_depend_on_chance():
+def test_inference_does_not_depend_on_chance():
     cells = column([f"{i}.png" if i % 3 else f"text {i}" for i in range(5000)])
-    assert {look("c", cells) for _ in range(3)} == {"text"}
+    assert {infer_modality("c", cells) for _ in range(3)} == {"text"}
