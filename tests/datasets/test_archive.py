@@ -34,7 +34,7 @@ def test_folder_and_zip_give_the_same_sorted_files_without_litter(publish):
 def test_the_folder_is_preferred_to_the_zip(publish):
     publish("part", FILES, zipped=True)
     directory = publish("part", FILES, zipped=False)
-    assert locate(directory, ["part", "absent"]) == {"part": directory / "part"}
+    assert locate(directory, ["part", "none"]) == {"part": directory / "part"}
 
 
 def test_backslashes_separate_folders(tmp_path):
@@ -48,7 +48,7 @@ def test_names_that_climb_out_are_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_nothing_of_the_kind_wanted_is_an_error(publish, zipped):
+def test_no_file_of_the_suffix_is_an_error(publish, zipped):
     directory = publish("part", {"a.txt": b"x"}, zipped=zipped)
     with pytest.raises(DataError, match=r"part(\.zip)? holds no \.wav file"):
         list(contents(locate(directory, ["part"])["part"], ".wav"))
@@ -69,10 +69,10 @@ def test_a_zip_cut_off_anywhere_is_damaged(tmp_path_factory, length):
 def test_a_flipped_byte_gives_a_clear_error_or_the_right_bytes(tmp_path_factory, place, flip):
     path: Path = tmp_path_factory.getbasetemp() / "flipped.zip"
     path.write_bytes(WHOLE[:place] + bytes([WHOLE[place] ^ flip]) + WHOLE[place + 1 :])
-    found, message = set(), ""
+    read, message = set(), ""
     try:
-        found = {data for _, data in contents(path, ".wav")}
+        read = {data for _, data in contents(path, ".wav")}
     except DataError as error:
         message = str(error)
-    assert bool(found) != ("flipped.zip" in message)
-    assert found <= {b"one" * 50, bytes(range(200))}
+    assert bool(read) != ("flipped.zip" in message)
+    assert read <= {b"one" * 50, bytes(range(200))}

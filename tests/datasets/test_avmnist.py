@@ -40,16 +40,16 @@ def table(published, tmp_path, **options):
     return pd.read_csv(read("avmnist", published, tmp_path / "t.csv", **options), dtype=str, keep_default_na=False)
 
 
-def test_pictures_and_recordings_of_a_digit_share_a_row(published, tmp_path):
+def test_pictures_and_recordings_of_a_digit_form_a_row(published, tmp_path):
     rows = table(published, tmp_path)
     assert list(rows) == ["image", "audio", "digit", "_number", "split"]
     train, test = (rows[rows.split == part] for part in ("train", "test"))
     assert train.digit.value_counts().to_dict() == {str(d): SPOKEN for d in range(10)}
     assert test.digit.value_counts().to_dict() == {str(d): 45 for d in range(10)}
     assert (test.audio == "").all()
-    said = [(tmp_path / cell).read_bytes().decode().split("_") for cell in train.audio]
-    assert [digit for digit, _, _ in said] == train.digit.tolist()
-    assert {(speaker, int(index)) for _, speaker, index in said} == {
+    names = [(tmp_path / cell).read_bytes().decode().split("_") for cell in train.audio]
+    assert [digit for digit, _, _ in names] == train.digit.tolist()
+    assert {(speaker, int(index)) for _, speaker, index in names} == {
         (speaker, index) for speaker in ("jackson", "nicolas", "theo") for index in (15, 16, 30)
     }
     shown = [np.asarray(Image.open(tmp_path / cell))[0].tolist() for cell in rows.image]
@@ -62,22 +62,22 @@ def test_train_has_the_first_pictures_of_a_digit_and_test_the_last(published, tm
         labels = np.random.default_rng(each).permutation(np.arange(10).repeat(each))
         for digit in range(10):
             every = np.flatnonzero(labels == digit)
-            wanted = every[:SPOKEN] if part == "train" else every[-45:]
+            expected = every[:SPOKEN] if part == "train" else every[-45:]
             here = rows[(rows.split == part) & (rows.digit == str(digit))]
-            assert here._number.astype(int).tolist() == wanted.tolist()
+            assert here._number.astype(int).tolist() == expected.tolist()
     every = table(published, tmp_path, test="all")
     assert every[every.split == "test"].digit.value_counts().to_dict() == {str(d): 50 for d in range(10)}
 
 
-def test_a_share_keeps_its_sound_the_same_of_each_digit(published, tmp_path):
+def test_a_larger_fraction_keeps_the_sounds_of_a_smaller_one(published, tmp_path):
     kept = {}
-    for share, rows in ((0.0, 0), (0.15, 14), (0.5, 45), (1.0, 90)):
-        part = table(published, tmp_path, sound=share)
+    for fraction, rows in ((0.0, 0), (0.15, 14), (0.5, 45), (1.0, 90)):
+        part = table(published, tmp_path, sound=fraction)
         heard = part[part.audio != ""]
         counts = heard.digit.value_counts().reindex([str(d) for d in range(10)], fill_value=0)
         assert counts.sum() == rows
         assert counts.max() - counts.min() <= 1
-        kept[share] = set(heard.image)
+        kept[fraction] = set(heard.image)
     assert kept[0.15] < kept[0.5] < kept[1.0]
     again, other = (table(published, tmp_path, sound=0.5, seed=seed) for seed in (0, 1))
     assert set(again[again.audio != ""].image) == kept[0.5]
@@ -88,10 +88,10 @@ def test_no_split_column_when_omnishot_is_to_make_one(published, tmp_path):
     assert list(table(published, tmp_path, split="none")) == ["image", "audio", "digit", "_number"]
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.1])
-def test_a_share_is_between_none_and_all(published, tmp_path, share):
-    with pytest.raises(UsageError, match=f"0 to 1, not {share}"):
-        read("avmnist", published, tmp_path / "t.csv", sound=share)
+@pytest.mark.parametrize("fraction", [-0.1, 1.1])
+def test_a_fraction_is_between_none_and_all(published, tmp_path, fraction):
+    with pytest.raises(UsageError, match=f"0 to 1, not {fraction}"):
+        read("avmnist", published, tmp_path / "t.csv", sound=fraction)
 
 
 def test_digits_that_nobody_says_are_named(published, tmp_path):

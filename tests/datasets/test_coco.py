@@ -14,10 +14,10 @@ def annotations(pictures, ids=None):
         {"license": 5, "file_name": name, "coco_url": "x", "height": 4, "width": 4, "date_captured": "2013", "id": i}
         for i, (name, _) in pictures.items()
     ]
-    said = [(number, caption) for number, (_, captions) in pictures.items() for caption in captions]
+    sentences = [(number, caption) for number, (_, captions) in pictures.items() for caption in captions]
     notes = [
         {"image_id": number, "id": ids[i] if ids else 40 + i, "caption": caption}
-        for i, (number, caption) in reversed(list(enumerate(said)))
+        for i, (number, caption) in reversed(list(enumerate(sentences)))
     ]
     return json.dumps({"info": {"year": 2014}, "images": images, "licenses": [], "annotations": notes})
 
@@ -43,7 +43,9 @@ KARPATHY = {
             "imgid": i,
             "cocoid": int(name[-6:-4]),
             "split": split,
-            "sentences": [{"tokens": ["a"], "raw": said, "imgid": i, "sentid": 1} for said in CAPTIONS[name] or []],
+            "sentences": [
+                {"tokens": ["a"], "raw": caption, "imgid": i, "sentid": 1} for caption in CAPTIONS[name] or []
+            ],
         }
         for i, (name, split) in enumerate(zip(CAPTIONS, ["train", "restval", "val", "test"], strict=True))
     ],
@@ -170,12 +172,12 @@ def test_a_missing_photograph_keeps_its_row(published, imported):
     ("content", "message"),
     [
         ("{", "is damaged"),
-        ("[]", "is laid out otherwise"),
+        ("[]", "has another layout"),
         ('{"images": [{"id": 1}]}', "it lacks 'file_name'"),
         ('{"images": [], "annotations": [{"id": 3, "image_id": 7, "caption": "x"}]}', "caption 3 is of no picture: 7"),
         (
             '{"images": [{"id": 7, "file_name": "a"}], "annotations": [{"id": 3, "image_id": 7, "caption": 1}]}',
-            "laid out",
+            "another layout",
         ),
         ('{"images": [], "annotations": []}', "name no picture"),
     ],

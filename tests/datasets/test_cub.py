@@ -77,7 +77,7 @@ def test_how_sure_people_were(published, imported, certainty, expected):
     assert [row["attributes"] or [] for row in rows[:3]] == [[ATTRIBUTES[i] for i in numbers] for numbers in expected]
 
 
-def test_classes_are_dealt_whole(published, imported):
+def test_classes_are_split_whole(published, imported):
     splits = []
     for seed in range(9):
         rows = imported("cub", published, seed=seed)
@@ -107,7 +107,7 @@ def test_attributes_may_lie_in_their_folder_and_sentences_in_a_zip(lay, imported
     assert imported("cub", published) == expected
 
 
-def test_without_attributes_or_sentences_the_columns_are_left_out_and_said(published, imported):
+def test_without_attributes_or_sentences_the_columns_are_left_out_with_a_warning(published, imported):
     (published / "CUB_200_2011" / "attributes" / "image_attribute_labels.txt").unlink()
     with pytest.warns(UserWarning, match="holds no image_attribute_labels.txt: the column attributes is left out"):
         assert list(imported("cub", published)[0]) == ["image", "species", "caption", "_file", "split"]
@@ -162,7 +162,7 @@ def test_options_that_do_not_fit(published, imported, options, message):
         ("images.txt", "1\n", r"line 1 is damaged: '1' has fewer than 2 fields"),
         ("image_class_labels.txt", "1 1\n", "it lacks image 2"),
         ("classes.txt", "2 001.A\n", "it lacks class 1"),
-        ("train_test_split.txt", "1 1\n", "says neither 0 nor 1 of image 2"),
+        ("train_test_split.txt", "1 1\n", "has neither 0 nor 1 for image 2"),
         ("attributes/image_attribute_labels.txt", "1 9 1 4 0.0\n", r"'1 9 1 4 0\.0' is not image, attribute"),
         ("attributes/image_attribute_labels.txt", "1 1 yes 4 0.0\n", "is not image, attribute"),
         ("attributes/image_attribute_labels.txt", "1 1 1 7 0.0\n", "is not image, attribute"),

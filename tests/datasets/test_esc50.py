@@ -12,7 +12,7 @@ HEAD = "filename,fold,target,category,esc10,src_file,take"
 CATEGORIES = ["dog", "rain", "door_wood_knock", "crackling_fire", "clock_tick", "sea_waves"]
 
 
-def publish(folder: Path, *, end: str = "\n", head: str = HEAD, absent: tuple[str, ...] = ()) -> Path:
+def publish(folder: Path, *, end: str = "\n", head: str = HEAD, missing: tuple[str, ...] = ()) -> Path:
     """Five folds with a sound of each category, as in the repository's archive."""
     lines = [head]
     (folder / "meta").mkdir(parents=True)
@@ -22,7 +22,7 @@ def publish(folder: Path, *, end: str = "\n", head: str = HEAD, absent: tuple[st
         for target, category in enumerate(CATEGORIES):
             name = f"{fold}-1{target:05d}-A-{target}.wav"
             lines.append(f"{name},{fold},{target},{category},{target < 2},1{target:05d},A")
-            if name not in absent:
+            if name not in missing:
                 (folder / "audio" / name).write_bytes(name.encode())
     (folder / "meta" / "esc50.csv").write_bytes(end.join(lines).encode())
     return folder
@@ -41,7 +41,7 @@ def test_rows_with_their_sounds(tmp_path, below, end):
         assert row.category == CATEGORIES[int(row._6[:-4].split("-")[-1])]
 
 
-def test_classes_are_dealt_apart(tmp_path):
+def test_classes_are_in_one_split_each(tmp_path):
     publish(tmp_path / "esc")
     tables = [pd.read_csv(read("esc50", tmp_path / "esc", tmp_path / "t.csv", seed=seed)) for seed in (0, 0, 1)]
     parts = [table.groupby("category").split.agg(set) for table in tables]
@@ -50,7 +50,7 @@ def test_classes_are_dealt_apart(tmp_path):
     assert parts[0].to_dict() == parts[1].to_dict() != parts[2].to_dict()
 
 
-def test_fifty_classes_are_dealt_as_the_docs_say(tmp_path, monkeypatch):
+def test_fifty_classes_are_split_as_documented(tmp_path, monkeypatch):
     monkeypatch.setattr(f"{__name__}.CATEGORIES", [f"class {i}" for i in range(50)])
     table = pd.read_csv(read("esc50", publish(tmp_path / "esc"), tmp_path / "t.csv"))
     assert table.groupby("split").category.nunique().to_dict() == {"train": 35, "val": 5, "test": 10}
@@ -67,8 +67,8 @@ def test_the_published_folds(tmp_path):
             read("esc50", tmp_path / "esc", tmp_path / "t.csv", split="fold", **wrong)
 
 
-def test_missing_sounds_are_told(tmp_path):
-    publish(tmp_path / "esc", absent=("1-100000-A-0.wav",))
+def test_missing_sounds_are_reported(tmp_path):
+    publish(tmp_path / "esc", missing=("1-100000-A-0.wav",))
     with pytest.warns(UserWarning, match=r"missing or empty sounds: 1 of 30 \(1-100000-A-0\.wav\).*without a sound"):
         table = pd.read_csv(read("esc50", tmp_path / "esc", tmp_path / "t.csv"))
     assert table.audio.isna().sum() == 1

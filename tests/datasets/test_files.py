@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnishot.datasets.files import Found, fields, find, laid_out, lines, need, parse_json
+from omnishot.datasets.files import File, fields, find, laid_out, lines, need, parse_json
 from omnishot.errors import DataError
 
 
-def test_the_nearest_file_is_found_first_and_the_first_name_before_the_second(lay, pack):
+def test_the_nearest_file_comes_first_and_the_first_name_before_the_second(lay, pack):
     directory = lay({"a/b/one.txt": "deep", "z/one.txt": "near", "two.txt": "2", "all.zip": pack({"one.txt": b"zip"})})
-    assert find(directory, "one.txt", "two.txt") == Found(str(directory / "z" / "one.txt"), b"near")
+    assert find(directory, "one.txt", "two.txt") == File(str(directory / "z" / "one.txt"), b"near")
     assert find(directory, "two.txt", "one.txt").data == b"2"
     (directory / "z" / "one.txt").unlink()
     assert find(directory, "one.txt").data == b"deep"
     (directory / "a" / "b" / "one.txt").unlink()
-    assert find(directory, "one.txt") == Found(f"{directory / 'all.zip'}: one.txt", b"zip")
+    assert find(directory, "one.txt") == File(f"{directory / 'all.zip'}: one.txt", b"zip")
 
 
-def test_what_is_too_deep_or_litter_is_not_found(lay, pack):
+def test_files_too_deep_and_litter_are_skipped(lay, pack):
     zipped = pack({"__MACOSX/one.txt": b"", "one.txt/": b""})
     files = {"a/b/c/one.txt": "", "__MACOSX/one.txt": "", ".hidden/one.txt": "", "one.txt/folder": ""}
     directory = lay(files | {"x.zip": zipped})
@@ -49,30 +49,30 @@ def test_lines_keep_their_text_and_number(written, end, mark, ended):
         mark = "\ufeff"  # a mark of its own would be taken for the file's
     data = (mark + end.join(written) + end * ended).encode()
     expected = [(i, line) for i, line in enumerate(written, start=1) if line.strip()]
-    assert list(lines(Found("x", data))) == expected
+    assert list(lines(File("x", data))) == expected
 
 
 def test_what_is_not_utf8_is_named_by_its_line():
     with pytest.raises(DataError, match=r"^x, line 3: not UTF-8"):
-        list(lines(Found("x", "ä\n\nb".encode() + b"\xe9\n")))
+        list(lines(File("x", "ä\n\nb".encode() + b"\xe9\n")))
 
 
 def test_fields_are_enough():
-    assert list(fields(Found("x", b"1  a b\n\n2\tc\n"), 2)) == [["1", "a", "b"], ["2", "c"]]
+    assert list(fields(File("x", b"1  a b\n\n2\tc\n"), 2)) == [["1", "a", "b"], ["2", "c"]]
     with pytest.raises(DataError, match=r"x, line 2 is damaged: '3' has fewer than 2 fields"):
-        list(fields(Found("x", b"1 a\n3\n"), 2))
+        list(fields(File("x", b"1 a\n3\n"), 2))
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"a": \xff}'])
 def test_what_is_no_json(data):
     with pytest.raises(DataError, match="x is damaged"):
-        parse_json(Found("x", data))
+        parse_json(File("x", data))
 
 
 def test_what_is_laid_out_otherwise():
     with pytest.raises(DataError, match="x is damaged: it lacks 'a'"), laid_out("x"):
         {}["a"]
-    with pytest.raises(DataError, match="x is damaged: it is laid out otherwise"), laid_out("x"):
+    with pytest.raises(DataError, match="x is damaged: it has another layout"), laid_out("x"):
         int("a")
     with pytest.raises(DataError, match=r"^y$"), laid_out("x"):
         raise DataError("y")

@@ -13,7 +13,9 @@ CAPTIONS = {
     NAMES[1]: ["A dog .", "A dog runs across the grass ."],
     NAMES[2]: None,
 }
-TOKENS = "\r\n".join(f"{name}#{i}\t{said}" for name, all in CAPTIONS.items() for i, said in enumerate(all or [""]))
+TOKENS = "\r\n".join(
+    f"{name}#{i}\t{caption}" for name, all in CAPTIONS.items() for i, caption in enumerate(all or [""])
+)
 # The mirror as it is: blanks after the bars, and one line that lacks the second bar.
 RESULTS = """image_name| comment_number| comment
 1000092795.jpg| 0| Two young guys, "shaggy" hair .
@@ -32,7 +34,7 @@ KARPATHY = {
             "imgid": i,
             "filename": name,
             "split": split,
-            "sentences": [{"tokens": ["x"], "raw": said, "imgid": i, "sentid": 0} for said in all or [" "]],
+            "sentences": [{"tokens": ["x"], "raw": caption, "imgid": i, "sentid": 0} for caption in all or [" "]],
         }
         for i, ((name, all), split) in enumerate(zip(CAPTIONS.items(), SPLITS, strict=True))
     ],

@@ -65,7 +65,7 @@ def published(lay, photographs):
     )
 
 
-def found(rows):
+def captions(rows):
     return {row["_file"]: row["caption"] for row in rows}
 
 
@@ -73,14 +73,14 @@ def test_every_caption_lands_with_its_photograph(published, imported, photograph
     with pytest.warns(UserWarning, match=r"empty pictures: 1 of 6 \(2258277193_586949ec62\.jpg\.1\);"):
         rows = imported("flickr8k", published, split="none")
     assert list(rows[0]) == ["image", "caption", "_file"]
-    assert found(rows) == CAPTIONS
-    assert list(found(rows)) == list(CAPTIONS)
+    assert captions(rows) == CAPTIONS
+    assert list(captions(rows)) == list(CAPTIONS)
     for row in rows:
         data = (tmp_path / row["image"]).read_bytes() if row["image"] else None
         assert data == photographs.get(row["_file"])
 
 
-def test_the_lists_are_the_split_and_what_is_in_none_is_said(published, imported):
+def test_the_lists_are_the_split_and_pictures_in_none_are_reported(published, imported):
     with pytest.warns(UserWarning, match=r"left out: 2 \(2258277193_586949ec62\.jpg\.1 first\) in no list"):
         rows = imported("flickr8k", published)
     assert {row["_file"]: row["split"] for row in rows} == dict(
@@ -89,7 +89,7 @@ def test_the_lists_are_the_split_and_what_is_in_none_is_said(published, imported
 
 
 @pytest.mark.filterwarnings("ignore:.*in no list")
-def test_a_listed_picture_without_caption_is_said(published, imported, lay):
+def test_a_listed_picture_without_caption_is_reported(published, imported, lay):
     lay({"Flickr8k_text/Flickr_8k.trainImages.txt": f"{NAMES[0]}\nother.jpg\n"})
     with pytest.warns(UserWarning, match=r"left out: 1 \(other\.jpg first\) listed, but without"):
         assert len(imported("flickr8k", published)) == 3
@@ -186,7 +186,7 @@ def test_the_mirrored_file_of_captions(lay, imported, photographs):
     lines = ["image,caption", f'{NAMES[0]},"A girl, so it says, ""goes in"" ."', f"{NAMES[0]},", f"{NAMES[1]},A dog ."]
     directory = lay({"captions.txt": "\r\n".join(lines)} | {f"Images/{n}": d for n, d in photographs.items()})
     rows = imported("flickr8k", directory, split="none")
-    assert found(rows) == {NAMES[0]: ['A girl, so it says, "goes in" .'], NAMES[1]: ["A dog ."]}
+    assert captions(rows) == {NAMES[0]: ['A girl, so it says, "goes in" .'], NAMES[1]: ["A dog ."]}
 
 
 def test_karpathys_split(lay, imported, published):
@@ -211,5 +211,5 @@ def test_csv_holds_the_captions_as_json_and_parquet_the_pictures(published, tmp_
         rows = list(csv.DictReader(file))
     assert {row["_file"]: json.loads(row["caption"]) if row["caption"] else None for row in rows} == CAPTIONS
     table = pq.read_table(read("flickr8k", published, tmp_path / "t.parquet", split="none")).to_pylist()
-    assert found(table) == CAPTIONS
+    assert captions(table) == CAPTIONS
     assert {row["_file"]: row["image"] for row in table} == {name: photographs.get(name) for name in CAPTIONS}

@@ -64,7 +64,7 @@ def test_folders_of_parts(tmp_path, png, names):
     assert "split" not in pd.read_csv(read("image-folder", folder, tmp_path / "t.csv", split="none"))
 
 
-def test_parts_that_share_classes_are_told(tmp_path, png):
+def test_parts_that_share_classes_are_reported(tmp_path, png):
     files = [f"{part}/{label}/1.png" for part in ("train", "val", "test") for label in "abc"]
     folder = fill(tmp_path / "photos", png, [*files, "test/d/1.png"])
     with pytest.warns(
@@ -82,7 +82,7 @@ def test_a_class_may_be_called_train(tmp_path, png):
     assert "split" not in table
 
 
-def test_classes_are_dealt_apart(tmp_path, png):
+def test_classes_are_in_one_split_each(tmp_path, png):
     folder = fill(tmp_path / "photos", png, [f"{label}/{i}.png" for label in "abcdefghij" for i in range(2)])
     table = pd.read_csv(read("image-folder", folder, tmp_path / "t.csv", split="classes"))
     assert table.groupby("split").label.nunique().to_dict() == {"train": 6, "val": 2, "test": 2}
@@ -92,14 +92,14 @@ def test_classes_are_dealt_apart(tmp_path, png):
         read("image-folder", two, tmp_path / "t.csv", split="classes")
 
 
-def test_what_is_left_out_is_told(tmp_path, png):
+def test_what_is_left_out_is_reported(tmp_path, png):
     folder = fill(tmp_path / "photos", png, ["a/1.png", "b/2.png", "loose.png"])
     (folder / "a" / "notes.txt").write_text("about")
     (folder / "empty class").mkdir()
-    with pytest.warns(UserWarning, match="first") as told:
+    with pytest.warns(UserWarning, match="first") as caught:
         read("image-folder", folder, tmp_path / "t.csv")
-    said = sorted(str(warning.message).split(": ", 1)[1] for warning in told)
-    assert said == [
+    messages = sorted(str(warning.message).split(": ", 1)[1] for warning in caught)
+    assert messages == [
         "1 class folders without image files (empty class first)",
         "2 files left out, which are no image of a class (loose.png first)",
     ]
@@ -113,9 +113,9 @@ def test_broken_files_are_kept_for_the_check(tmp_path, png, capsys):
         read("image-folder", folder, tmp_path / "t.csv")
     assert len(pd.read_csv(tmp_path / "t.csv")) == 8
     assert main(["check", str(tmp_path / "t.csv")]) == 1
-    said = capsys.readouterr().out
-    assert "damaged" in said or "truncated" in said
-    assert "is an empty file" in said
+    out = capsys.readouterr().out
+    assert "damaged" in out or "truncated" in out
+    assert "is an empty file" in out
 
 
 def test_one_spelling_of_an_accent_is_one_class(tmp_path, png):

@@ -39,9 +39,9 @@ def published(publish, png):
     "text", [TEXT, TEXT.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + TEXT, TEXT + b"\r\n\n", TEXT.rstrip()]
 )
 def test_trajectory_whatever_the_line_ends(text):
-    found = trajectory(text, "f")
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, np.array(POINTS, dtype=np.float32))
+    points = trajectory(text, "f")
+    assert points.dtype == np.float32
+    np.testing.assert_array_equal(points, np.array(POINTS, dtype=np.float32))
 
 
 point = st.tuples(*[st.floats(-200, 200, width=32)] * 2, st.integers(0, 2**24))
@@ -50,10 +50,10 @@ point = st.tuples(*[st.floats(-200, 200, width=32)] * 2, st.integers(0, 2**24))
 @given(st.lists(st.lists(point, min_size=1, max_size=5), min_size=1, max_size=4))
 def test_trajectory_keeps_every_point_and_stroke(strokes):
     body = "BREAK\n".join("".join(f"{x},{y},{t}\n" for x, y, t in stroke) for stroke in strokes)
-    found = trajectory(f"START\n{body}BREAK\n".encode(), "f")
-    np.testing.assert_array_equal(found[:, :3], np.float32([point for stroke in strokes for point in stroke]))
+    points = trajectory(f"START\n{body}BREAK\n".encode(), "f")
+    np.testing.assert_array_equal(points[:, :3], np.float32([point for stroke in strokes for point in stroke]))
     ends = np.cumsum([len(stroke) for stroke in strokes]) - 1
-    np.testing.assert_array_equal(np.flatnonzero(found[:, 3] == 0), ends)
+    np.testing.assert_array_equal(np.flatnonzero(points[:, 3] == 0), ends)
 
 
 @pytest.mark.parametrize(

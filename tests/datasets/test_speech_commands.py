@@ -59,7 +59,7 @@ def test_the_published_lists(tmp_path, end):
     assert len(few) == 18
 
 
-def test_words_are_dealt_apart(tmp_path):
+def test_words_are_in_one_split_each(tmp_path):
     publish(tmp_path / "sc")
     (tmp_path / "sc" / "testing_list.txt").unlink()
     table = imported(tmp_path)

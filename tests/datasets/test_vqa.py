@@ -11,8 +11,8 @@ from omnishot.errors import DataError, UsageError
 TEN = ["net", "net", "net", "netting", "", "mesh, I think", "net", 'pitcher\'s "net"', "net", "net"]
 
 
-def questions(subtype, asked):
-    rows = [{"image_id": image, "question": text, "question_id": number} for number, image, text in asked]
+def questions(subtype, entries):
+    rows = [{"image_id": image, "question": text, "question_id": number} for number, image, text in entries]
     return json.dumps({
         "info": {"version": "2.0"}, "task_type": "Open-Ended", "data_type": "mscoco", "license": {},
         "data_subtype": subtype, "questions": rows,
@@ -80,7 +80,7 @@ def test_one_row_a_question(published, imported, png, tmp_path):
     assert [rows[1][note] for note in notes[:3]] == [None] * 3
 
 
-def test_questions_about_one_photograph_share_its_file(published, imported, tmp_path):
+def test_questions_about_one_photograph_have_one_file(published, imported, tmp_path):
     rows = imported("vqa", published)
     assert rows[0]["image"] == rows[1]["image"]
     assert len(list((tmp_path / "t_files").iterdir())) == 4
@@ -146,7 +146,7 @@ def test_the_limit_is_of_each_split(published, imported):
     assert len(imported("vqa", published, limit=2, split="none")) == 2
 
 
-def test_a_missing_photograph_is_said_once_and_keeps_its_questions(published, imported):
+def test_a_missing_photograph_is_reported_once_and_keeps_its_questions(published, imported):
     (published / IMAGES[0]).unlink()
     with pytest.warns(UserWarning, match=r"1 of 4 \(COCO_train2014_000000458752\.jpg\)"):
         rows = imported("vqa", published)
@@ -168,8 +168,8 @@ VAL_QUESTIONS, VAL_ANSWERS = list(FILES)[2:4]
         (VAL_ANSWERS, annotations("val2014", {7: []}), "it answers question 7, which .*has not"),
         (VAL_ANSWERS, '{"annotations": [{"question_id": 1}]}', "it lacks 'answers'"),
         (VAL_QUESTIONS, "", "is damaged"),
-        (VAL_QUESTIONS, '{"questions": [[]]}', "is laid out otherwise"),
-        (VAL_QUESTIONS, '{"questions": [{"question_id": 1, "question": 3, "image_id": 4}]}', "is laid out otherwise"),
+        (VAL_QUESTIONS, '{"questions": [[]]}', "has another layout"),
+        (VAL_QUESTIONS, '{"questions": [{"question_id": 1, "question": 3, "image_id": 4}]}', "has another layout"),
     ],
 )
 def test_damage_is_named(lay, published, tmp_path, name, content, message):

@@ -14,7 +14,7 @@ from omnishot.core.registry import Registry
 DATASETS = Registry(
     "data set",
     {
-        "audio-folder": "omnishot.datasets.audio_folder:read",
+        "audio-folder": "omnishot.datasets.folders:read_audio",
         "avmnist": "omnishot.datasets.avmnist:read",
         "coco": "omnishot.datasets.coco:read",
         "cub": "omnishot.datasets.cub:read",
@@ -22,7 +22,7 @@ DATASETS = Registry(
         "flickr30k": "omnishot.datasets.flickr30k:read",
         "flickr8k": "omnishot.datasets.flickr8k:read",
         "fsdd": "omnishot.datasets.fsdd:read",
-        "image-folder": "omnishot.datasets.image_folder:read",
+        "image-folder": "omnishot.datasets.folders:read_images",
         "mnist": "omnishot.datasets.mnist:read",
         "omniglot": "omnishot.datasets.omniglot:read",
         "omniglot-strokes": "omnishot.datasets.omniglot_strokes:read",
@@ -35,7 +35,7 @@ DATASETS = Registry(
 
 
 def read(name: str, directory: str | Path, out: str | Path, /, **options: Any) -> Path:
-    """Write the data set `name`, found in the folder `directory`, as the table `out`; returns its path.
+    """Write the data set `name` in the folder `directory` as the table `out`; returns its path.
 
     Raises:
         UsageError: if the data set or an option is unknown, or an option's value does not fit.

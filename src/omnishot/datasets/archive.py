@@ -1,4 +1,4 @@
-"""Files of a published data set, whether they still lie in their zip or were unpacked."""
+"""Files of a published data set, in their zip or unpacked."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def locate(directory: Path, parts: Sequence[str]) -> dict[str, Path]:
     """
     if not directory.is_dir():
         raise DataError(f"{directory} is not a folder; give the folder that holds {_named(parts)}")
-    found = {}
+    places = {}
     for part in parts:
         folder, packed = directory / part, directory / f"{part}.zip"
         if folder.is_dir() or packed.is_file():
-            found[part] = folder if folder.is_dir() else packed
-    if not found:
+            places[part] = folder if folder.is_dir() else packed
+    if not places:
         raise DataError(f"{directory} holds none of the published files; looked for {_named(parts)}")
-    return found
+    return places
 
 
 def contents(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
     """The files of a folder or zip that end in `suffix`, as (relative name, bytes), sorted by name.
 
-    Litter that archivers and file managers leave (`__MACOSX`, hidden files like `.DS_Store`) is passed over.
+    Files that archivers and file managers leave (`__MACOSX`, hidden files like `.DS_Store`) are skipped.
 
     Raises:
         DataError: if there is no such file, or the zip or a file in it is damaged.
@@ -52,6 +52,18 @@ def contents(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
         raise DataError(f"{path} holds no {suffix} file; unpack or download it again")
 
 
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
 def damaged(path: Path | str, reason: object) -> DataError:
     """The error to raise for a file that is not what was published."""
     return DataError(f"{path} is damaged: {reason}; download it again")
@@ -59,11 +71,8 @@ def damaged(path: Path | str, reason: object) -> DataError:
 
 def _unpacked(folder: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
     names = (PurePosixPath(file.relative_to(folder).as_posix()) for file in folder.rglob("*") if file.is_file())
-    for name in _wanted(names, suffix):
-        try:
-            yield name, (folder / name).read_bytes()
-        except OSError as error:
-            raise DataError(f"cannot read {folder / name}: {error.strerror}") from error
+    for name in _matching(names, suffix):
+        yield name, read_bytes(folder / name)
 
 
 def _zipped(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -76,7 +85,7 @@ def _zipped(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
                 for entry in archive.infolist()
                 if not entry.is_dir()
             }
-            for name in _wanted(entries, suffix):
+            for name in _matching(entries, suffix):
                 yield name, archive.read(entries[PurePosixPath(name)])
     except ZIP_ERRORS as error:
         raise damaged(path, f"{name}: {error}" if name else error) from error
@@ -84,7 +93,7 @@ def _zipped(path: Path, suffix: str) -> Iterator[tuple[PurePosixPath, bytes]]:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _wanted(names: Iterator[PurePosixPath] | dict, suffix: str) -> list[PurePosixPath]:
+def _matching(names: Iterator[PurePosixPath] | dict, suffix: str) -> list[PurePosixPath]:
     return sorted(name for name in names if name.suffix.lower() == suffix and not is_litter(name))
 
 

@@ -1,4 +1,4 @@
-"""Dealing the classes of a data set to train, val and test so that no two of them share one."""
+"""Divides the classes of a data set among train, val and test, each class in one part."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from omnishot.errors import DataError, UsageError
 
-VAL_SHARE, TEST_SHARE = 0.1, 0.2
-LEAST = 2  # classes that can be told apart
+VAL_FRACTION, TEST_FRACTION = 0.1, 0.2
+LEAST = 2  # classes of a part: fewer give no classification task
 
 
-def deal(classes: Iterable[str], sizes: Mapping[str, int], seed: int) -> dict[str, str]:
-    """Shuffle the distinct `classes` and deal them to the splits named in `sizes`; returns class -> split.
+def split_classes(classes: Iterable[str], sizes: Mapping[str, int], seed: int) -> dict[str, str]:
+    """Shuffle the distinct `classes` and assign them to the splits of `sizes`; returns class -> split.
 
     Raises:
         ValueError: if the sizes do not add up to the number of distinct classes.
@@ -27,8 +27,8 @@ def deal(classes: Iterable[str], sizes: Mapping[str, int], seed: int) -> dict[st
     return {ordered[index]: split for index, split in zip(shuffled, splits, strict=True)}
 
 
-def deal_shares(classes: Iterable[str], seed: int, where: object) -> dict[str, str]:
-    """As `deal`, a tenth of the classes to val, a fifth to test, two at least to each; the others to train.
+def split_by_fractions(classes: Iterable[str], seed: int, where: object) -> dict[str, str]:
+    """As `split_classes`: a tenth of the classes to val, a fifth to test, at least two to each, the rest to train.
 
     Raises:
         DataError: if there are fewer than 6 classes in `where`.
@@ -39,5 +39,5 @@ def deal_shares(classes: Iterable[str], seed: int, where: object) -> dict[str, s
             f"{where} holds {count} classes ({', '.join(sorted(names))}): {3 * LEAST} are needed for train, val and "
             f"test to have {LEAST} each; use split=none"
         )
-    val, test = (max(LEAST, round(share * count)) for share in (VAL_SHARE, TEST_SHARE))
-    return deal(names, {"train": count - val - test, "val": val, "test": test}, seed)
+    val, test = (max(LEAST, round(fraction * count)) for fraction in (VAL_FRACTION, TEST_FRACTION))
+    return split_classes(names, {"train": count - val - test, "val": val, "test": test}, seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 from omnishot.datasets import captioned
 from omnishot.datasets.archive import damaged
 from omnishot.datasets.captioned import Captioned
-from omnishot.datasets.files import Found, find, laid_out, need, parse_json
+from omnishot.datasets.files import File, find, laid_out, need, parse_json
 from omnishot.errors import DataError, UsageError, choose
 
 YEARS = ("2014", "2017")
@@ -33,11 +33,11 @@ def read(
     Columns: image, caption (list of sentences), _file (the published name), split.
 
     Args:
-        split: "published" is train and val, for the captions of COCO's test photographs are not published;
-            "karpathy" is that of `dataset_coco.json`, which most papers use: 113,287 train (his train and restval),
+        split: "published" is train and val (the captions of COCO's test photographs are not published);
+            "karpathy" is that of `dataset_coco.json`, which most papers use: 113,287 train (its train and restval),
             5,000 val and 5,000 test; "none" writes no such column.
-        year: whose captions, 2014 or 2017 (the same photographs, split otherwise); by default 2014's where they
-            are there.
+        year: of the captions, 2014 or 2017 (the same photographs in other splits); by default 2014 where its files
+            exist.
         val: with split=published, how many of the last train photographs become val while the published val
             becomes test; with 0, val is val and there is no test.
         limit: keep the first so many photographs of each split.
@@ -59,18 +59,18 @@ def read(
             for image, picture in captioned.karpathy(need(directory, KARPATHY))
         ]
     else:
-        pictures = set_apart(_published(directory, year), val)
+        pictures = hold_out(_published(directory, year), val)
     return captioned.write(directory, out, FOLDERS, pictures, split=split != "none", limit=limit)
 
 
 def aliases(name: str) -> Sequence[str]:
-    """The names that a photograph goes by: `COCO_train2014_000000000009.jpg` in 2014 is `000000000009.jpg` in 2017."""
+    """The names that a photograph has: `COCO_train2014_000000000009.jpg` in 2014 is `000000000009.jpg` in 2017."""
     if name.startswith("COCO_"):
         return name, name.rpartition("_")[2]
     return name, f"COCO_train2014_{name}", f"COCO_val2014_{name}"
 
 
-def set_apart(pictures: Sequence[Captioned], val: int) -> list[Captioned]:
+def hold_out(pictures: Sequence[Captioned], val: int) -> list[Captioned]:
     """Make val of the last `val` pictures for train, and test of those for val; with 0 all stays.
 
     Raises:
@@ -81,12 +81,12 @@ def set_apart(pictures: Sequence[Captioned], val: int) -> list[Captioned]:
         return list(pictures)
     if not 0 < val < train:
         raise UsageError(f"val must be at least 0 and less than the {train} train pictures, got {val}")
-    dealt, seen = [], 0
+    moved, passed_train = [], 0
     for picture in pictures:
-        seen += picture.split == "train"
-        part = "test" if picture.split == "val" else "val" if seen > train - val else "train"
-        dealt.append(picture._replace(split=part))
-    return dealt
+        passed_train += picture.split == "train"
+        part = "test" if picture.split == "val" else "val" if passed_train > train - val else "train"
+        moved.append(picture._replace(split=part))
+    return moved
 
 
 def _published(directory: Path, year: int | None) -> list[Captioned]:
@@ -98,21 +98,21 @@ def _published(directory: Path, year: int | None) -> list[Captioned]:
     chosen = first[-4:]
     pictures = []
     for part in ("train", "val"):
-        if found := find(directory, f"captions_{part}{chosen}.json"):
-            pictures += _captioned(found, part)
+        if file := find(directory, f"captions_{part}{chosen}.json"):
+            pictures += _captioned(file, part)
     if not pictures:
         raise DataError(f"{directory}: its captions name no picture")
     return pictures
 
 
-def _captioned(found: Found, part: str) -> list[Captioned]:
-    """The pictures of one file, those without a caption included. What is annotated twice counts once."""
-    with laid_out(found.where):
-        content = parse_json(found)
+def _captioned(file: File, part: str) -> list[Captioned]:
+    """The pictures of one file, those without a caption included. A repeated annotation counts once."""
+    with laid_out(file.where):
+        content = parse_json(file)
         images = {image["id"]: image["file_name"] for image in content["images"]}
         captions: dict[int, dict[int, str]] = {number: {} for number in images}
         for annotation in content["annotations"]:
             if annotation["image_id"] not in images:
-                raise damaged(found.where, f"caption {annotation['id']} is of no picture: {annotation['image_id']}")
+                raise damaged(file.where, f"caption {annotation['id']} is of no picture: {annotation['image_id']}")
             captions[annotation["image_id"]][annotation["id"]] = annotation["caption"].strip()
     return [Captioned(aliases(name), list(captions[number].values()), part) for number, name in images.items()]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from omnishot.datasets.archive import contents, damaged
-from omnishot.datasets.captioned import check_limit, sentences
-from omnishot.datasets.class_split import deal
-from omnishot.datasets.files import Found, fields, find, need, plain
+from omnishot.datasets.captioned import sentences
+from omnishot.datasets.class_split import split_classes
+from omnishot.datasets.files import File, fields, find, need, plain
+from omnishot.datasets.limit import RowLimit
 from omnishot.datasets.pictures import Pictures
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.table.writing import TableWriter
@@ -37,15 +37,15 @@ def read(
 
     Columns: image, species (as `001.Black_footed_Albatross`), attributes (list of those present, as
     `has_bill_shape::dagger`), caption (list of sentences), _file, split. Without the files of the attributes or of
-    the sentences that column is left out, and said.
+    the sentences that column is left out, with a warning.
 
     Args:
-        split: "classes" deals the species with `seed`, half to train, a quarter to val and to test each; "chen" is
+        split: "classes" shuffles the species with `seed`, half for train, a quarter each for val and test; "chen" is
             Chen et al.'s (A Closer Look at Few-shot Classification, 2019), species 1, 3, 5 … train, 2, 6, 10 … val,
             4, 8, 12 … test; "published" is the data set's own of photographs, train and test, which share all
             species; "none" writes no such column.
         seed: see `split`.
-        certainty: how sure people were at least of an attribute: 1 not visible, 2 guessing, 3 probably, 4 definitely.
+        certainty: least certainty of an attribute that counts: 1 not visible, 2 guessing, 3 probably, 4 definitely.
         limit: keep the first so many photographs of each species in each split.
 
     Raises:
@@ -55,7 +55,7 @@ def read(
     Paper: Wah, Branson, Welinder, Perona, Belongie: The Caltech-UCSD Birds-200-2011 Dataset, 2011
     """
     choose("split", split, ("classes", "chen", "published", "none"))
-    check_limit(limit)
+    rows = RowLimit(limit)
     if certainty not in CERTAINTIES:
         raise UsageError(f"certainty is 1 (not visible) to 4 (definitely), not {certainty}")
     images = _pairs(need(directory, "images.txt"))
@@ -63,12 +63,11 @@ def read(
     parts = _parts(directory, split, species, seed)
     attributes = _attributes(directory, images, certainty)
     captions = _captions(directory)
-    table, taken = TableWriter(out), Counter[tuple[str, str]]()
+    table = TableWriter(out)
     with Pictures(table, directory, ("images",), depth=2) as pictures:
         for number, name in images.items():
             part = parts.get(number, "")
-            taken[part, species[number]] += 1
-            if limit is not None and taken[part, species[number]] > limit:
+            if not rows.keeps(part, species[number]):
                 continue
             cells: dict[str, Any] = {"image": pictures.cell(name), "species": species[number]}
             if attributes is not None:
@@ -79,11 +78,11 @@ def read(
     return table.close()
 
 
-def _pairs(found: Found) -> dict[str, str]:
+def _pairs(file: File) -> dict[str, str]:
     """A file of two columns, a number and what it stands for."""
-    pairs = {row[0]: " ".join(row[1:]) for row in fields(found, 2)}
+    pairs = {row[0]: " ".join(row[1:]) for row in fields(file, 2)}
     if not pairs:
-        raise damaged(found.where, "it holds nothing")
+        raise damaged(file.where, "it holds nothing")
     return pairs
 
 
@@ -104,10 +103,10 @@ def _parts(directory: Path, split: str, species: Mapping[str, str], seed: int) -
     if split == "none":
         return {}
     if split == "published":
-        found = need(directory, "train_test_split.txt")
-        training = _pairs(found)
+        file = need(directory, "train_test_split.txt")
+        training = _pairs(file)
         if lacking := [image for image in species if training.get(image) not in ("0", "1")]:
-            raise damaged(found.where, f"it says neither 0 nor 1 of image {lacking[0]}")
+            raise damaged(file.where, f"it has neither 0 nor 1 for image {lacking[0]}")
         return {image: "train" if training[image] == "1" else "test" for image in species}
     classes = sorted(set(species.values()))
     quarter = max(1, len(classes) // 4)
@@ -118,7 +117,7 @@ def _parts(directory: Path, split: str, species: Mapping[str, str], seed: int) -
     if split == "chen":
         of = {name: ("train", "val", "train", "test")[i % 4] for i, name in enumerate(classes)}
     else:
-        of = deal(classes, {"train": len(classes) - 2 * quarter, "val": quarter, "test": quarter}, seed)
+        of = split_classes(classes, {"train": len(classes) - 2 * quarter, "val": quarter, "test": quarter}, seed)
     return {image: of[name] for image, name in species.items()}
 
 
@@ -149,17 +148,17 @@ def _attributes(directory: Path, images: Mapping[str, str], certainty: int) -> d
             raise damaged(
                 labels.where, f"{' '.join(row)!r:.80} is not image, attribute, 0 or 1, certainty, time"
             ) from None
-    return {image: [said[number] for number in sorted(said)] for image, said in present.items()}
+    return {image: [by_number[number] for number in sorted(by_number)] for image, by_number in present.items()}
 
 
 def _captions(directory: Path) -> dict[PurePosixPath, list[str] | None] | None:
     """The sentences by `CLASS/IMAGE`; None where there is no folder of them.
 
-    Some published files hold broken characters in place of a blank, which they become.
+    Some published files hold broken characters in place of a blank; each becomes a blank.
     """
     places = (directory, *sorted(directory.glob("*/")), _beside(directory))
-    found = [path for text in TEXTS for place in places for path in (place / text, place / f"{text}.zip")]
-    folder = next((path for path in found if path.is_dir() or path.is_file()), None)
+    candidates = [path for text in TEXTS for place in places for path in (place / text, place / f"{text}.zip")]
+    folder = next((path for path in candidates if path.is_dir() or path.is_file()), None)
     if folder is None:
         warnings.warn(f"{directory} holds no {' or '.join(TEXTS)}: the column caption is left out", stacklevel=3)
         return None
@@ -171,5 +170,5 @@ def _captions(directory: Path) -> dict[PurePosixPath, list[str] | None] | None:
 
 
 def _beside(directory: Path) -> Path:
-    """Where what is published beside `CUB_200_2011` lies."""
+    """The folder that holds `CUB_200_2011` and the files published beside it."""
     return directory.resolve().parent if directory.resolve().name == "CUB_200_2011" else directory

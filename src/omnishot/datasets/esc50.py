@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 
 from omnishot.datasets.archive import damaged
-from omnishot.datasets.class_split import deal_shares
-from omnishot.datasets.files import Found, lines, need
+from omnishot.datasets.class_split import split_by_fractions
+from omnishot.datasets.files import File, lines, need
 from omnishot.datasets.pictures import Pictures
 from omnishot.errors import UsageError, choose
 from omnishot.table.writing import TableWriter
@@ -31,21 +31,21 @@ def read(
             cross-validation, all classes in all parts and no recording in two (to be trained on with `--group _fold`);
             "none" writes no such column, so that Omnishot makes its own.
         seed: of "classes".
-        test_fold, val_fold: which of the folds is for what, with split=fold; the others are for train.
+        test_fold, val_fold: the folds for test and val, with split=fold; the others are for train.
 
     Raises:
         DataError: if a file is missing or damaged, or all sounds are missing.
-        UsageError: if the folds are not there, or one and the same.
+        UsageError: if a fold does not exist, or both are the same.
 
     Paper: Piczak: ESC: Dataset for Environmental Sound Classification, ACM Multimedia 2015
     """
     choose("split", split, ("classes", "fold", "none"))
     table = TableWriter(out)
-    found = need(directory, LIST)
-    listed = _listed(found)
+    file = need(directory, LIST)
+    listed = _listed(file)
     parts: dict[str, str] = {}
     if split == "classes":
-        parts = deal_shares((row["category"] for row in listed), seed, found.where)
+        parts = split_by_fractions((row["category"] for row in listed), seed, file.where)
     elif split == "fold":
         parts = _folds(sorted({row["fold"] for row in listed}), str(test_fold), str(val_fold))
     with Pictures(table, directory, ("audio",), noun="sound") as sounds:
@@ -63,24 +63,24 @@ def read(
     return table.close()
 
 
-def _listed(found: Found) -> list[dict[str, str]]:
+def _listed(file: File) -> list[dict[str, str]]:
     """The rows of the list.
 
     Raises:
         DataError: naming the line that does not fit.
     """
-    numbered = list(lines(found))
+    numbered = list(lines(file))
     head, *rows = csv.reader(line for _, line in numbered) if numbered else [[]]
-    if absent := [name for name in NEEDED if name not in head]:
-        raise damaged(found.where, f"it has no column {', '.join(absent)}")
+    if lacking := [name for name in NEEDED if name not in head]:
+        raise damaged(file.where, f"it has no column {', '.join(lacking)}")
     if not rows or len(rows) != len(numbered) - 1:
-        raise damaged(found.where, "it lists no sound, one a line")
+        raise damaged(file.where, "it lists no sound, one a line")
     listed = []
     for (number, line), row in zip(numbered[1:], rows, strict=True):
         cells = dict(zip(head, row, strict=False))
         fits = len(row) == len(head) and cells["filename"] and cells["category"] and cells["fold"].isdecimal()
         if not fits or cells["esc10"] not in ("True", "False"):
-            raise damaged(f"{found.where}, line {number}", f"{line!r:.80} does not fit {','.join(head)}")
+            raise damaged(f"{file.where}, line {number}", f"{line!r:.80} does not fit {','.join(head)}")
         listed.append(cells)
     return listed
 

@@ -1,4 +1,4 @@
-"""Single files of a published data set, found by name, and what they say, read strictly."""
+"""Single files of a published data set, located by name and read strictly."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from omnishot.datasets.archive import ZIP_ERRORS, damaged, is_litter
+from omnishot.datasets.archive import ZIP_ERRORS, damaged, is_litter, read_bytes
 from omnishot.errors import DataError
 
-DEPTH = 2  # folders below the one that was given
+DEPTH = 2  # folders below the given one that are searched
 
 
-class Found(NamedTuple):
+class File(NamedTuple):
     """A file: where it lies, for messages, and its bytes."""
 
     where: str
     data: bytes
 
 
-def find(directory: Path, *names: str) -> Found | None:
+def find(directory: Path, *names: str) -> File | None:
     """The first of the files `names` in `directory`, in a folder or two below it, or in a zip that lies in it.
 
     Raises:
@@ -34,86 +34,83 @@ def find(directory: Path, *names: str) -> Found | None:
     for name in names:
         for depth in range(DEPTH + 1):
             for path in sorted(directory.glob("*/" * depth + name)):
-                if not is_litter(PurePosixPath(path.relative_to(directory).as_posix())) and (found := plain(path)):
-                    return found
+                if not is_litter(PurePosixPath(path.relative_to(directory).as_posix())) and (file := plain(path)):
+                    return file
     for path in sorted(directory.glob("*.zip")):
-        if found := _in_zip(path, names):
-            return found
+        if file := _in_zip(path, names):
+            return file
     return None
 
 
-def plain(path: Path) -> Found | None:
+def plain(path: Path) -> File | None:
     """The file at exactly this path, if there is one.
 
     Raises:
         DataError: if it cannot be read.
     """
-    try:
-        return Found(str(path), path.read_bytes()) if path.is_file() else None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    return File(str(path), read_bytes(path)) if path.is_file() else None
 
 
-def need(directory: Path, *names: str, remedy: str = "") -> Found:
+def need(directory: Path, *names: str, remedy: str = "") -> File:
     """As `find`, for a file that must be there.
 
     Raises:
-        DataError: also if it is not; `remedy` ends the message.
+        DataError: also if the file does not exist; `remedy` ends the message.
     """
-    found = find(directory, *names)
-    if found is None:
+    file = find(directory, *names)
+    if file is None:
         raise DataError(
             f"{directory} holds none of the published files; looked for {', '.join(names)}, unpacked or in a zip"
             + (f"; {remedy}" if remedy else "")
         )
-    return found
+    return file
 
 
-def lines(found: Found) -> Iterator[tuple[int, str]]:
+def lines(file: File) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, each with its number. Line ends may be of any system.
 
     Raises:
         DataError: naming the line that is not UTF-8.
     """
     try:
-        found.data.decode()
+        file.data.decode()
     except UnicodeDecodeError as error:
-        number = found.data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{found.where}, line {number}: not UTF-8 ({error.reason}); save it as UTF-8") from None
+        number = file.data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{file.where}, line {number}: not UTF-8 ({error.reason}); save it as UTF-8") from None
     # Line by line, for some files are large; splitlines() would also split at the Unicode separators in a sentence.
-    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(found.data), encoding="utf-8-sig"), start=1):
+    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(file.data), encoding="utf-8-sig"), start=1):
         if line.strip():
             yield number, line.removesuffix("\n")
 
 
-def fields(found: Found, least: int) -> Iterator[list[str]]:
+def fields(file: File, least: int) -> Iterator[list[str]]:
     """The lines split at blanks into at least `least` fields.
 
     Raises:
         DataError: naming the line that has fewer.
     """
-    for number, line in lines(found):
+    for number, line in lines(file):
         row = line.split()
         if len(row) < least:
-            raise damaged(f"{found.where}, line {number}", f"{line!r:.80} has fewer than {least} fields")
+            raise damaged(f"{file.where}, line {number}", f"{line!r:.80} has fewer than {least} fields")
         yield row
 
 
-def parse_json(found: Found) -> Any:
-    """What a JSON file holds.
+def parse_json(file: File) -> Any:
+    """The content of a JSON file.
 
     Raises:
-        DataError: if it is none.
+        DataError: if it is not JSON.
     """
     try:
-        return json.loads(found.data)
+        return json.loads(file.data)
     except ValueError as error:  # of the encoding, too
-        raise damaged(found.where, error) from None
+        raise damaged(file.where, error) from None
 
 
 @contextmanager
 def laid_out(where: str) -> Iterator[None]:
-    """Turn the failure to take apart what `where` holds into the error that says so.
+    """Turn an error in reading the fields of the file `where` into a DataError.
 
     Raises:
         DataError: if a part is missing or of another type.
@@ -121,18 +118,18 @@ def laid_out(where: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        lacks = f"lacks {error.args[0]!r}" if isinstance(error, KeyError) else f"is laid out otherwise ({error})"
+        lacks = f"lacks {error.args[0]!r}" if isinstance(error, KeyError) else f"has another layout ({error})"
         raise damaged(where, f"it {lacks}") from error
 
 
-def _in_zip(path: Path, names: Sequence[str]) -> Found | None:
+def _in_zip(path: Path, names: Sequence[str]) -> File | None:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in names:
                 for entry in sorted(archive.namelist()):
                     inside = PurePosixPath(entry.replace("\\", "/"))
                     if inside.name == name and not entry.endswith("/") and not is_litter(inside):
-                        return Found(f"{path}: {entry}", archive.read(entry))
+                        return File(f"{path}: {entry}", archive.read(entry))
     except ZIP_ERRORS as error:
         raise damaged(path, error) from error
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from omnishot.datasets import captioned
 from omnishot.datasets.archive import damaged
 from omnishot.datasets.captioned import Captioned
-from omnishot.datasets.files import Found, find, lines, need
+from omnishot.datasets.files import File, find, lines, need
 from omnishot.errors import choose
 
 TOKENS, MIRRORED, KARPATHY = "results_20130124.token", "results.csv", "dataset_flickr30k.json"
@@ -27,7 +27,7 @@ def read(directory: Path, out: Path, *, split: str = "auto", limit: int | None =
     Args:
         split: "karpathy" is that of `dataset_flickr30k.json`, which most papers use: 29,000 train, 1,014 val, 1,000
             test, and the other 769 photographs left out. "none" writes no such column. "auto" is "karpathy" where
-            that file is there, otherwise "none": the publishers gave no split.
+            that file exists, otherwise "none": the publishers gave no split.
         limit: keep the first so many photographs of each split.
 
     Raises:
@@ -39,30 +39,28 @@ def read(directory: Path, out: Path, *, split: str = "auto", limit: int | None =
     every = (TOKENS, MIRRORED, KARPATHY)
     if split == "auto":
         split = "karpathy" if need(directory, *every) and find(directory, KARPATHY) else "none"
-    found = need(directory, *((KARPATHY,) if split == "karpathy" else every))
-    if found.where.endswith(KARPATHY):
-        pictures = [picture for _, picture in captioned.karpathy(found)]
+    file = need(directory, *((KARPATHY,) if split == "karpathy" else every))
+    if file.where.endswith(KARPATHY):
+        pictures = [picture for _, picture in captioned.karpathy(file)]
     else:
-        captions = results(found) if found.where.endswith(MIRRORED) else captioned.tokens(found)
-        pictures = [Captioned([name], said) for name, said in captions.items()]
+        captions = results(file) if file.where.endswith(MIRRORED) else captioned.tokens(file)
+        pictures = [Captioned([name], sentences) for name, sentences in captions.items()]
     return captioned.write(directory, out, FOLDERS, pictures, split=split == "karpathy", limit=limit)
 
 
-def results(found: Found) -> dict[str, list[str]]:
+def results(file: File) -> dict[str, list[str]]:
     """The captions by picture of the mirror's file: a header, then lines `NAME| NUMBER| CAPTION`.
 
     The mirrored file lacks the second bar in one line (`2199200615.jpg| 4   A dog runs across the grass .`), which is
-    read as meant. A line that occurs twice counts once.
+    read as if it had it. A line that occurs twice counts once.
 
     Raises:
-        DataError: naming the line that is laid out otherwise.
+        DataError: naming the line that has another layout.
     """
     captions: dict[str, dict[tuple[str, str], None]] = {}
-    for number, line in islice(lines(found), 1, None):
+    for number, line in islice(lines(file), 1, None):
         parts = re.fullmatch(r"([^|]+)\|\s*(\d+)(?:\s*\||\s|$)(.*)", line)
         if not parts:
-            raise damaged(f"{found.where}, line {number}", f"{line!r:.80} is not NAME| NUMBER| CAPTION")
+            raise damaged(f"{file.where}, line {number}", f"{line!r:.80} is not NAME| NUMBER| CAPTION")
         captions.setdefault(parts[1].strip(), {})[parts[2], parts[3].strip()] = None
-    if not captions:
-        raise damaged(found.where, "it holds no caption")
-    return {name: [caption for _, caption in said] for name, said in captions.items()}
+    return captioned.numbered(file, captions)

@@ -9,7 +9,7 @@ from pathlib import Path
 from omnishot.datasets import captioned
 from omnishot.datasets.archive import damaged
 from omnishot.datasets.captioned import Captioned
-from omnishot.datasets.files import Found, lines, need
+from omnishot.datasets.files import File, lines, need
 from omnishot.errors import choose
 
 TOKENS, MIRRORED, KARPATHY = "Flickr8k.token.txt", "captions.txt", "dataset_flickr8k.json"
@@ -26,8 +26,8 @@ def read(directory: Path, out: Path, *, split: str = "published", limit: int | N
     Columns: image, caption (list of sentences), _file (the published name), split.
 
     Args:
-        split: "published" is that of the three lists of images, 6,000 train, 1,000 val and 1,000 test; what is in
-            no list is left out, and said. "karpathy" is that of `dataset_flickr8k.json`. "none" writes no such
+        split: "published" is that of the three lists of images, 6,000 train, 1,000 val and 1,000 test; pictures in
+            no list are left out, with a warning. "karpathy" is that of `dataset_flickr8k.json`. "none" writes no such
             column and leaves nothing out.
         limit: keep the first so many photographs of each split.
 
@@ -40,22 +40,22 @@ def read(directory: Path, out: Path, *, split: str = "published", limit: int | N
     if split == "karpathy":
         pictures = [picture for _, picture in captioned.karpathy(need(directory, KARPATHY))]
     else:
-        found = need(directory, TOKENS, MIRRORED)
-        captions = _mirrored(found) if found.where.endswith(MIRRORED) else captioned.tokens(found)
-        pictures = [Captioned([name], said) for name, said in captions.items()]
+        file = need(directory, TOKENS, MIRRORED)
+        captions = _mirrored(file) if file.where.endswith(MIRRORED) else captioned.tokens(file)
+        pictures = [Captioned([name], sentences) for name, sentences in captions.items()]
         if split == "published":
-            pictures = _dealt(directory, pictures)
+            pictures = _listed(directory, pictures)
     return captioned.write(directory, out, FOLDERS, pictures, split=split != "none", limit=limit)
 
 
-def _dealt(directory: Path, pictures: list[Captioned]) -> list[Captioned]:
-    """The pictures that are in a list, each with the part that the list is for."""
+def _listed(directory: Path, pictures: list[Captioned]) -> list[Captioned]:
+    """The pictures that are in a list, each with the part of its list."""
     parts: dict[str, str] = {}
     for part, name in LISTS.items():
-        found = need(directory, name, remedy="without lists use split=none")
-        for number, line in lines(found):
+        file = need(directory, name, remedy="without lists use split=none")
+        for number, line in lines(file):
             if parts.setdefault(line.strip(), part) != part:
-                where = f"{found.where}, line {number}"
+                where = f"{file.where}, line {number}"
                 raise damaged(where, f"{line.strip()} is in {LISTS[parts[line.strip()]]}, too")
     left = [picture.names[0] for picture in pictures if picture.names[0] not in parts]
     bare = sorted(parts.keys() - {picture.names[0] for picture in pictures})
@@ -65,15 +65,15 @@ def _dealt(directory: Path, pictures: list[Captioned]) -> list[Captioned]:
     return [picture._replace(split=parts[picture.names[0]]) for picture in pictures if picture.names[0] in parts]
 
 
-def _mirrored(found: Found) -> dict[str, list[str]]:
+def _mirrored(file: File) -> dict[str, list[str]]:
     """The captions by picture of the mirror's file: a header, then comma-separated name and caption."""
     captions: dict[str, list[str]] = {}
-    numbered = list(lines(found))
+    numbered = list(lines(file))
     rows = csv.reader(line for _, line in numbered)
     for (number, line), row in zip(numbered[1:], list(rows)[1:], strict=True):
         if len(row) != 2:
-            raise damaged(f"{found.where}, line {number}", f"{line!r:.80} is not a name, a comma and a caption")
+            raise damaged(f"{file.where}, line {number}", f"{line!r:.80} is not a name, a comma and a caption")
         captions.setdefault(row[0], []).append(row[1])
     if not captions:
-        raise damaged(found.where, "it holds no caption")
+        raise damaged(file.where, "it holds no caption")
     return captions

@@ -1,4 +1,4 @@
-"""Files sorted into folders, one a class: what the readers of pictures and of sounds share."""
+"""Your own pictures or sounds, sorted into folders, one a class."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from omnishot.datasets.archive import is_litter
-from omnishot.datasets.class_split import deal_shares
+from omnishot.datasets.archive import is_litter, read_bytes
+from omnishot.datasets.class_split import split_by_fractions
 from omnishot.errors import DataError, choose
 from omnishot.table.cells import EXTENSIONS
 from omnishot.table.writing import TableWriter
 
-#: What folders of parts are called, in small letters.
+#: Names of the folders of parts, in lower case.
 PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -32,11 +32,51 @@ class Filed(NamedTuple):
     part: str | None
 
 
+def read_images(directory: Path, out: Path, *, split: str = "folders", seed: int = 0) -> Path:
+    """Your own pictures, sorted into folders, one a class.
+
+    Writes the files `CLASS/…/FILE`, or `train/CLASS/…/FILE` with val and test beside it, as a table, one row a picture.
+    Folders within a class belong to it. Hidden files and files of file managers are skipped.
+
+    Columns: image, label (the folder's name; the target), _file (the path in the folder), split.
+
+    Args:
+        split: "folders" is that of folders called train, val and test, if there are no others; without them there is no
+            such column, so that Omnishot makes its own. "classes" shuffles the classes with `seed` into train, val (a
+            tenth) and test (a fifth; two at least of each). "none" writes no such column.
+        seed: of "classes".
+
+    Raises:
+        DataError: if there is no image file in a folder, or one cannot be read.
+
+    Paper: none: a layout, not a publication
+    """
+    return write(directory, out, kind="image", split=split, seed=seed)
+
+
+def read_audio(directory: Path, out: Path, *, split: str = "folders", seed: int = 0) -> Path:
+    """Your own sounds, sorted into folders, one a class.
+
+    Columns: audio, label (the folder's name; the target), _file (the path in the folder), split. Folders and options
+    are those of `image-folder`.
+
+    Args:
+        split: "folders", "classes" or "none".
+        seed: of "classes".
+
+    Raises:
+        DataError: if there is no audio file in a folder, or one cannot be read.
+
+    Paper: none: a layout, not a publication
+    """
+    return write(directory, out, kind="audio", split=split, seed=seed)
+
+
 def write(directory: Path, out: Path, *, kind: str, split: str, seed: int) -> Path:
     """Files of a kind ("image", "audio") that lie in folders of classes, as a table with a column of that name.
 
     Files of other kinds, files beside the folders of classes, and folders without a file of the kind are left out;
-    warnings say how many. What cannot be decoded is kept: that is for `omnishot check` to say.
+    warnings count them. Files that cannot be decoded are kept: `omnishot check` reports them.
 
     Raises:
         DataError: if there is no such file, or one cannot be read.
@@ -64,12 +104,12 @@ def write(directory: Path, out: Path, *, kind: str, split: str, seed: int) -> Pa
     _warn(directory, bare, f"class folders without {kind} files")
     if split == "folders":
         _warn_of_shared(directory, files)
-    dealt = deal_shares((file.label for file in files), seed, directory) if split == "classes" else {}
+    splits = split_by_fractions((file.label for file in files), seed, directory) if split == "classes" else {}
     empty = []
     for file in files:
-        data = _content(directory / file.path)
+        data = read_bytes(directory / file.path)
         empty += [] if data else [directory / file.path]
-        part = dealt.get(file.label, file.part)
+        part = splits.get(file.label, file.part)
         assigned = {"split": part} if split != "none" and part else {}
         table.row(**{kind: table.media(str(file.path), data)}, label=file.label, _file=str(file.path), **assigned)
     _warn(directory, empty, "empty files, kept for `omnishot check` to name")
@@ -93,8 +133,8 @@ def _folders(directory: Path, own: Path) -> list[Path]:
     """The folders in a folder, sorted, without litter and the table's own."""
     if not directory.is_dir():
         raise DataError(f"{directory} is not a folder; give one with a folder for each class")
-    found = (path for path in directory.iterdir() if path.is_dir() and not is_litter(PurePosixPath(path.name)))
-    return sorted(path for path in found if path.resolve() != own)
+    folders = (path for path in directory.iterdir() if path.is_dir() and not is_litter(PurePosixPath(path.name)))
+    return sorted(path for path in folders if path.resolve() != own)
 
 
 def _loose(directory: Path, kind: str) -> list[Path]:
@@ -128,10 +168,3 @@ def _extensions(kind: str) -> str:
 def _warn(directory: Path, paths: list[Path], what: str) -> None:
     if paths:
         warnings.warn(f"{directory}: {len(paths)} {what} ({paths[0].relative_to(directory)} first)", stacklevel=4)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error

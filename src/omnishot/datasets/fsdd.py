@@ -45,13 +45,13 @@ def read(
     Args:
         split: "speaker" keeps whole speakers for test; "index" is the data set's own, recordings 0 to 4 of
             each digit and speaker for test; "none" writes no such column, so that Omnishot makes its own.
-        test_speakers: whose voices are for test, as a list or separated by commas; by default the last two in
+        test_speakers: speakers of test, as a list or separated by commas; by default the last two in
             the alphabet (of the published six: theo and yweweler).
-        val_speaker: whose voice is for val; by default nobody's, so that four speakers remain to train on.
+        val_speaker: speaker of val; by default none, so that four speakers remain to train on.
 
     Raises:
         DataError: if the recordings are missing or damaged, or nobody remains to train on.
-        UsageError: if a speaker is unknown or has two parts to play, or the options do not go together.
+        UsageError: if a speaker is unknown or in two splits, or the options contradict each other.
 
     Paper: Jackson et al.: Free Spoken Digit Dataset (2016)
     """
@@ -59,17 +59,17 @@ def read(
     if split != "speaker" and (test_speakers is not None or val_speaker is not None):
         raise UsageError(f"test_speakers and val_speaker go with split=speaker only, not with split={split}")
     table = TableWriter(out)
-    found = recordings(locate(directory, (RECORDINGS,))[RECORDINGS])
+    sounds = recordings(locate(directory, (RECORDINGS,))[RECORDINGS])
     speakers = {}
     if split == "speaker":
-        speakers = _roles({recording.speaker for recording in found}, test_speakers, val_speaker)
-    for recording in sorted(found):
+        speakers = _roles({recording.speaker for recording in sounds}, test_speakers, val_speaker)
+    for recording in sorted(sounds):
         assigned = {}
         if split == "speaker":
             assigned["split"] = speakers[recording.speaker]
         elif split == "index":
             assigned["split"] = "test" if recording.index in TEST_INDICES else "train"
-        cell = table.media(recording.name, found[recording])
+        cell = table.media(recording.name, sounds[recording])
         table.row(audio=cell, **_cells(recording), **assigned)
     return table.close()
 
@@ -79,20 +79,25 @@ def _cells(recording: Recording) -> dict[str, str | int]:
 
 
 def recordings(path: Path) -> dict[Recording, bytes]:
-    found: dict[Recording, bytes] = {}
+    """The recordings of a folder or zip, and their bytes.
+
+    Raises:
+        DataError: if a file has another name, or is there twice.
+    """
+    sounds: dict[Recording, bytes] = {}
     for name, data in contents(path, ".wav"):
         fields = re.fullmatch(r"([0-9])_(.+)_([0-9]+)", name.stem)
         if not fields:
             raise damaged(path, f"{name} is not called DIGIT_SPEAKER_INDEX.wav")
         recording = Recording(speaker=fields[2], digit=fields[1], index=int(fields[3]))
-        if recording in found:
+        if recording in sounds:
             raise damaged(path, f"it holds {recording.name} twice")
-        found[recording] = data
-    return found
+        sounds[recording] = data
+    return sounds
 
 
 def _roles(speakers: set[str], test: str | Sequence[str] | None, val: str | None) -> dict[str, str]:
-    """Which split each speaker is for."""
+    """The split of each speaker."""
     if isinstance(test, str):
         test = [name.strip() for name in test.split(",")]
     tested = sorted(speakers)[-2:] if test is None else [choose("speaker", name, speakers) for name in test]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import io
 import struct
 import zlib
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from omnishot.datasets.archive import damaged
+from omnishot.datasets.archive import damaged, read_bytes
+from omnishot.datasets.limit import RowLimit
 from omnishot.errors import DataError, UsageError, choose
+from omnishot.table.encoding import encode_png
 from omnishot.table.writing import TableWriter
 
 PARTS = {"train": "train", "test": "t10k"}  # the split a published file holds, and the prefix of its name
@@ -40,21 +39,18 @@ def read(directory: Path, out: Path, *, split: str = "published", val: int = 500
     Paper: LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998
     """
     choose("split", split, ("published", "none"))
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit must be at least 1, not {limit}")
+    kept = RowLimit(limit)
     table = TableWriter(out)
     parts = {part: published(directory, prefix) for part, prefix in PARTS.items()}
     rows = len(parts["train"][1])
     if not 0 <= val < rows:
         raise UsageError(f"val must be at least 0 and less than the {rows} training rows, got {val}")
-    taken: Counter[tuple[str, int]] = Counter()
     for part, (images, labels) in parts.items():
         for number, (image, digit) in enumerate(zip(images, labels, strict=True)):
             name = "val" if part == "train" and number >= rows - val else part
-            taken[name, int(digit)] += 1
-            if limit is not None and taken[name, int(digit)] > limit:
+            if not kept.keeps(name, int(digit)):
                 continue
-            cell = table.media(f"{part}/{digit}/{number:05d}.png", png(image))
+            cell = table.media(f"{part}/{digit}/{number:05d}.png", encode_png(image))
             table.row(image=cell, digit=str(digit), **({"split": name} if split == "published" else {}))
     return table.close()
 
@@ -67,14 +63,12 @@ def idx(path: Path, dimensions: int) -> np.ndarray:
     Raises:
         DataError: if the file is cut off, is not such a file, or cannot be read.
     """
+    data = read_bytes(path)
     try:
-        data = path.read_bytes()
         if path.suffix == ".gz":
             data = gzip.decompress(data)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise damaged(path, error) from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
     magic = bytes([0, 0, UNSIGNED_BYTES, dimensions])
     start = 4 + 4 * dimensions
     if data[:4] != magic:
@@ -108,9 +102,3 @@ def _file(directory: Path, stem: str, dimensions: int) -> Path:
         if (directory / name).is_file():
             return directory / name
     raise DataError(f"{directory} lacks one of MNIST's four idx files; looked for {', '.join(names)}")
-
-
-def png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()

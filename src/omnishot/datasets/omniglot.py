@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from omnishot.datasets.archive import contents, damaged, locate
-from omnishot.datasets.class_split import deal
+from omnishot.datasets.class_split import split_classes
 from omnishot.errors import DataError, choose
 from omnishot.table.writing import TableWriter
 
 BACKGROUND, EVALUATION = "images_background", "images_evaluation"
 MAML = {"train": 1100, "val": 100, "test": 423}  # characters; Finn et al. 2017, section 5.2 and its code
-VAL_SHARE = 1 / 6  # of the background alphabets: 5 of the published 30
+VAL_FRACTION = 1 / 6  # of the background alphabets: 5 of the published 30
 
 
 class Drawing(NamedTuple):
@@ -37,19 +37,19 @@ def drawings(path: Path, suffix: str) -> dict[Drawing, bytes]:
     """The files `ALPHABET/characterNN/IIII_DD.suffix` (DD is the drawer) below a folder or in a zip.
 
     Raises:
-        DataError: if a file with that suffix is called otherwise, or the zip is damaged.
+        DataError: if a file with that suffix has another name, or the zip is damaged.
     """
-    found: dict[Drawing, bytes] = {}
+    drawn: dict[Drawing, bytes] = {}
     for name, data in contents(path, suffix):
         parts = name.parts[-3:]
         file = re.fullmatch(r"\d+_(\d+)", name.stem)
         if len(parts) < 3 or not re.fullmatch(r"character\d+", parts[1]) or not file:
             raise damaged(path, f"{name} is not called ALPHABET/characterNN/IIII_DD{suffix}")
         drawing = Drawing(parts[0], parts[1], name.stem, file[1])
-        if drawing in found:
+        if drawing in drawn:
             raise damaged(path, f"it holds {drawing.label}/{name.name} twice")
-        found[drawing] = data
-    return found
+        drawn[drawing] = data
+    return drawn
 
 
 def read(directory: Path, out: Path, *, split: str = "maml", seed: int = 0) -> Path:
@@ -100,7 +100,7 @@ def _maml(directory: Path, images: dict[Drawing, bytes], seed: int) -> dict[str,
             f"{BACKGROUND} and {EVALUATION} together; add what is missing, or use "
             "split=alphabet or split=none"
         )
-    return deal(labels, MAML, seed)
+    return split_classes(labels, MAML, seed)
 
 
 def _alphabet(
@@ -112,8 +112,8 @@ def _alphabet(
             f"{directory}/{BACKGROUND} holds one alphabet, {min(alphabets)}, but split=alphabet needs at "
             "least two, one to train on and one to validate on; use split=none"
         )
-    val = max(1, round(VAL_SHARE * len(alphabets))) if alphabets else 0
-    dealt = deal(alphabets, {"train": len(alphabets) - val, "val": val}, seed)
-    return {drawing.label: dealt[drawing.alphabet] for drawing in background} | {
+    val = max(1, round(VAL_FRACTION * len(alphabets))) if alphabets else 0
+    splits = split_classes(alphabets, {"train": len(alphabets) - val, "val": val}, seed)
+    return {drawing.label: splits[drawing.alphabet] for drawing in background} | {
         drawing.label: "test" for drawing in evaluation
     }

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 
 import numpy as np
 
 from omnishot.datasets.archive import damaged, locate
-from omnishot.datasets.class_split import deal
+from omnishot.datasets.class_split import split_classes
 from omnishot.datasets.omniglot import Drawing, drawings
 from omnishot.errors import DataError, choose
+from omnishot.table.encoding import encode_npy
 from omnishot.table.writing import TableWriter
 
 __all__ = ["read", "trajectory"]
 
 IMAGES = ("images_background_small1", "images_background_small2")
 STROKES = ("strokes_background_small1", "strokes_background_small2")
-VAL_SHARE, TEST_SHARE = 0.15, 0.25
+VAL_FRACTION, TEST_FRACTION = 0.15, 0.25
 
 
 def read(directory: Path, out: Path, *, split: str = "class", seed: int = 0) -> Path:
@@ -43,7 +43,7 @@ def read(directory: Path, out: Path, *, split: str = "class", seed: int = 0) -> 
     table = TableWriter(out)
     images, strokes = _merged(directory, IMAGES, ".png"), _merged(directory, STROKES, ".txt")
     series = {
-        drawing: _npy(trajectory(data, f"{directory}: strokes of {drawing.label}/{drawing.name}"))
+        drawing: encode_npy(trajectory(data, f"{directory}: strokes of {drawing.label}/{drawing.name}"))
         for drawing, data in strokes.items()
     }
     every = sorted(images.keys() | series.keys())
@@ -68,7 +68,7 @@ def trajectory(data: bytes, where: str) -> np.ndarray:
         pen: 1 where a line is drawn from this point to the next, 0 at the last point of a stroke
 
     Raises:
-        DataError: naming `where` and the line that does not fit.
+        DataError: naming `where` and the damaged line.
     """
     lines = [line.strip() for line in data.decode("utf-8-sig", errors="replace").splitlines()]
     while lines and not lines[-1]:
@@ -101,23 +101,17 @@ def _point(line: str, where: str) -> list[float]:
 def _merged(directory: Path, parts: tuple[str, ...], suffix: str) -> dict[Drawing, bytes]:
     merged: dict[Drawing, bytes] = {}
     for path in locate(directory, parts).values():
-        found = drawings(path, suffix)
-        for drawing in sorted(found.keys() & merged.keys()):
-            if found[drawing] != merged[drawing]:
+        drawn = drawings(path, suffix)
+        for drawing in sorted(drawn.keys() & merged.keys()):
+            if drawn[drawing] != merged[drawing]:
                 name = f"{drawing.label}/{drawing.name}{suffix}"
                 raise damaged(directory, f"{name} differs between {' and '.join(parts)}")
-        merged |= found
+        merged |= drawn
     return merged
 
 
 def _splits(directory: Path, labels: set[str], seed: int) -> dict[str, str]:
-    val, test = (max(1, round(share * len(labels))) for share in (VAL_SHARE, TEST_SHARE))
+    val, test = (max(1, round(fraction * len(labels))) for fraction in (VAL_FRACTION, TEST_FRACTION))
     if len(labels) < 4:
         raise DataError(f"{directory} holds {len(labels)} characters, too few for train, val and test; use split=none")
-    return deal(labels, {"train": len(labels) - val - test, "val": val, "test": test}, seed)
-
-
-def _npy(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+    return split_classes(labels, {"train": len(labels) - val - test, "val": val, "test": test}, seed)

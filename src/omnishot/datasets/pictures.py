@@ -1,4 +1,4 @@
-"""The pictures that a data set's lists name, wherever they lie, and an account of those that are missing."""
+"""The pictures that a data set's lists name, wherever they lie, and a report of the missing ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from omnishot.datasets.archive import ZIP_ERRORS, damaged, is_litter
+from omnishot.datasets.archive import ZIP_ERRORS, damaged, is_litter, read_bytes
 from omnishot.errors import DataError
 from omnishot.table.writing import TableWriter
 
@@ -20,7 +20,7 @@ NAMED = 5  # missing pictures that are named
 
 
 class Pictures:
-    """Stores pictures for `table` by their published name. To be used in a `with` block.
+    """Stores pictures for `table` by their published name. Use it in a `with` block.
 
     At the end of the block one warning says how many pictures are missing or empty, and names the first.
 
@@ -30,7 +30,7 @@ class Pictures:
         folders: names that a folder of pictures may have; it lies in `directory` or a folder below, or is a zip of
             that name in `directory`. All that are there are searched, with the folders in them.
         depth: how many parts of its path a picture is named by: 1 for `NAME.jpg`, 2 for `CLASS/NAME.jpg`.
-        noun: what they are called in messages, if they are no pictures.
+        noun: their name in messages, if they are not pictures.
 
     Raises:
         DataError: if there is none of `folders`, or, at the end, none of the pictures.
@@ -57,7 +57,7 @@ class Pictures:
             self._report()
 
     def cell(self, *names: str) -> str | bytes | None:
-        """The cell of the picture that goes by one of `names`, or None, which is noted, if it is missing or empty.
+        """The cell of the picture with one of `names`; None, which is counted, if it is missing or empty.
 
         Raises:
             DataError: if the picture cannot be read.
@@ -128,10 +128,12 @@ class Pictures:
                 yield archive, inside, entry
 
     def _read(self, archive: zipfile.ZipFile | None, path: str) -> bytes:
+        if archive is None:
+            return read_bytes(Path(path))
         try:
-            return Path(path).read_bytes() if archive is None else archive.read(path)
+            return archive.read(path)
         except ZIP_ERRORS as error:
-            raise damaged(f"{archive and archive.filename}: {path}", error) from error
+            raise damaged(f"{archive.filename}: {path}", error) from error
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 

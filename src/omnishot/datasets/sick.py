@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from omnishot.datasets.archive import damaged
-from omnishot.datasets.captioned import check_limit
-from omnishot.datasets.files import Found, find, lines, need
+from omnishot.datasets.files import File, find, lines, need
+from omnishot.datasets.limit import RowLimit
 from omnishot.errors import choose
 from omnishot.table.writing import TableWriter
 
@@ -25,8 +24,8 @@ def read(
 ) -> Path:
     """SICK: 9,840 pairs of sentences, how related they are, and whether one entails the other.
 
-    Writes `SICK.txt`, or where it is not there `SICK_train.txt`, `SICK_trial.txt` and `SICK_test_annotated.txt` (as
-    many as are), as a table, one row a pair.
+    Writes `SICK.txt`, or if it is missing `SICK_train.txt`, `SICK_trial.txt` and `SICK_test_annotated.txt` (those
+    that exist), as a table, one row a pair.
 
     Columns: sentence_a, sentence_b, relatedness (1 to 5), _entailment (NEUTRAL, ENTAILMENT or CONTRADICTION),
     _pair, split. Train with `--target relatedness`; or import with target entailment and train with
@@ -35,7 +34,7 @@ def read(
     Args:
         split: "published" is that of SemEval 2014, its trial pairs for val; "none" writes no such column.
         target: "relatedness" or "entailment" makes a note of the other judgement (`_entailment` or `_relatedness`), so
-            that it is not learned from; "both" keeps both as columns.
+            that it is not an input; "both" keeps both as columns.
         limit: keep the first so many pairs of each split.
 
     Raises:
@@ -45,49 +44,51 @@ def read(
     """
     choose("split", split, ("published", "none"))
     choose("target", target, ("both", "relatedness", "entailment"))
-    check_limit(limit)
+    rows = RowLimit(limit)
     need(directory, WHOLE, *PARTS.values())
     names = {name: name if target in ("both", name) else f"_{name}" for name in ("relatedness", "entailment")}
-    table, taken = TableWriter(out), Counter[str]()
+    table = TableWriter(out)
     for part, cells in _pairs(directory):
-        group = part if split == "published" else ""
-        taken[group] += 1
-        if limit is None or taken[group] <= limit:
-            assigned = {"split": part} if split == "published" else {}
+        assigned = {"split": part} if split == "published" else {}
+        if rows.keeps(*assigned.values()):
             table.row(**{names.get(name, name): cell for name, cell in cells.items()}, **assigned)
     return table.close()
 
 
 def _pairs(directory: Path) -> Iterator[tuple[str, dict[str, str | float | None]]]:
     """Each pair with its part."""
-    if found := find(directory, WHOLE):
-        yield from _file(found, None)
+    if file := find(directory, WHOLE):
+        yield from _file(file, None)
         return
     for part, name in PARTS.items():
-        if found := find(directory, name):
-            yield from _file(found, part)
+        if file := find(directory, name):
+            yield from _file(file, part)
 
 
-def _file(found: Found, part: str | None) -> Iterator[tuple[str, dict[str, str | float | None]]]:
-    """The pairs of one file; without `part`, the file says it. What is not a pair raises a DataError."""
-    (_, header), *rows = list(lines(found)) or [(1, "")]
+def _file(file: File, part: str | None) -> Iterator[tuple[str, dict[str, str | float | None]]]:
+    """The pairs of one file; without `part`, a column of the file names it.
+
+    Raises:
+        DataError: naming the line that is no pair.
+    """
+    (_, header), *rows = list(lines(file)) or [(1, "")]
     names = [name.strip() for name in header.split("\t")]
     relation = next((name for name in RELATIONS if name in names), RELATIONS[0])
     needed = ("pair_ID", "sentence_A", "sentence_B", "relatedness_score", relation, *(() if part else ("SemEval_set",)))
     if lacking := [name for name in needed if name not in names]:
-        raise damaged(found.where, f"its first line names no column {', '.join(lacking)}")
+        raise damaged(file.where, f"its first line names no column {', '.join(lacking)}")
     if not rows:
-        raise damaged(found.where, "it holds no pair")
+        raise damaged(file.where, "it holds no pair")
     for number, line in rows:
-        where, fields = f"{found.where}, line {number}", line.split("\t")
+        where, fields = f"{file.where}, line {number}", line.split("\t")
         if len(fields) != len(names):
             raise damaged(where, f"{len(fields)} cells where the header has {len(names)}")
         cell = {name: field.strip() or None for name, field in zip(names, fields, strict=True)}
-        said = part or (cell["SemEval_set"] or "").upper()
-        if said not in SPLITS:
-            raise damaged(where, f"SemEval_set {said!r} is none of {', '.join(SPLITS)}")
+        name = part or (cell["SemEval_set"] or "").upper()
+        if name not in SPLITS:
+            raise damaged(where, f"SemEval_set {name!r} is none of {', '.join(SPLITS)}")
         yield (
-            SPLITS[said],
+            SPLITS[name],
             {
                 "sentence_a": cell["sentence_A"],
                 "sentence_b": cell["sentence_B"],

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from omnishot.datasets.archive import is_litter
-from omnishot.datasets.captioned import check_limit
-from omnishot.datasets.class_split import deal_shares
+from omnishot.datasets.archive import is_litter, read_bytes
+from omnishot.datasets.class_split import split_by_fractions
 from omnishot.datasets.files import lines, need
+from omnishot.datasets.limit import RowLimit
 from omnishot.errors import DataError, choose
 from omnishot.table.writing import TableWriter
 
@@ -34,24 +33,23 @@ def read(directory: Path, out: Path, *, split: str = "words", seed: int = 0, lim
         limit: keep the first so many recordings of each word, in each part if the split is "published".
 
     Raises:
-        DataError: if there is no recording, one is called otherwise, or a list is missing.
+        DataError: if there is no recording, one has another name, or a list is missing.
 
     Paper: Warden: Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition, arXiv 2018
     """
     choose("split", split, ("words", "published", "none"))
-    check_limit(limit)
+    kept = RowLimit(limit)
     files = _recordings(directory)
     words = {word for word, _ in files}
-    dealt = deal_shares(words, seed, directory) if split == "words" else {}
+    split_of_word = split_by_fractions(words, seed, directory) if split == "words" else {}
     named = _named(directory, files.keys()) if split == "published" else {}
-    table, kept = TableWriter(out), Counter[tuple[str, str]]()
+    table = TableWriter(out)
     for (word, name), speaker in files.items():
-        part = dealt[word] if dealt else named.get((word, name), "train")
-        kept[word, part] += 1
-        if limit is not None and kept[word, part] > limit:
+        part = split_of_word[word] if split_of_word else named.get((word, name), "train")
+        if not kept.keeps(word, part):
             continue
         file = f"{word}/{name}"
-        cell = table.media(file, _content(directory / file))
+        cell = table.media(file, read_bytes(directory / file))
         assigned = {} if split == "none" else {"split": part}
         table.row(audio=cell, word=word, _speaker=speaker, _file=file, **assigned)
     return table.close()
@@ -61,7 +59,7 @@ def _recordings(directory: Path) -> dict[tuple[str, str], str]:
     """The speaker of each (word, file name), sorted."""
     if not directory.is_dir():
         raise DataError(f"{directory} is not a folder; give the one that holds the folders of words and {LISTS['val']}")
-    found = {}
+    speakers = {}
     for folder in sorted(directory.iterdir()):
         if not folder.is_dir() or folder.name.startswith("_") or is_litter(PurePosixPath(folder.name)):
             continue
@@ -70,33 +68,26 @@ def _recordings(directory: Path) -> dict[tuple[str, str], str]:
                 continue
             if not (fields := NAME.fullmatch(path.stem)):
                 raise DataError(f"{path} is not called SPEAKER_nohash_N.wav: give the folder as published")
-            found[folder.name, path.name] = fields[1]
-    if not found:
+            speakers[folder.name, path.name] = fields[1]
+    if not speakers:
         raise DataError(
             f"{directory} holds no folder of recordings; looked for WORD/SPEAKER_nohash_N.wav beside {LISTS['val']}: "
             "unpack the archive"
         )
-    return found
+    return speakers
 
 
 def _named(directory: Path, files: object) -> dict[tuple[str, str], str]:
     """The part that the lists give recordings."""
     parts: dict[tuple[str, str], str] = {}
-    absent = []
+    missing = []
     for part, name in LISTS.items():
         listed = need(directory, name, remedy="without lists use split=words or split=none")
         for number, line in lines(listed):
             word, _, file = line.strip().partition("/")
             if parts.setdefault((word, file), part) != part:
                 raise DataError(f"{listed.where}, line {number}: {line.strip()} is in {LISTS['val']}, too")
-            absent += [] if (word, file) in files else [line.strip()]  # type: ignore[operator]
-    if absent:
-        warnings.warn(f"recordings listed but missing: {len(absent)} ({absent[0]} first)", stacklevel=3)
+            missing += [] if (word, file) in files else [line.strip()]  # type: ignore[operator]
+    if missing:
+        warnings.warn(f"recordings listed but missing: {len(missing)} ({missing[0]} first)", stacklevel=3)
     return parts
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""UCI HAR: what 30 people did with a smartphone at their waist, as its motion sensors saw it."""
+"""UCI HAR: what 30 people did with a smartphone at their waist, as its motion sensors recorded it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from omnishot.datasets.archive import damaged
-from omnishot.datasets.files import Found, fields, need
+from omnishot.datasets.files import File, fields, need
 from omnishot.errors import DataError, UsageError, choose
+from omnishot.table.encoding import encode_npy
 from omnishot.table.writing import TableWriter
 
 FOLDER, LABELS = "UCI HAR Dataset", "activity_labels.txt"
@@ -53,9 +54,7 @@ def read(directory: Path, out: Path, *, split: str = "published", val: int = 4) 
     table = TableWriter(out)
     for part, (windows, subjects, activities) in parts.items():
         for i, (window, subject, activity) in enumerate(zip(windows, subjects.tolist(), activities, strict=True)):
-            buffer = io.BytesIO()
-            np.save(buffer, window)
-            cell = table.media(f"{part}/{i + 1:05d}.npy", buffer.getvalue())
+            cell = table.media(f"{part}/{i + 1:05d}.npy", encode_npy(window))
             assigned = {"split": "val" if part == "train" and subject in kept else part} if split != "none" else {}
             table.row(series=cell, activity=activity, subject=subject, _window=i + 1, **assigned)
     return table.close()
@@ -63,11 +62,11 @@ def read(directory: Path, out: Path, *, split: str = "published", val: int = 4) 
 
 def _activities(directory: Path) -> dict[int, str]:
     """The name of each code."""
-    found = need(directory, LABELS)
+    file = need(directory, LABELS)
     names = {}
-    for row in fields(found, 2):
+    for row in fields(file, 2):
         if not row[0].isdecimal():
-            raise damaged(found.where, f"{' '.join(row)!r} is no number and name")
+            raise damaged(file.where, f"{' '.join(row)!r} is no number and name")
         names[int(row[0])] = " ".join(row[1:])
     return names
 
@@ -80,33 +79,31 @@ def _part(directory: Path, part: str, names: dict[int, str]) -> tuple[np.ndarray
         raise DataError(f"{directory}: y_{part}.txt has the code {min(unknown)}, which {LABELS} does not name")
     windows = np.empty((len(codes), STEPS, len(SIGNALS)), np.float32)
     for channel, signal in enumerate(SIGNALS):
-        values = _numbers(found := _need(directory, part, f"{signal}_{part}.txt"), STEPS)
+        values = _numbers(file := _need(directory, part, f"{signal}_{part}.txt"), STEPS)
         if not len(values) == len(codes) == len(subjects):
-            raise damaged(
-                found.where, f"{len(values)} windows, but {len(codes)} activities of {len(subjects)} subjects"
-            )
+            raise damaged(file.where, f"{len(values)} windows, but {len(codes)} activities of {len(subjects)} subjects")
         windows[:, :, channel] = values
     return windows, subjects, [names[code] for code in codes.tolist()]
 
 
-def _need(directory: Path, part: str, name: str) -> Found:
+def _need(directory: Path, part: str, name: str) -> File:
     """A file of a part, wherever the parts lie: the signals are a folder deeper than is searched from the top."""
     places = (directory / part, directory / FOLDER / part)
     return need(next((place for place in places if place.is_dir()), directory), name)
 
 
-def _numbers(found: Found, columns: int) -> np.ndarray:
+def _numbers(file: File, columns: int) -> np.ndarray:
     """The numbers of a text file, float32 `[lines, columns]`.
 
     Raises:
         DataError: if there are others, or other than `columns` in a line.
     """
     try:
-        values = pd.read_csv(io.BytesIO(found.data), sep=r"\s+", header=None, dtype=np.float32).to_numpy()
+        values = pd.read_csv(io.BytesIO(file.data), sep=r"\s+", header=None, dtype=np.float32).to_numpy()
     except (ValueError, UnicodeDecodeError) as error:  # pandas' own errors are ValueErrors
-        raise damaged(found.where, error) from error
+        raise damaged(file.where, error) from error
     if values.shape[1] != columns or not np.isfinite(values).all():
         bad = np.flatnonzero(~np.isfinite(values).all(1))
-        where = f"{found.where}, line {bad[0] + 1}" if len(bad) else found.where
+        where = f"{file.where}, line {bad[0] + 1}" if len(bad) else file.where
         raise damaged(where, f"not {columns} numbers a line")
     return values

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from omnishot.datasets.archive import damaged
-from omnishot.datasets.captioned import check_limit, sentences
+from omnishot.datasets.captioned import sentences
 from omnishot.datasets.coco import aliases
 from omnishot.datasets.files import find, laid_out, need, parse_json
+from omnishot.datasets.limit import RowLimit
 from omnishot.datasets.pictures import Pictures
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.table.writing import TableWriter
@@ -48,36 +48,34 @@ def read(directory: Path, out: Path, *, split: str = "published", val: int = 0, 
     Paper: Goyal et al.: Making the V in VQA Matter, CVPR 2017
     """
     choose("split", split, ("published", "none"))
-    check_limit(limit)
+    kept = RowLimit(limit)
     if val and split != "published":
         raise UsageError(f"val goes with split=published only, not with split={split}")
     need(directory, *(name for names in QUESTIONS.values() for name in names))
     parts = {part: list(_rows(directory, part)) for part in QUESTIONS}
     if val:
-        parts = _set_apart(parts, val)
-    table, taken = TableWriter(out), Counter[str]()
+        parts = _hold_out(parts, val)
+    table = TableWriter(out)
     with Pictures(table, directory, FOLDERS) as pictures:
         for part, rows in parts.items():
             for row in rows:
-                group = part if split == "published" else ""
-                taken[group] += 1
-                if limit is None or taken[group] <= limit:
-                    assigned = {"split": part} if split == "published" else {}
+                assigned = {"split": part} if split == "published" else {}
+                if kept.keeps(*assigned.values()):
                     table.row(image=pictures.cell(*aliases(row["_file"])), **row, **assigned)
-    if not taken:
+    if not kept.counts:
         raise DataError(f"{directory}: the files hold no question")
     return table.close()
 
 
 def _rows(directory: Path, part: str) -> Iterator[dict[str, Any]]:
     """The questions of a part in the order of their file, answered where there is an annotation."""
-    found = find(directory, *QUESTIONS[part])
-    if found is None:
+    file = find(directory, *QUESTIONS[part])
+    if file is None:
         return
     answers = _annotations(directory, part)
-    with laid_out(found.where):
+    with laid_out(file.where):
         questions = {
-            q["question_id"]: (q["question"].strip(), int(q["image_id"])) for q in parse_json(found)["questions"]
+            q["question_id"]: (q["question"].strip(), int(q["image_id"])) for q in parse_json(file)["questions"]
         }
     for number, (question, image) in questions.items():
         yield {
@@ -87,16 +85,16 @@ def _rows(directory: Path, part: str) -> Iterator[dict[str, Any]]:
             "_file": f"{PREFIXES[part]}{image:012d}.jpg",
         }
     if answers:
-        raise damaged(ANSWERS[part], f"it answers question {next(iter(answers))}, which {found.where} has not")
+        raise damaged(ANSWERS[part], f"it answers question {next(iter(answers))}, which {file.where} has not")
 
 
 def _annotations(directory: Path, part: str) -> dict[int, dict[str, Any]]:
     """What the annotations say of each question; nothing for test, which has none."""
     if part not in ANSWERS:
         return {}
-    found = need(directory, ANSWERS[part])
-    with laid_out(found.where):
-        return {annotation["question_id"]: _cells(annotation) for annotation in parse_json(found)["annotations"]}
+    file = need(directory, ANSWERS[part])
+    with laid_out(file.where):
+        return {annotation["question_id"]: _cells(annotation) for annotation in parse_json(file)["annotations"]}
 
 
 def _cells(annotation: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +106,7 @@ def _cells(annotation: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _set_apart(parts: Mapping[str, list[dict[str, Any]]], val: int) -> dict[str, list[dict[str, Any]]]:
+def _hold_out(parts: Mapping[str, list[dict[str, Any]]], val: int) -> dict[str, list[dict[str, Any]]]:
     """Make val of the questions about the last `val` train photographs, and test of the published val."""
     pictures = list(dict.fromkeys(row["_file"] for row in parts["train"]))
     if not 0 < val < len(pictures):
