@@ -90,6 +90,6 @@ def gains(
         found += records(summed(learner, scores, outcomes), learner, loader, episodes, {**about, "new": names}, seconds)
         results.append(np.array([score[learner.objective.metric] for score in scores]))
     better = results[0] - results[1] if learner.objective.higher_is_better else results[1] - results[0]
-    gain = {f"{learner.objective.metric}_gain": interval(better)}
+    gain = {f"{learner.objective.metric}_improvement": interval(better)}
     seconds = sum({figure.new: figure.seconds for figure in found}.values())
     return found + records(gain, learner, loader, episodes, {**about, "new": tuple(meeting.kinds)}, seconds)
