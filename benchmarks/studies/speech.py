@@ -30,7 +30,7 @@ WORDS: dict[str, Any] = {"target": "word", "group": "voice", "ways": 10, "shots"
 WORDS |= {"lr": 3e-3, "val_episodes": 40}
 #: A part of the sound every 40 ms, short enough to write a character down.
 TEXTS: dict[str, Any] = {"objective": "transcribe", "shots": 10, "queries": 5, "tasks": 2, "audio": {"times": 4}}
-TEXTS |= {"lr": 2e-3, "val_every": 100, "val_episodes": 4, "tell": {"beam": 1, "longest": 50}}
+TEXTS |= {"lr": 2e-3, "val_every": 100, "val_episodes": 4, "objective_options": {"beam": 1, "longest": 50}}
 #: Validation tasks that a way to adapt is chosen on.
 CHOOSING = 8
 SPEAKER = {"group": "speaker", "target": "word"}
@@ -87,7 +87,7 @@ SETTINGS = {
         {
             "finetune": {"learner": "finetune", "fit_steps": 5},
             "maml": {"learner": "maml", "inner_steps": 2, "second_order": False, "inner_lr": 0.03},
-            "attention": {"learner": "finetune", "fit_steps": 5, "tell": ATTENTION},
+            "attention": {"learner": "finetune", "fit_steps": 5, "objective_options": ATTENTION},
         },
         BEFORE_AND_AFTER,
         {"finetune": 100, "maml": 100, "attention": 100},

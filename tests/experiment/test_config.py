@@ -9,6 +9,11 @@ from hypothesis import strategies as st
 
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import Config, from_options, read_toml, split_input_options
+from omnishot.objectives.answer import Answer
+from omnishot.objectives.caption import Caption
+from omnishot.objectives.classify import Classify
+from omnishot.objectives.regress import Regress
+from omnishot.objectives.tag import Tag
 
 INPUTS = {"photo": "image", "note": "text"}
 
@@ -144,3 +149,33 @@ def test_a_file_that_is_none_is_named(tmp_path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match=r"bytes\.toml is not valid TOML"):
         read_toml(tmp_path / "bytes.toml")
+
+
+def test_options_of_the_objective_are_typed_by_its_constructor():
+    given = {"objective_options.decoder": "gru", "objective_options.beam": "5", "objective_options.heads": "2"}
+    config = from_options(given, INPUTS, Caption)
+    assert config.objective_options == {"decoder": "gru", "beam": 5, "decoder_options": {"heads": 2}}
+    assert from_options(config.to_options(), INPUTS, Caption) == config
+    assert from_options({"objective_options": {"most": "5"}}, INPUTS, Tag).objective_options == {"most": 5}
+    assert from_options({"objective_options.among": "task"}, INPUTS, Answer).objective_options == {"among": "task"}
+    assert from_options({"objective_options.beam": "2"}, INPUTS, Answer).objective_options == {"beam": 2}
+
+
+WRONG = {
+    "unknown": (Tag, "mots", 5, "objective 'tag' has no option 'mots': did you mean 'most'"),
+    "of the wrong type": (Tag, "most", "many", "option 'objective_options.most' takes int, not 'many'"),
+    "fitted to the table": (Regress, "mean", 1.0, "objective 'regress' has no option 'mean'"),
+    "of an objective without any": (Classify, "most", 5, "objective 'classify' .* it has no options"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_options_of_the_objective_are_explained(case):
+    objective, name, value, message = WRONG[case]
+    with pytest.raises(UsageError, match=message):
+        from_options({f"objective_options.{name}": value}, INPUTS, objective)
+
+
+def test_options_of_the_objective_are_a_table():
+    with pytest.raises(UsageError, match="as in objective_options.NAME, not 3"):
+        from_options({"objective_options": 3}, INPUTS, Tag)

@@ -25,8 +25,8 @@ CONCEPTS = ("blick", "dax", "wug", "toma", "zup", "fep", "gorp", "lorp", "mib")
 SMALL: dict[str, Any] = {
     "target": "caption", "group": "concept", "learner": "maml", "inner_steps": 1, "steps": 3, "tasks": 2, "shots": 2,
     "queries": 2, "val_episodes": 2, "val_every": 3, "dim": 8, "plan": "loop", "device": "cpu",
-    "image": {"size": 16, "width": 4}, "fuse": {"layers": 1, "heads": 2}, "tell.layers": 1, "tell.heads": 2,
-    "tell.longest": 8, "tell.beam": 2,
+    "image": {"size": 16, "width": 4}, "fuse": {"layers": 1, "heads": 2},
+    **{f"objective_options.{n}": v for n, v in {"layers": 1, "heads": 2, "longest": 8, "beam": 2}.items()},
 }  # fmt: skip
 
 
@@ -96,8 +96,8 @@ def test_evaluate_adapt_predict_save_load(run, tmp_path):
 
 
 def test_resumed_as_if_it_had_never_stopped(tmp_path, monkeypatch):
-    table, options = scenes(tmp_path), SMALL | {"tell.decoder": "gru", "steps": 4, "val_every": 2}
-    options.pop("tell.layers")
+    table, options = scenes(tmp_path), SMALL | {"objective_options.decoder": "gru", "steps": 4, "val_every": 2}
+    options.pop("objective_options.layers")
     whole = train(table, out=tmp_path / "whole", **options)
 
     own = training._step
@@ -166,16 +166,22 @@ def test_a_caption_longer_than_longest_is_cut_off_and_learned(tmp_path):
     assert found.summary()["step"] == 1
 
 
+WRONG_OBJECTIVE_OPTIONS = {
+    "an unknown decoder": ({"decoder": "transfomer"}, "unknown decoder 'transfomer': did you mean 'transformer'"),
+    "an unknown option": ({"beem": 3}, "objective 'caption' has no option 'beem': did you mean 'beam'"),
+    "another decoder's option": ({"decoder": "gru"}, "objective 'caption' has no option 'layers'"),
+    "no beam": ({"beam": 0}, "beam must be at least 1, not 0"),
+    "too short": ({"longest": 1}, "longest must be at least 2, not 1"),
+    "a unit": ({"unit": "syllable"}, "unknown unit 'syllable'"),
+    "ctc learns no word": ({"decoder": "ctc"}, "own_words=0"),
+    "a width that heads cannot share": ({"heads": 3}, "cannot share a width of 8 among 3 heads"),
+}
 WRONG_OPTIONS = {
     "an unsuitable learner": ({"learner": "protonet"}, "'protonet' serves classify, not caption"),
-    "an unknown decoder": ({"tell.decoder": "transfomer"}, "unknown decoder 'transfomer': did you mean 'transformer'"),
-    "an unknown option": ({"tell.beem": 3}, "unknown option of tell 'beem': did you mean 'beam'"),
-    "another decoder's option": ({"tell.decoder": "gru"}, "'gru' has no option 'layers'"),
-    "no beam": ({"tell.beam": 0}, "beam must be at least 1, not 0"),
-    "too short": ({"tell.longest": 1}, "longest must be at least 2, not 1"),
-    "a unit": ({"tell.unit": "syllable"}, "unknown unit 'syllable'"),
-    "ctc learns no word": ({"tell.decoder": "ctc"}, "own_words=0"),
-    "a width that heads cannot share": ({"tell.heads": 3}, "cannot share a width of 8 among 3 heads"),
+    **{
+        case: ({f"objective_options.{name}": value for name, value in options.items()}, message)
+        for case, (options, message) in WRONG_OBJECTIVE_OPTIONS.items()
+    },
 }
 
 
@@ -208,5 +214,5 @@ def test_adapting_without_a_caption(run, tmp_path, capsys):
 
 def test_options_of_texts_are_refused_for_classes(tmp_path):
     rows = [{"x": i % 7, "label": "abcdef"[i % 6]} for i in range(48)]
-    with pytest.raises(UsageError, match=r"tell\.beam is about texts: leave it out to classify"):
-        train(rows, target="label", out=tmp_path / "run", tell={"beam": 2}, split=None)
+    with pytest.raises(UsageError, match="objective 'classify' has no option 'beam': it has no options"):
+        train(rows, target="label", out=tmp_path / "run", objective_options={"beam": 2}, split=None)

@@ -73,7 +73,7 @@ def test_texts_that_have_no_room_are_named(tmp_path):
     named = r": 4 of 24 training texts .* needs 15 moments for 'aabbccaabb', and rows have 14.* not learned from"
     with pytest.warns(UserWarning, match=named):
         om.train(some, out=tmp_path / "warned", audio=fine, **options)
-    om.train(crowded, out=tmp_path / "other", audio=coarse, tell={"decoder": "gru"}, **options)
+    om.train(crowded, out=tmp_path / "other", audio=coarse, objective_options={"decoder": "gru"}, **options)
 
 
 def test_letters_are_learned(tmp_path):

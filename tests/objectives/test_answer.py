@@ -15,7 +15,7 @@ from omnishot.objectives.answer import Answer
 from omnishot.objectives.vocabulary import words_of
 
 WORDS = ("yes", "no", "red", "two")
-SMALL = {"decode": {"layers": 1, "heads": 2}, "longest": 4, "own_words": 2}
+SMALL = {"decoder_options": {"layers": 1, "heads": 2}, "longest": 4, "own_words": 2}
 
 
 @pytest.fixture

@@ -45,12 +45,12 @@ def rows_of(target: torch.Tensor) -> Rows:
 
 def test_the_measure_is_that_of_the_support_rows_with_one_of_the_training_rows_spread():
     target = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    measure = Regress([0.0] * 3, [1.0] * 3, "task").fit_scaler(rows_of(target))
+    measure = Regress([0.0] * 3, [1.0] * 3, standardise="task").fit_scaler(rows_of(target))
     for t, numbers in enumerate(target.numpy()):
         squares = [sum((x - column.mean()) ** 2 for x in column) for column in numbers.T]
         np.testing.assert_allclose(measure["centre"][t, 0], numbers.mean(0), rtol=1e-12)
         np.testing.assert_allclose(measure["spread"][t, 0], np.sqrt((np.array(squares) + 1) / 6), rtol=1e-12)
-    alone = Regress(0.0, 1.0, "task").fit_scaler(rows_of(torch.tensor([[4.0]])))
+    alone = Regress(0.0, 1.0, standardise="task").fit_scaler(rows_of(torch.tensor([[4.0]])))
     assert (alone["centre"].item(), alone["spread"].item()) == (4.0, 1.0)
     assert Regress().fit_scaler(rows_of(target)) == {}
 
@@ -122,7 +122,8 @@ def test_a_run_keeps_it_and_a_model_answers_in_the_targets_own_unit(tmp_path):
     quick = {name: value for name, value in tables.QUICK.items() if name not in ("image", "text")}
     quick |= {"learner": "maml", "shots": 6, "queries": 4, "inner_steps": 2}
     rows = numbers()
-    run = om.train(rows, target="y", group="who", standardise="task", out=tmp_path / "run", **quick)
+    quick |= {"objective_options": {"standardise": "task"}}
+    run = om.train(rows, target="y", group="who", out=tmp_path / "run", **quick)
     again = om.Run.load(tmp_path / "run")
     assert again.learner.objective.standardise == "task"
     mine = [row | {"y": row["y"] + 5000} for row in rows if row["who"] == "v0"]
@@ -136,8 +137,11 @@ def test_a_run_keeps_it_and_a_model_answers_in_the_targets_own_unit(tmp_path):
     assert np.isfinite(run.evaluate(rows, episodes=4, split="train").metrics["mae"])
 
 
+BY_TASK = {"objective_options": {"standardise": "task"}}
+
+
 def test_it_is_refused_for_classes_and_for_what_it_is_not(tmp_path):
-    with pytest.raises(UsageError, match="standardise='task' is about numbers: leave it out to classify"):
-        om.train(tables.birds(tmp_path), target="species", standardise="task", out=tmp_path / "r", **tables.QUICK)
+    with pytest.raises(UsageError, match="objective 'classify' has no option 'standardise'"):
+        om.train(tables.birds(tmp_path), target="species", out=tmp_path / "r", **tables.QUICK, **BY_TASK)
     with pytest.raises(UsageError, match="standardise"):
-        om.train(numbers(), target="y", group="who", standardise="tsk", out=tmp_path / "r")
+        om.train(numbers(), target="y", group="who", objective_options={"standardise": "tsk"}, out=tmp_path / "r")

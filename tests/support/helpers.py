@@ -86,9 +86,9 @@ OTHER_NETWORKS: dict[str, dict[str, Any]] = {
 }
 #: The decoders, each with the objective that it is tested with: words of a task's own for those that learn any.
 SPEAKERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "transformer": ("caption", {"decode": {"layers": 1, "heads": 2}, "longest": 5, "own_words": 3}),
-    "gru": ("caption", {"decode": {"heads": 2}, "longest": 5, "own_words": 3}),
-    "ctc": ("transcribe", {"decode": {"layers": 1, "heads": 2}, "longest": 5, "own_words": 0}),
+    "transformer": ("caption", {"decoder_options": {"layers": 1, "heads": 2}, "longest": 5, "own_words": 3}),
+    "gru": ("caption", {"decoder_options": {"heads": 2}, "longest": 5, "own_words": 3}),
+    "ctc": ("transcribe", {"decoder_options": {"layers": 1, "heads": 2}, "longest": 5, "own_words": 0}),
 }
 #: Learners that are trained and whose head may be a decoder.
 SPEAKING = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained and "caption" in LEARNERS.load(n).serves]

@@ -20,13 +20,14 @@ OPTIONS = """\
 training:
   --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience
   --dropout --level --imputation --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan
-  --precision --standardise --shared
+  --precision --shared
 the learner's own, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-lr 0.1 …
 of the fusion, as `omnishot list fusions` shows them:
   --fuse.alpha gate …
-of the objective, where it predicts a text, and of its decoder, as `omnishot list decoders` shows them:
-  --tell.decoder gru --tell.beam 5 --tell.longest 24 --tell.unit word --tell.own-words 8 --tell.seen-in 2 …
+of the objective, as `omnishot list objectives` shows them, and of its decoder, as `omnishot list decoders` does:
+  --objective-options.standardise task --objective-options.most 20
+  --objective-options.decoder gru --objective-options.beam 5 --objective-options.longest 24 …
 of an input, by its name or its kind:
   --photo.size 84 --image.encoder resnet --text.max-tokens 32 …
   --photo.frozen RUN    its encoder from an earlier run, which learns no more: each cell is encoded once

@@ -12,6 +12,7 @@ from omnishot.core import seeds
 from omnishot.core.options import keywords
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import OF_FUSION, Config, from_options, split_input_options
+from omnishot.experiment.objective import restore_objective
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.modality import from_json
@@ -20,7 +21,6 @@ from omnishot.modality.features import Features, digest_of, freeze, weights_of
 from omnishot.nn import encoders
 from omnishot.nn.auxiliary.base import Auxiliaries
 from omnishot.nn.network import EARLY, Network
-from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
 
 
@@ -76,14 +76,9 @@ def restore_learner(about: Mapping[str, Any], frozen: Mapping[str, Tensor] | Non
     said = about["config"]
     if said.get("level") == EARLY:  # where early runs name a fusion all the same
         said = {name: value for name, value in said.items() if name not in OF_FUSION}
-    config = from_options(said, {name: m.cell_kind for name, m in modalities.items()})
     objective = restore_objective(about["objective"])
+    config = from_options(said, {name: m.cell_kind for name, m in modalities.items()}, type(objective))
     return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
-
-
-def restore_objective(settings: Mapping[str, Any]) -> Objective:
-    """The inverse of `Objective.to_json`."""
-    return OBJECTIVES.load(settings["name"])(**{name: value for name, value in settings.items() if name != "name"})
 
 
 def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str, Tensor]) -> Modality:

@@ -18,20 +18,19 @@ from omnishot.experiment.plan import Plan
 from omnishot.learners import FROM_TABLE, LEARNERS
 from omnishot.modality import modality_class
 from omnishot.nn.auxiliary import AUXILIARIES
-from omnishot.nn.decoders import DECODERS
 from omnishot.nn.encoders import DEFAULTS, ENCODERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.imputation import IMPUTERS, MASK
 from omnishot.nn.network import EARLY, INTERMEDIATE, LEVELS, TOKEN
-from omnishot.objectives.answer import Answer
-from omnishot.objectives.regress import STANDARDS, TABLE
-from omnishot.objectives.text import TextObjective
+from omnishot.objectives.base import Objective
 
 SCHEDULES = ("cosine", "linear", "constant")
 
 
 #: Options of what there is none of at level `early`.
 OF_FUSION = ("fusion", "fuse")
+#: Fields that are tables of options of something else.
+TABLES = ("options", "fuse", "objective_options", "inputs")
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,12 @@ class Config:
         skip_bad: go on without bad cells, rows and classes, listed in the run folder.
         plan: how a meta-batch's tasks are run: `loop`, `split` or `vmap`, the last two also with how many tasks at a
             time (`vmap:4`); `auto`: the fastest in a short trial (the gradient is the same).
-        standardise: where numbers are predicted, by what they are standardised while learning: that of the whole
-            `table`, or of each `task`'s support rows (`omnishot.objectives.regress`).
         precision: float32; or bfloat16, for products and convolutions only, on devices that are faster at it. The
             meta-gradient then errs by some per cent, so it is never chosen by itself.
         device: auto, cpu, cuda, …
         options: of the learner.
         fuse: options of the fusion.
-        tell: options of the objective, where the target is a text: `decoder`, `beam`, `longest` and so on.
+        objective_options: of the objective (`omnishot list objectives`) and, where it writes texts, of its decoder.
         inputs: by input name or kind: `encoder`, and options of the modality and of the encoder; or `frozen`, the
             folder of an earlier run, whose encoder of this input is taken as it is and learns no more.
     """
@@ -118,12 +115,11 @@ class Config:
     skip_bad: bool = False
     plan: str = "auto"
     seed: int = 0
-    standardise: str = TABLE
     precision: str = "float32"
     device: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
     fuse: dict[str, Any] = field(default_factory=dict)
-    tell: dict[str, Any] = field(default_factory=dict)
+    objective_options: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -150,7 +146,6 @@ class Config:
         if not 0 <= self.cross <= 1:
             raise UsageError(f"cross must lie between 0 and 1, not {self.cross!r}")
         choose("schedule", self.schedule, SCHEDULES)
-        choose("standardise", self.standardise, STANDARDS)
         choose("precision", self.precision, ("float32", "bfloat16"))
         if self.plan != "auto":
             Plan.parse(self.plan)
@@ -173,16 +168,19 @@ class Config:
         return tomli_w.dumps(self.to_options())
 
 
-def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
+def from_options(
+    given: Mapping[str, Any], inputs: Mapping[str, str], objective: type[Objective] | None = None
+) -> Config:
     """Options as a user says them, flat, to a Config.
 
-    A name is an option of the training, an option of the chosen learner, `fuse` with a table of options of the chosen
-    fusion, or an input or kind of input whose value is a table of its own; `image.size` means the same as
-    `image = {size: …}`.
+    A name is an option of the training, an option of the chosen learner, `fuse` or `objective_options` with a table of
+    options of the chosen fusion or of the objective, or an input or kind of input whose value is a table of its own;
+    `image.size` means the same as `image = {size: …}`.
 
     Args:
         given: the options.
         inputs: kind by name of the table's inputs.
+        objective: what the table's target is predicted by, which checks its options; None: they are not checked.
 
     Raises:
         UsageError: for an unknown option, with the nearest right name, a value of the wrong type, or a fusion where
@@ -197,12 +195,13 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
             )
     if said.get("level") == TOKEN:
         said.setdefault("fusion", "transformer")
-    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in ("options", "fuse", "tell", "inputs")}
+    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in TABLES}
     learner = said.get("learner", Config.learner)
     fuse = _of_fusion(said.get("fusion", Config.fusion), said.pop("fuse", {}))
     own = {n: a for n, a in keywords(LEARNERS.load(learner)).items() if n not in FROM_TABLE}
     places = {*inputs, *inputs.values()}
-    values: dict[str, Any] = {"options": {}, "fuse": fuse, "tell": _of_texts(said.pop("tell", {})), "inputs": {}}
+    values: dict[str, Any] = {"options": {}, "fuse": fuse, "inputs": {}}
+    values["objective_options"] = _of_objective(objective, said.pop("objective_options", {}))
     for name, value in said.items():
         if name in fields:
             values[name] = typed(name, value, fields[name].type)
@@ -212,7 +211,8 @@ def from_options(given: Mapping[str, Any], inputs: Mapping[str, str]) -> Config:
             values["inputs"][name] = {o: _plain(o, v) for o, v in value.items()}
         else:
             raise UsageError(
-                f"no option {name!r} for learner {learner!r}: {nearest(name, {*fields, *own, *places, 'fuse', 'tell'})}"
+                f"no option {name!r} for learner {learner!r}: "
+                + nearest(name, {*fields, *own, *places, "fuse", "objective_options"})
             )
     config = Config(**values)
     for name, kind in inputs.items():
@@ -229,21 +229,15 @@ def _of_fusion(fusion: str, said: Any) -> dict[str, Any]:
     return {name: typed(f"fuse.{name}", value, own[name]) for name, value in said.items()}
 
 
-def _of_texts(said: Any) -> dict[str, Any]:
-    """The options of an objective whose target is a text, those of its decoder among them, as the objective takes them.
-
-    Which decoder there is depends on the objective; it is the objective that refuses another one's options.
-    """
-    if not isinstance(said, Mapping):
-        raise UsageError(f"option 'tell' takes options of the objective, as in tell.NAME, not {said!r}")
-    own = {n: k for kind in (TextObjective, Answer) for n, k in keywords(kind.__init__).items() if n != "decode"}
-    decoders = {n: k for decoder in DECODERS.names() for n, k in keywords(DECODERS.load(decoder)).items()}
-    flat = {**said.get("decode", {}), **{name: value for name, value in said.items() if name != "decode"}}
-    for name in flat:
-        choose("option of tell", name, {**own, **decoders})
-    typed_ = {name: typed(f"tell.{name}", value, {**decoders, **own}[name]) for name, value in flat.items()}
-    decode = {name: value for name, value in typed_.items() if name not in own}
-    return {name: value for name, value in typed_.items() if name in own} | ({"decode": decode} if decode else {})
+def _of_objective(objective: type[Objective] | None, given: Any) -> dict[str, Any]:
+    """The options of an objective as it takes them; where none is known only parsed."""
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            f"option 'objective_options' takes options of the objective, as in objective_options.NAME, not {given!r}"
+        )
+    if objective is None:
+        return {name: parse(value) if isinstance(value, str) else value for name, value in given.items()}
+    return objective.read_options(given)
 
 
 def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict[str, Any], dict[str, Any]]:

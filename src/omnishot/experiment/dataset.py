@@ -16,11 +16,11 @@ from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
 from omnishot.episodes.words import OwnWords
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import Config, split_input_options
+from omnishot.experiment.objective import objective_class
 from omnishot.modality import Decoded, decode_inputs, fit_inputs
 from omnishot.modality.base import Modality
-from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
-from omnishot.objectives.regress import TABLE, Regress
+from omnishot.objectives.regress import Regress
 from omnishot.objectives.tag import Tag
 from omnishot.objectives.text import TextObjective
 from omnishot.table.checking import BadCell, check
@@ -214,19 +214,14 @@ def build(
 
 def _objective(table: Table, config: Config, training: np.ndarray, tasks: np.ndarray | None) -> Objective:
     """The table's objective, fitted to the targets of the rows `training` (bool `[n]`), of `tasks` `[n]`."""
-    name = ("classify" if table.schema.relation else table.schema.objective) or ""
-    build = OBJECTIVES.load(name)
-    if config.tell and not issubclass(build, TextObjective):
-        raise UsageError(f"tell.{next(iter(config.tell))} is about texts: leave it out to {name}")
-    if issubclass(build, Regress):
-        return build(standardise=config.standardise).fitted_to(_numbers(table)[training])
-    if config.standardise != TABLE:
-        raise UsageError(f"standardise={config.standardise!r} is about numbers: leave it out to {name}")
-    if not issubclass(build, TextObjective):
-        return build()
+    objective = objective_class(table.schema)(**config.objective_options)
+    if isinstance(objective, Regress):
+        return objective.fitted_to(_numbers(table)[training])
+    if not isinstance(objective, TextObjective):
+        return objective
     assert tasks is not None
     rows = np.flatnonzero(training)
-    return build(**config.tell).fitted_to([table.texts[row] for row in rows], tasks[rows])
+    return objective.fitted_to([table.texts[row] for row in rows], tasks[rows])
 
 
 def _numbers(table: Table) -> np.ndarray:

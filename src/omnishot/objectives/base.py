@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,7 +11,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor
 
+from omnishot.core.options import keywords, typed
 from omnishot.episodes.rows import Episode, Rows
+from omnishot.errors import UsageError, nearest
 from omnishot.metrics.metric import Metric, add_metrics, metric_of
 from omnishot.nn.heads import Head
 from omnishot.nn.network import Network
@@ -41,6 +44,33 @@ class Objective(ABC):
     def higher_is_better(self) -> bool:
         """Whether more of `metric` is better."""
         return metric_of(self.metric).higher_is_better
+
+    @classmethod
+    def read_options(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Options as users give them (values may be text), checked and typed as the constructor takes them.
+
+        Raises:
+            UsageError: for an unknown option, with the nearest right name, or a value that does not fit.
+        """
+        return cls.typed_options(given, cls.options())
+
+    @classmethod
+    def options(cls) -> dict[str, Any]:
+        """Names and types of the constructor's keyword-only parameters, with those that it hands on to its base."""
+        found: dict[str, Any] = {}
+        for each in cls.__mro__:
+            found = keywords(each.__init__) | found
+            if all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(each.__init__).parameters.values()):
+                break
+        return found
+
+    @classmethod
+    def typed_options(cls, given: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+        """`given` with values of `types`, by name; see `read_options`."""
+        for name in given.keys() - types.keys():
+            known = nearest(name, types) if types else "it has no options"
+            raise UsageError(f"objective {cls.name!r} has no option {name!r}: {known}")
+        return {name: typed(f"objective_options.{name}", value, types[name]) for name, value in given.items()}
 
     @abstractmethod
     def outputs(self, ways: int | None) -> int:

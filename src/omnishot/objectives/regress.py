@@ -39,14 +39,14 @@ class Regress(Objective):
     gives = "a number"
     metric = "mae"
 
-    def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0, standardise: str = TABLE):
+    def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0, *, standardise: str = TABLE):
         self.standardise = choose("standardise", standardise, STANDARDS)
         self.mean, self.std = (np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in (mean, std))
 
     def fitted_to(self, numbers: np.ndarray) -> Regress:
         """This objective for the targets `[rows, targets]` of training rows."""
         spread = numbers.std(0)
-        return type(self)(numbers.mean(0), np.where(spread > 0, spread, 1.0), self.standardise)
+        return type(self)(numbers.mean(0), np.where(spread > 0, spread, 1.0), standardise=self.standardise)
 
     @property
     def kind(self) -> str:

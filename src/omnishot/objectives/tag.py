@@ -34,7 +34,7 @@ class Tag(Objective):
     gives = "labels"
     metric = "mean_average_precision"
 
-    def __init__(self, most: int = 64):
+    def __init__(self, *, most: int = 64):
         if most < 1:
             raise UsageError(f"most labels of a task must be at least 1, not {most}")
         self.most = most

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from omnishot.core.options import keywords
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.words import OwnWords
 from omnishot.errors import UsageError, choose
@@ -18,6 +19,8 @@ from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 from omnishot.objectives.vocabulary import UNITS, Vocabulary, shared_tokens
 
+#: The option that holds options of the decoder.
+NESTED = "decoder_options"
 #: What a decoder said and the row's texts, of each row; and the task's own words.
 Told = tuple[list[str], list[list[str]], list[str]]
 
@@ -33,11 +36,11 @@ class TextObjective(Objective):
         tokens: the shared ones.
         unit: what a token is, `word` or `character`; None: what the objective usually takes.
         decoder: by name, see `omnishot list decoders`.
-        decode: options of the decoder.
+        decoder_options: of the decoder.
         longest: tokens of a text, its end with them; longer ones are cut off.
         own_words: how many words of its own a task may have.
         beam: how many beginnings a search for the likeliest text keeps; 1 is greedy.
-        seen_in: how many training tasks (or groups) must say a token for it to be shared.
+        min_tasks: how many training tasks (or groups) must say a token for it to be shared.
     """
 
     gives = "a text"
@@ -53,27 +56,37 @@ class TextObjective(Objective):
         *,
         unit: str | None = None,
         decoder: str | None = None,
-        decode: Mapping[str, Any] | None = None,
+        decoder_options: Mapping[str, Any] | None = None,
         longest: int | None = None,
         own_words: int | None = None,
         beam: int = 3,
-        seen_in: int = 2,
+        min_tasks: int = 2,
     ):
         self.vocabulary = Vocabulary(tuple(tokens), choose("unit", unit or self.unit, UNITS))
-        self.decoder, self.decode = decoder or self.decoder, dict(decode or {})
+        self.decoder, self.decoder_options = decoder or self.decoder, dict(decoder_options or {})
         self.longest = self.longest if longest is None else longest
         self.own_words = self.own_words if own_words is None else own_words
-        self.beam, self.seen_in = beam, seen_in
-        for name, least in (("longest", 2), ("own_words", 0), ("beam", 1), ("seen_in", 1)):
+        self.beam, self.min_tasks = beam, min_tasks
+        for name, least in (("longest", 2), ("own_words", 0), ("beam", 1), ("min_tasks", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        DECODERS.check_options(self.decoder, self.decode)
+        DECODERS.check_options(self.decoder, self.decoder_options)
+
+    @classmethod
+    def read_options(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of this objective; those of its decoder, in `decoder_options` or beside the others."""
+        own = {name: kind for name, kind in cls.options().items() if name != NESTED}
+        flat = {**given.get(NESTED, {}), **{name: value for name, value in given.items() if name != NESTED}}
+        options = keywords(DECODERS.load(flat.get("decoder") or cls.decoder))
+        values = cls.typed_options(flat, {**options, **own})
+        nested = {name: value for name, value in values.items() if name not in own}
+        return {name: value for name, value in values.items() if name in own} | ({NESTED: nested} if nested else {})
 
     # -- texts and tokens --------------------------------------------------------------------------------
 
     def fitted_to(self, rows: Sequence[Sequence[str]], tasks: np.ndarray) -> TextObjective:
         """This objective with the tokens that the texts of training rows share, `tasks` `[rows]` saying whose."""
-        tokens = shared_tokens(rows, tasks, self.vocabulary.unit, self.seen_in)
+        tokens = shared_tokens(rows, tasks, self.vocabulary.unit, self.min_tasks)
         return type(self)(**{**self.settings(), "tokens": tokens})
 
     def encode(self, rows: Sequence[Sequence[str]]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -103,7 +116,7 @@ class TextObjective(Objective):
     def head(self, network: Network, kind: str, ways: int | None) -> Head:
         build = DECODERS.load(self.decoder)
         own, longest = self.own_words, self.longest
-        return build(network.out, len(self.vocabulary), own, longest, kind, **self.decode)
+        return build(network.out, len(self.vocabulary), own, longest, kind, **self.decoder_options)
 
     def loss(self, prediction: Any, rows: Rows) -> Tensor:
         """Mean negative log-likelihood of a token of the rows' texts, given those before it."""
@@ -139,9 +152,9 @@ class TextObjective(Objective):
             "tokens": list(self.vocabulary.tokens),
             "unit": self.vocabulary.unit,
             "decoder": self.decoder,
-            "decode": self.decode,
+            "decoder_options": self.decoder_options,
             "longest": self.longest,
             "own_words": self.own_words,
             "beam": self.beam,
-            "seen_in": self.seen_in,
+            "min_tasks": self.min_tasks,
         }

@@ -13,7 +13,7 @@ from torch import Tensor
 from omnishot.core.distributed import ALONE, Ranks
 from omnishot.core.storage import flatten, pack, read_tensors, unflatten, write_atomic
 from omnishot.errors import DataError
-from omnishot.experiment.build import restore_objective
+from omnishot.experiment.objective import restore_objective
 from omnishot.learners.base import Learner
 
 CHECKPOINT = "checkpoint.safetensors"

@@ -22,6 +22,7 @@ from omnishot.experiment import dataset
 from omnishot.experiment.build import build_learner, most_ways, pick_device
 from omnishot.experiment.config import OF_FUSION, Config, from_options, read_toml
 from omnishot.experiment.dataset import TRAINING_QUERIES, WAYS, Dataset
+from omnishot.experiment.objective import objective_class
 from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
 from omnishot.modality.features import frozen_weights
@@ -74,8 +75,8 @@ def train(
         settle: decides on `steps` and `plan` once it can see the learner and the loaders of training and validation
             tasks: gives the config to train with. A run that is resumed keeps what was decided.
         options: of the table (`target`, `group`, `modality`, `inputs`, `split`, `objective`), of the training
-            (`omnishot.experiment.config.Config`), of the learner, of the fusion (`fuse={"alpha": "gate"}`), and of inputs
-            (`image={"size": 28}`).
+            (`omnishot.experiment.config.Config`), of the learner, of the fusion (`fuse={"alpha": "gate"}`), of the
+            objective (`objective_options={"beam": 5}`), and of inputs (`image={"size": 28}`).
 
     Raises:
         DataError, UsageError: as `read_table`, `Config` and `meta_train` do.
@@ -88,7 +89,7 @@ def train(
     if resume:
         ranks.on_main(lambda: _check_same_table(folder, read))
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
-    asked = from_options(_chosen_for(read.schema, said) | said, kinds)
+    asked = from_options(_chosen_for(read.schema, said) | said, kinds, objective_class(read.schema))
     ranks, device = ranks.on(pick_device(asked.device))
     frozen = ranks.on_main(lambda: frozen_inputs(folder) if resume else freeze_inputs(asked, read.schema))
     for modality in frozen.values():
@@ -218,7 +219,8 @@ def _resumed(folder: Path, said: Mapping[str, Any]) -> dict[str, Any]:
     own, schema = about["config"], Schema.from_json(about["schema"])
     kinds = {name: kind for name, (kind, _) in schema.inputs().items()}
     training = {name: value for name, value in said.items() if name not in TABLE_OPTIONS}
-    again = from_options({"learner": own["learner"], **training}, kinds).to_options()
+    objective = objective_class(schema)
+    again = from_options({"learner": own["learner"], **training}, kinds, objective).to_options()
     for name in {name.rpartition(".")[0] or name for name in training}:
         value = again.get(name)
         same = value.items() <= own.get(name, {}).items() if isinstance(value, dict) else value == own.get(name)

@@ -41,7 +41,7 @@ def check_moments(learner: Learner, data: Dataset) -> None:
         f"{data.table.name}: {len(long)} of {len(rows)} training texts are too long for decoder {objective.decoder!r}, "
         f"which writes one token a moment: row {data.table.row_number(row)} needs {most.max()} moments for {text!r}, "
         f"and rows have {moments}. Let rows have more (level='token', and shorter parts: audio.times=4, --audio.times "
-        "4, or less), or choose another decoder (--tell.decoder transformer)"
+        "4, or less), or choose another decoder (--objective-options.decoder transformer)"
     )
     if len(long) > len(rows) / 2:
         raise DataError(said)

@@ -13,9 +13,11 @@ import numpy as np
 from omnishot.analysis.comparison.cell import Cell
 from omnishot.analysis.comparison.options import choose_all, learner_options, settings
 from omnishot.experiment.config import Config, from_options
+from omnishot.experiment.objective import objective_class
 from omnishot.learners import LEARNERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import EARLY
+from omnishot.objectives.base import Objective
 from omnishot.table.reading import read_table
 from omnishot.table.schema import Column
 from omnishot.table.splits import assign
@@ -81,7 +83,10 @@ def plan_grid(
     learners = LEARNERS.names() if list(learners) == ["all"] else choose_all("learner", learners, LEARNERS.names())
     names = choose_all("fusion", fusions or [Config.fusion], FUSIONS.names())
     own = {learner: learner_options(learner, learners, common, kinds) for learner in learners}
-    configs = {learner: _config(learner, own[learner], names, bool(fusions), kinds) for learner in learners}
+    objective = objective_class(read.schema)
+    configs = {
+        learner: _config(learner, own[learner], names, bool(fusions), kinds, objective) for learner in learners
+    }
     remarks = []
     cell_fusions: list[str | None] = [*names]
     if len(kinds) == 1:
@@ -114,7 +119,12 @@ def plan_grid(
 
 
 def _config(
-    learner: str, options: Mapping[str, Any], fusions: Sequence[str], choose_fusions: bool, kinds: Mapping[str, str]
+    learner: str,
+    options: Mapping[str, Any],
+    fusions: Sequence[str],
+    choose_fusions: bool,
+    kinds: Mapping[str, str],
+    objective: type[Objective],
 ) -> Config:
     """The config of a learner with the first fusion; the options must be valid with every fusion.
 
@@ -122,7 +132,9 @@ def _config(
         UsageError: for an option that does not exist or does not fit.
     """
     configs = [
-        from_options({"learner": learner, **_fusion_option(fusion, options, choose_fusions), **options}, dict(kinds))
+        from_options(
+            {"learner": learner, **_fusion_option(fusion, options, choose_fusions), **options}, dict(kinds), objective
+        )
         for fusion in fusions
     ]
     return configs[0]

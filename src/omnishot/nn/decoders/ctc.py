@@ -60,7 +60,7 @@ class CTC(Head):
         if new:
             raise UsageError(
                 f"decoder 'ctc' learns no words of a task's own (own_words = {new}): say own_words=0 "
-                "(--tell.own_words 0), or choose another decoder"
+                "(--objective-options.own_words 0), or choose another decoder"
             )
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(layers))
         self.norm = LayerNorm(dim)
