@@ -28,7 +28,7 @@ from omnishot.learners.base import Learner
 from omnishot.modality.image import Image
 from omnishot.objectives.classify import Classify
 from omnishot.training.engine.backward import backward
-from omnishot.training.loop import meta_train
+from omnishot.training.trainer import Trainer
 
 CLASSES, EACH, SIZE = 200, 20, 28
 SHAPE = Shape(tasks=16, ways=5, shots=1, queries=15)
@@ -73,7 +73,7 @@ def training(config: Config, ranks: Ranks, world: Ranks) -> Callable[[], None]:
     def run() -> None:
         if ranks.world > 1 or world.rank == 0:
             with tempfile.TemporaryDirectory() as folder:
-                meta_train(subject, tasks, None, config, Path(folder), progress=False, ranks=ranks)
+                Trainer(subject, tasks, None, config, Path(folder), ranks=ranks).run()
         world.barrier()
 
     return run

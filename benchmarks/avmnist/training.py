@@ -18,7 +18,7 @@ from omnishot.experiment.config import Config, from_options
 from omnishot.learners.base import Learner
 from omnishot.learners.finetune import FineTune
 from omnishot.objectives.classify import Classify
-from omnishot.training.loop import meta_train
+from omnishot.training.trainer import Trainer
 
 
 def train(data: Digits, recipe: Recipe, seed: int, folder: Path) -> Learner:
@@ -33,7 +33,7 @@ def train(data: Digits, recipe: Recipe, seed: int, folder: Path) -> Learner:
         assert isinstance(learner, FineTune)
         learner = Aligned.of(learner, store.modalities[AUDIO], config.inputs[AUDIO], config.auxiliary, seed)
     loader = _loader(data, config, sound)
-    meta_train(learner, loader, None, config, folder, resume=True, progress=False)
+    Trainer(learner, loader, None, config, folder).run(resume=True)
     return learner
 
 

@@ -19,7 +19,7 @@ from omnishot.errors import DataError
 from omnishot.experiment.config import Config
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.training.loop import meta_train
+from omnishot.training.trainer import Trainer
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # step sizes that validation chooses from
 
@@ -111,7 +111,7 @@ def _train(
     try:
         train, val = study.loaders()
         config = study.config(name, options, steps)
-        state = meta_train(learner, train, None if trial else val, config, folder, resume=not trial, progress=False)
+        state = Trainer(learner, train, None if trial else val, config, folder).run(resume=not trial)
     except DataError as error:
         print(f"{name} {options}: {error}", flush=True)
         return None, 0.0

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 import torch
 from support import helpers
 
-from omnishot.core.distributed import ALONE, Ranks
+from omnishot.core.distributed import Ranks
 from omnishot.episodes.rows import Episode
 from omnishot.errors import UsageError
 from omnishot.evaluation.attacks import START_STEP, Attack, attack_of, attackable, hardened, moved, radii_of
@@ -18,7 +19,7 @@ from omnishot.learners.protonet import ProtoNet
 from omnishot.modality.image import Image
 from omnishot.nn.network import Network
 from omnishot.objectives.classify import Classify
-from omnishot.training.loop import _attacked
+from omnishot.training.trainer import Trainer
 
 CONTINUOUS = ("photo", "sound", "sensor", "facts")
 MODALITIES = {name: helpers.MODALITIES[name] for name in CONTINUOUS}
@@ -242,17 +243,18 @@ def test_a_task_is_hardened_by_itself(name):
     assert all(p.grad is None for p in method.parameters())
 
 
-def test_ranks_attack_their_tasks_as_one_rank_does():
+def test_ranks_attack_their_tasks_as_one_rank_does(tmp_path):
     method = learner("protonet", "photo", "facts")
     batch = helpers.random_episode({n: MODALITIES[n] for n in ("photo", "facts")}, 3)
     config = Config(tasks=3, seed=5, adversarial={"image": 0.05, "facts": 0.0})
-    whole = _attacked(method, batch, config, 7, ALONE)
+    trainer = functools.partial(Trainer, method, None, None, folder=tmp_path)
+    whole = trainer(config=config).attacked(7, batch)
     assert not torch.equal(whole.query.inputs["photo"], batch.query.inputs["photo"])
     assert whole.query.inputs["facts"] is batch.query.inputs["facts"]
     for rank in range(2):
-        share = _attacked(method, batch.select(slice(rank, None, 2)), config, 7, Ranks(rank, 2))
+        share = trainer(config=config, ranks=Ranks(rank, 2)).attacked(7, batch.select(slice(rank, None, 2)))
         assert torch.equal(share.query.inputs["photo"], whole.query.inputs["photo"][rank::2])
-    assert _attacked(method, batch, dataclasses.replace(config, adversarial={}), 7, ALONE) is batch
+    assert trainer(config=dataclasses.replace(config, adversarial={})).attacked(7, batch) is batch
 
 
 @pytest.mark.parametrize("name", ["protonet", "maml", "relation", "joint"])

@@ -17,8 +17,8 @@ from omnishot.cli.main import main
 from omnishot.core.storage import read_tensors
 from omnishot.errors import UsageError
 from omnishot.runs.run import Run
-from omnishot.training import loop as training
 from omnishot.training.train import train
+from omnishot.training.trainer import Trainer
 
 CONCEPTS = ("blick", "dax", "wug", "toma", "zup", "fep", "gorp", "lorp", "mib")
 #: A training of about a second.
@@ -100,17 +100,17 @@ def test_resumed_as_if_it_had_never_stopped(tmp_path, monkeypatch):
     options.pop("objective_options.layers")
     whole = train(table, out=tmp_path / "whole", **options)
 
-    own = training._step
+    own = Trainer.step
 
-    def stop(learner: Any, optimizer: Any, batch: Any, config: Any, step: int, *others: Any) -> Any:
+    def stop(self: Any, step: int, batch: Any) -> Any:
         if step == 3:
             raise KeyboardInterrupt
-        return own(learner, optimizer, batch, config, step, *others)
+        return own(self, step, batch)
 
-    monkeypatch.setattr(training, "_step", stop)
+    monkeypatch.setattr(Trainer, "step", stop)
     with pytest.raises(KeyboardInterrupt):
         train(table, out=tmp_path / "cut", **options)
-    monkeypatch.setattr(training, "_step", own)
+    monkeypatch.setattr(Trainer, "step", own)
     train(table, out=tmp_path / "cut", resume=True)
     folders = (whole.folder, tmp_path / "cut")
     one, two = (read_tensors(folder / "last" / "checkpoint.safetensors")[0] for folder in folders)

@@ -21,7 +21,7 @@ from omnishot.objectives.calibration import fit_temperature
 from omnishot.objectives.classify import Classify
 from omnishot.runs.checkpoint import CHECKPOINT
 from omnishot.runs.run import Run
-from omnishot.training import selection
+from omnishot.training.selection import Selection
 from omnishot.training.train import _plan, train
 
 
@@ -101,7 +101,7 @@ def test_evaluation_gives_calibration_with_it_and_without_and_the_same_accuracy(
 def test_a_finished_run_that_is_resumed_repeats_it(quick, birds, monkeypatch):
     run = quick()
     before = records(run), best(run)[1]
-    monkeypatch.setattr(selection, "_calibrate", lambda *a: pytest.fail("fitted again"))
+    monkeypatch.setattr(Selection, "_calibrate", lambda *a: pytest.fail("fitted again"))
     again = train(birds, out=run.folder, resume=True)
     assert temperature(again.learner) == temperature(run.learner)
     assert (records(again), best(again)[1]) == before
@@ -109,16 +109,16 @@ def test_a_finished_run_that_is_resumed_repeats_it(quick, birds, monkeypatch):
 
 def test_a_run_cut_off_before_it_is_kept_fits_it_when_resumed(quick, birds, monkeypatch):
     whole = quick("whole")
-    own = selection._calibrate
+    own = Selection._calibrate
 
     def cut_off(*args: Any) -> Any:
         own(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(selection, "_calibrate", cut_off)
+    monkeypatch.setattr(Selection, "_calibrate", cut_off)
     with pytest.raises(KeyboardInterrupt):
         quick("stopped")
-    monkeypatch.setattr(selection, "_calibrate", own)
+    monkeypatch.setattr(Selection, "_calibrate", own)
     resumed = train(birds, out=whole.folder.parent / "stopped", resume=True)
     assert temperature(resumed.learner) == temperature(whole.learner)
     assert records(resumed) == records(whole)

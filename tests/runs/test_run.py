@@ -20,8 +20,8 @@ from omnishot.episodes.loader import Loader
 from omnishot.errors import DataError, UsageError
 from omnishot.runs.checkpoint import CHECKPOINT
 from omnishot.runs.run import Run
-from omnishot.training import loop as training
 from omnishot.training.train import train
+from omnishot.training.trainer import Interrupted, Trainer
 
 FIELDS = ["metric", "mean", "ci95", "episodes", "learner", "fusion", "modalities", "ways", "shots", "queries"]
 FIELDS += ["missing", "missing_in", "noise", "failure", "attack", "support_inputs", "query_inputs", "new", "open_set"]
@@ -64,15 +64,15 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None
     """Makes something happen within a step of training."""
 
     def call(step: int, happen: Callable[[], None]) -> None:
-        own = training._step
+        own = Trainer.step
 
-        def patched(learner, optimizer, batch, config, now, *others):
+        def patched(self, now, batch):
             if now == step:
-                monkeypatch.setattr(training, "_step", own)
+                monkeypatch.setattr(Trainer, "step", own)
                 happen()
-            return own(learner, optimizer, batch, config, now, *others)
+            return own(self, now, batch)
 
-        monkeypatch.setattr(training, "_step", patched)
+        monkeypatch.setattr(Trainer, "step", patched)
 
     return call
 
@@ -103,7 +103,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(quick, stop_at, tmp_path, l
             quick("stopped", **options)
     else:
         stop_at(4, lambda: os.kill(os.getpid(), getattr(signal, how)))
-        with pytest.raises(training.Interrupted, match=r"stopped at step 5 of 12; to go on, .*--resume"):
+        with pytest.raises(Interrupted, match=r"stopped at step 5 of 12; to go on, .*--resume"):
             quick("stopped", **options)
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     resumed = train(quick_table(whole), out=tmp_path / "stopped", resume=True)

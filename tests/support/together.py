@@ -22,9 +22,9 @@ from omnishot.errors import DataError
 from omnishot.learners.base import Learner, Params
 from omnishot.learners.transfer import Transfer
 from omnishot.table.cache import decoded, derived
-from omnishot.training import loop as training
 from omnishot.training.engine.backward import backward
 from omnishot.training.train import train
+from omnishot.training.trainer import Trainer
 
 #: A run of ten steps with everything random in it; three tasks are no even share for two ranks.
 OPTIONS = tables.QUICK | {"learner": "maml", "steps": 10, "tasks": 3, "val_every": 4, "dropout": 0.3, "seed": 5}
@@ -160,14 +160,14 @@ def work(folder: Path) -> None:
 
 def accident(who: int, step: int, how: str) -> None:
     """Send a signal to this process within a step, if it is rank `who`."""
-    own = training._step
+    own = Trainer.step
 
-    def patched(learner, optimizer, batch, config, now, *others):
+    def patched(self, now, batch):
         if now == step and join().rank == who:
             os.kill(os.getpid(), getattr(signal, how))
-        return own(learner, optimizer, batch, config, now, *others)
+        return own(self, now, batch)
 
-    training._step = patched
+    Trainer.step = patched
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a training leaves on disk, and how it goes on from there."""
+"""Checkpoints of a training: written, read, and resumed from."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass
-class Progressed:
-    """Where a training stands: all that a checkpoint holds beside tensors.
+class TrainingState:
+    """How far a training has come: all that a checkpoint holds beside tensors.
 
     Args:
+        step: steps done.
+        best: the best validation figure; None before there is one.
+        best_step: the step after which it was measured.
         stale: validations since the best one.
-        skipped: steps since the last one whose loss and gradient were finite.
-        waited: of the `seconds`, those that it had no data.
+        skipped: consecutive last steps whose loss or gradient was not finite.
+        seconds: spent on training and validation so far.
+        waited: seconds of these in which the next batch was not ready.
     """
 
     step: int = 0
@@ -38,23 +42,23 @@ class Progressed:
     waited: float = 0.0
 
     def wait(self, seconds: float) -> None:
-        """Note that a meta-batch was waited for."""
+        """Add the time for which a batch was waited for."""
         self.waited += seconds
 
 
 def load_parameters(learner: Learner, path: Path) -> dict:
-    """Fill a learner from a checkpoint; returns the facts stored with it.
+    """Give a learner the parameters of a checkpoint; returns the facts stored with them.
 
     Raises:
         DataError: if the file is damaged or belongs to another learner.
     """
-    tensors, about = read_tensors(path)
-    fill(learner, tensors, about, path)
-    return about
+    tensors, facts = read_tensors(path)
+    fill(learner, tensors, facts, path)
+    return facts
 
 
-def fill(learner: Learner, tensors: Mapping[str, Tensor], about: Mapping[str, Any], path: Path) -> None:
-    """Fill a learner from the tensors and facts of the checkpoint `path`.
+def fill(learner: Learner, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path) -> None:
+    """Give a learner the parameters, and its objective's fitted settings, that the checkpoint `path` holds.
 
     Raises:
         DataError: if it belongs to another learner.
@@ -64,37 +68,43 @@ def fill(learner: Learner, tensors: Mapping[str, Tensor], about: Mapping[str, An
         learner.load_state_dict(own)
     except RuntimeError as error:
         raise DataError(f"{path} does not fit this run's learner: {error}") from None
-    if "objective" in about:  # with what was fitted to the validation tasks
-        learner.objective = restore_objective(about["objective"])
+    if "objective" in facts:  # with what was fitted to the validation tasks
+        learner.objective = restore_objective(facts["objective"])
 
 
-def save(
-    learner: Learner, optimizer: torch.optim.Optimizer, state: Progressed, folder: Path, ranks: Ranks = ALONE
+def save_last(
+    learner: Learner, optimizer: torch.optim.Optimizer, state: TrainingState, folder: Path, ranks: Ranks = ALONE
 ) -> None:
-    """Write the last checkpoint, from which every rank goes on: other processors may have rounded otherwise."""
-    moments = [t for values in optimizer.state.values() for t in values.values() if t.dim()]
-    ranks.broadcast([*learner.parameters(), *moments])
+    """Write the last checkpoint, and continue from it on every rank: other processors may have rounded differently."""
+    averages = [t for values in optimizer.state.values() for t in values.values() if t.dim()]
+    ranks.broadcast([*learner.parameters(), *averages])
     if ranks.rank == 0:
         write_atomic(folder / "last" / CHECKPOINT, pack(_tensors(learner, optimizer), asdict(state)))
 
 
 def _tensors(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     names = [name for name, _ in learner.named_parameters()]
-    moments = {names[i]: values for i, values in optimizer.state_dict()["state"].items()}
-    return flatten({"learner": learner.params(), "optimizer": moments})
+    of_optimizer = {names[i]: values for i, values in optimizer.state_dict()["state"].items()}
+    return flatten({"learner": learner.params(), "optimizer": of_optimizer})
 
 
-def begin(learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, resume: bool, ranks: Ranks) -> Progressed:
-    """Every rank in the state of rank 0's last checkpoint, or without one with the parameters that rank 0 drew."""
+def restore_last(
+    learner: Learner, optimizer: torch.optim.Optimizer, folder: Path, resume: bool, ranks: Ranks
+) -> TrainingState:
+    """Give every rank rank 0's last checkpoint; without one, or unless `resume`, rank 0's initial parameters.
+
+    Raises:
+        DataError: if the checkpoint is damaged or belongs to another learner.
+    """
     path = folder / "last" / CHECKPOINT
     saved = ranks.on_main(lambda: read_tensors(path) if resume and path.exists() else None)
     if saved is None:
         ranks.broadcast(learner.parameters())
-        return Progressed()
-    tensors, about = saved
-    fill(learner, tensors, about, path)
-    moments = unflatten(tensors).get("optimizer", {})
+        return TrainingState()
+    tensors, facts = saved
+    fill(learner, tensors, facts, path)
+    by_name = unflatten(tensors).get("optimizer", {})
     state = optimizer.state_dict()
-    state["state"] = {i: moments[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in moments}
+    state["state"] = {i: by_name[n] for i, (n, _) in enumerate(learner.named_parameters()) if n in by_name}
     optimizer.load_state_dict(state)
-    return Progressed(**{name: about[name] for name in Progressed.__dataclass_fields__ if name in about})
+    return TrainingState(**{name: facts[name] for name in TrainingState.__dataclass_fields__ if name in facts})

@@ -17,9 +17,7 @@ from omnishot.errors import UsageError
 from omnishot.evaluation.episodes import run_episodes
 from omnishot.experiment.config import Config
 from omnishot.learners.base import Learner
-from omnishot.table.cache import cache_root
-from omnishot.training.engine.autotune import choose
-from omnishot.training.loop import meta_train
+from omnishot.training.trainer import Trainer, autotuned
 
 TRIAL_SECONDS, TRIAL_SHARE = 10.0, 0.05  # of timed steps: so long, but no more than this share of the budget
 TRIAL_STEPS = (3, 500)  # … and so many at least and at most
@@ -90,13 +88,12 @@ def measure(learner: Learner, train: Loader, val: Loader | None, config: Config,
     trial, device = copy.deepcopy(learner), learner.device
     plan = config.plan
     if plan == "auto":
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            plan = str(choose(trial, train.batch(0).to(device), cache_root() / "plans")[0])
+        plan = str(autotuned(trial, train, config)[0])
 
     def seconds_a_step(steps: int) -> float:
         short = dataclasses.replace(config, steps=steps, val_every=steps, patience=0, plan=plan)
         with tempfile.TemporaryDirectory() as folder:
-            return meta_train(trial, train, None, short, Path(folder), progress=False).seconds / steps
+            return Trainer(trial, train, None, short, Path(folder)).run().seconds / steps
 
     least, most = TRIAL_STEPS
     warm = seconds_a_step(2)

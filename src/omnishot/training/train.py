@@ -34,7 +34,7 @@ from omnishot.table.schema import TEXT_OBJECTIVES, Schema
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
 from omnishot.training.frozen_encoders import freeze_inputs
-from omnishot.training.loop import meta_train
+from omnishot.training.trainer import Trainer
 from omnishot.training.transcript_lengths import check_moments
 
 #: What is chosen unless it is said, where the defaults of `Config` do not serve the objective.
@@ -79,7 +79,7 @@ def train(
             objective (`objective_options={"beam": 5}`), and of inputs (`image={"size": 28}`).
 
     Raises:
-        DataError, UsageError: as `read_table`, `Config` and `meta_train` do.
+        DataError, UsageError: as `read_table`, `Config` and `Trainer.run` do.
     """
     folder, ranks = Path(out), join() if ranks is None else ranks
     said = ranks.on_main(lambda: _said(folder, resume, config, options))
@@ -125,7 +125,7 @@ def train(
         write_atomic(folder / "config.toml", asked.to_toml())
     steps = asked.steps if learner.meta_trained else 0
     config_ = dataclasses.replace(asked, steps=steps)
-    meta_train(learner, *loaders, config_, folder, resume=resume, progress=progress, ranks=ranks)
+    Trainer(learner, *loaders, config_, folder, progress=progress, ranks=ranks).run(resume)
     return Run(folder, asked, learner, ranks.on_main(lambda: read_json(folder / "table.json")))
 
 

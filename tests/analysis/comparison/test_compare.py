@@ -25,9 +25,8 @@ from omnishot.core.distributed import Ranks
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation.episodes import Figure
 from omnishot.runs.run import Run
-from omnishot.training import loop as training
 from omnishot.training.budget import Budget, Pace
-from omnishot.training.loop import Interrupted
+from omnishot.training.trainer import Interrupted, Trainer
 
 FIGURE = Figure("accuracy", 0.5, 0.01, 600, "maml", "attention", ("photo", "words"), 5, 1, 15, seconds=6.0)
 SMALL: dict[str, Any] = {name: value for name, value in tables.QUICK.items() if name not in ("learner", "steps")}
@@ -252,15 +251,15 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int, Callable[[],
     """Makes something happen once, within a step of training of a learner."""
 
     def call(learner: str, step: int, happen: Callable[[], None]) -> None:
-        own = training._step
+        own = Trainer.step
 
-        def patched(method, optimizer, batch, config, now, *others):
-            if (config.learner, now) == (learner, step):
-                monkeypatch.setattr(training, "_step", own)
+        def patched(self, now, batch):
+            if (self.config.learner, now) == (learner, step):
+                monkeypatch.setattr(Trainer, "step", own)
                 happen()
-            return own(method, optimizer, batch, config, now, *others)
+            return own(self, now, batch)
 
-        monkeypatch.setattr(training, "_step", patched)
+        monkeypatch.setattr(Trainer, "step", patched)
 
     return call
 

@@ -15,8 +15,8 @@ from omnishot.evaluation.episodes import Figure
 from omnishot.experiment.config import Config
 from omnishot.learners.base import Learner
 from omnishot.training.budget import Budget, measure
-from omnishot.training.loop import Interrupted
 from omnishot.training.train import train
+from omnishot.training.trainer import Interrupted
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +25,11 @@ from omnishot.learners.protonet import ProtoNet
 from omnishot.learners.transfer import WEIGHTS, Transfer
 from omnishot.runs.checkpoint import CHECKPOINT
 from omnishot.runs.run import Run
-from omnishot.training import loop as training
-from omnishot.training import selection
+from omnishot.training import selection, trainer
 from omnishot.training.train import train
+from omnishot.training.trainer import Trainer
 
+ATTACK: dict[str, Any] = {"epsilon": {"photo": 0.05}}
 TRANSFER: dict[str, Any] = {"learner": "transfer", "fit_steps": 2, "memory": 8}
 
 
@@ -59,6 +61,33 @@ def test_what_acts_in_training_alone_acts_in_steps_alone(quick, monkeypatch):
     assert not run.learner.training
 
 
+def test_training_leaves_the_users_random_numbers_alone(quick):
+    def draw() -> tuple[Any, ...]:
+        return torch.rand(3).tolist(), np.random.rand(3).tolist(), random.random()
+
+    def seed() -> None:
+        torch.manual_seed(1)
+        np.random.seed(1)
+        random.seed(1)
+
+    seed()
+    expected = draw()
+    seed()
+    run = quick(learner="maml", dropout=0.3, noise={"photo": 0.1}, auxiliary={"distil": 0.1})
+    assert draw() == expected
+    seed()
+    run.evaluate(episodes=2, attack="fgsm", save=False, **ATTACK)
+    assert draw() == expected
+
+
+def test_a_training_does_not_depend_on_the_users_random_numbers(quick):
+    torch.manual_seed(1)
+    first = quick("first", auxiliary={"distil": 0.1}).learner.params()
+    torch.manual_seed(2)
+    second = quick("second", auxiliary={"distil": 0.1}).learner.params()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 # -- the outer step size -----------------------------------------------------------------------------------
 
 
@@ -67,7 +96,7 @@ def test_step_sizes(warmup):
     config = {s: Config(steps=10, lr=0.1, warmup=warmup, schedule=s) for s in ("cosine", "linear", "constant")}
     for step in range(10):
         rise = min(1, (step + 1) / (warmup + 1))
-        got = {name: training.step_size(c, step) / (0.1 * rise) for name, c in config.items()}
+        got = {name: trainer.learning_rate(c, step) / (0.1 * rise) for name, c in config.items()}
         assert got["cosine"] == pytest.approx(math.cos(math.pi * step / 20) ** 2)
         assert got["linear"] == pytest.approx((10 - step) / 10)
         assert got["constant"] == pytest.approx(1)
@@ -111,20 +140,20 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *steps: int, of: int, gradient: bool 
 @pytest.mark.parametrize("bad", [(0,), (3,), (1, 2, 5)])
 def test_a_bad_step_leaves_parameters_and_optimiser_as_they_were(quick, monkeypatch, bad, gradient):
     spoil(monkeypatch, *bad, of=6, gradient=gradient)
-    own, before, skipped = training._step, [], []
+    own, before, skipped = Trainer.step, [], []
 
-    def watched(learner, optimizer, batch, config, step, *others):
+    def watched(self, step, batch):
         def all_of() -> list[torch.Tensor]:
-            moments = [t.clone() for values in optimizer.state.values() for t in values.values()]
-            return [*(p.detach().clone() for p in learner.parameters()), *moments]
+            averages = [t.clone() for values in self.optimizer.state.values() for t in values.values()]
+            return [*(p.detach().clone() for p in self.learner.parameters()), *averages]
 
         was = all_of()
-        done = own(learner, optimizer, batch, config, step, *others)
+        done = own(self, step, batch)
         same = len(was) == len(now := all_of()) and all(torch.equal(a, b) for a, b in zip(was, now, strict=True))
         (skipped if same else before).append(step)
         return done
 
-    monkeypatch.setattr(training, "_step", watched)
+    monkeypatch.setattr(Trainer, "step", watched)
     with pytest.warns(UserWarning, match=rf"step {bad[0] + 1} was skipped: .* not finite.*metrics\.jsonl") as told:
         run = quick()
     assert len([w for w in told if "was skipped" in str(w.message)]) == 1
@@ -142,17 +171,17 @@ def test_a_run_with_bad_steps_resumes_to_the_same_result(quick, monkeypatch, bir
     spoil(monkeypatch, 2, 3, 4, 5, 9, of=12)
     options = {"steps": 12, "val_every": 4, "plan": "loop"}
     whole = quick("whole", **options)
-    own = training._step
+    own = Trainer.step
 
-    def stop(learner, optimizer, batch, config, step, *others):
+    def stop(self, step, batch):
         if step == 5:
             raise KeyboardInterrupt
-        return own(learner, optimizer, batch, config, step, *others)
+        return own(self, step, batch)
 
-    monkeypatch.setattr(training, "_step", stop)
+    monkeypatch.setattr(Trainer, "step", stop)
     with pytest.raises(KeyboardInterrupt):
         quick("stopped", **options)
-    monkeypatch.setattr(training, "_step", own)
+    monkeypatch.setattr(Trainer, "step", own)
     assert read(tmp_path / "stopped", "last")[1]["skipped"] == 2
     resumed = train(birds, out=tmp_path / "stopped", resume=True)
     assert records(whole.folder) == records(resumed.folder)
@@ -163,7 +192,7 @@ def test_a_run_with_bad_steps_resumes_to_the_same_result(quick, monkeypatch, bir
 @pytest.mark.filterwarnings("ignore:step")
 def test_many_bad_steps_end_the_training_with_a_whole_checkpoint(quick, monkeypatch, birds, tmp_path):
     spoil(monkeypatch, *range(3, 40), of=40)
-    with pytest.raises(DataError, match=r"not finite at step 13, .* 10 last.*try a smaller inner_lr or lr.*is whole"):
+    with pytest.raises(DataError, match=r"not finite at step 13, .* 10 last.*try a smaller lr.*is whole"):
         quick(steps=40, val_every=2)
     tensors, state = read(tmp_path / "run", "last")
     assert (state["step"], state["skipped"]) == (13, 10)
@@ -230,7 +259,7 @@ def test_a_value_that_is_said_or_has_no_validation_tasks_stands(quick, birds, tm
 def test_the_choice_is_made_once_and_resuming_keeps_it(quick, birds, monkeypatch):
     run = quick(**TRANSFER)
     before = records(run.folder), read(run.folder, "best"), read(run.folder, "last")[0]
-    monkeypatch.setattr(selection, "_tune", lambda *a: pytest.fail("chosen again"))
+    monkeypatch.setattr(selection.Selection, "_tune", lambda *a: pytest.fail("chosen again"))
     train(birds, out=run.folder, resume=True)
     after = records(run.folder), read(run.folder, "best"), read(run.folder, "last")[0]
     assert before[0] == after[0]
@@ -243,17 +272,17 @@ def test_the_choice_is_made_once_and_resuming_keeps_it(quick, birds, monkeypatch
 @pytest.mark.parametrize("when", ["within", "before it is kept"])
 def test_a_choice_that_was_cut_off_is_made_again(quick, birds, monkeypatch, tmp_path, when):
     whole = quick("whole", **TRANSFER)
-    own = selection._tune
+    own = selection.Selection._tune
 
     def tune(*args: Any) -> Any:
         if when != "within":
             own(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(selection, "_tune", tune)
+    monkeypatch.setattr(selection.Selection, "_tune", tune)
     with pytest.raises(KeyboardInterrupt):
         quick("stopped", **TRANSFER)
-    monkeypatch.setattr(selection, "_tune", own)
+    monkeypatch.setattr(selection.Selection, "_tune", own)
     resumed = train(birds, out=tmp_path / "stopped", resume=True)
     assert records(whole.folder) == records(resumed.folder)
     assert torch.equal(whole.learner.old_weight, resumed.learner.old_weight)
