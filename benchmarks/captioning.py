@@ -33,7 +33,7 @@ from omnishot.modality.series import Series
 from omnishot.nn.decoders.base import Spoken
 from omnishot.nn.decoders.search import beam_search
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.caption import Caption
 from omnishot.objectives.text import TextObjective
 from omnishot.objectives.transcribe import Transcribe
@@ -55,7 +55,7 @@ def objective(decoder: str, longest: int = LONGEST) -> TextObjective:
 
 def learner(decoder: str, longest: int = LONGEST, **options: object) -> MAML:
     torch.manual_seed(0)
-    network = Network({"x": SERIES}, "transformer", DIM, level="token", fusion_options={"layers": 1},
+    network = build_network({"x": SERIES}, "transformer", DIM, level="token", fusion_options={"layers": 1},
                       encoder_options={"x": {"width": 8}})  # fmt: skip
     return MAML(network, objective(decoder, longest), **options)  # type: ignore[arg-type]
 

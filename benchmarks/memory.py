@@ -44,8 +44,9 @@ from omnishot.episodes.rows import Episode
 from omnishot.experiment.plan import Plan
 from omnishot.learners.maml import MAML
 from omnishot.modality.image import Image
+from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.linear import Linear, LowRank
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.classify import Classify
 from omnishot.training.engine.backward import backward
 
@@ -61,7 +62,7 @@ TIME = 1.5  # times the plain loop's, asked of inner checkpointing
 Contender = tuple[nn.Module, Callable[[Episode], object]]
 
 
-class Layers(nn.Module):
+class Layers(Encoder):
     """Pixels `[rows, 1, 28, 28]` through linear layers and ReLU."""
 
     out = WIDTHS[-1]
@@ -80,7 +81,7 @@ class Layers(nn.Module):
 def over_layers(steps: int) -> MAML:
     """The library's MAML over linear layers; its weights are the same each time."""
     torch.manual_seed(0)
-    network = Network({"photo": Image((meta_step.SIZE, meta_step.SIZE), 1, (0.5,), (0.5,))})
+    network = build_network({"photo": Image((meta_step.SIZE, meta_step.SIZE), 1, (0.5,), (0.5,))})
     network.encoders[0], network.out = Layers(), Layers.out
     return MAML(network, Classify(), head="fixed", ways=WAYS, inner_steps=steps, inner_lr=RATE)
 

@@ -26,7 +26,7 @@ from omnishot.learners.base import Learner
 from omnishot.learners.maml import MAML
 from omnishot.learners.protonet import ProtoNet
 from omnishot.modality.image import Image
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.classify import Classify
 
 WAYS, SHOTS, QUERIES, SIZE, WIDTH, RATE = 5, 1, 15, 28, 64, 0.1
@@ -142,7 +142,9 @@ def prototypes_by_hand(model: nn.Module) -> Backward:
 def learner(method: str, steps: int, second_order: bool) -> Learner:
     """The library's learner; its weights are the same each time."""
     torch.manual_seed(0)
-    network = Network({"photo": Image((SIZE, SIZE), 1, (0.5,), (0.5,))}, encoder_options={"photo": {"width": WIDTH}})
+    network = build_network(
+        {"photo": Image((SIZE, SIZE), 1, (0.5,), (0.5,))}, encoder_options={"photo": {"width": WIDTH}}
+    )
     if method == "protonet":
         return ProtoNet(network, Classify(), scale=SCALE)
     options = {"inner_steps": steps, "inner_lr": RATE, "second_order": second_order}

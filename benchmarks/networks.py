@@ -32,7 +32,7 @@ from omnishot.modality.base import Modality
 from omnishot.modality.image import Image
 from omnishot.modality.tabular import Tabular
 from omnishot.modality.text import PAD, UNKNOWN, Text
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.classify import Classify
 
 WAYS, SHOTS, QUERIES, RATE = 5, 1, 15, 0.1
@@ -155,7 +155,7 @@ def learner(case: str, steps: int, dtype: torch.dtype) -> MAML:
     """The library's learner, laid out as `omnishot train` does; its weights are the same each time."""
     torch.manual_seed(0)
     about = CASES[case]
-    network = Network(about.modalities, encoder=about.encoder, encoder_options=about.options)
+    network = build_network(about.modalities, encoder=about.encoder, encoder_options=about.options)
     model = MAML(network, Classify(), head="fixed", ways=WAYS, inner_steps=steps, inner_lr=RATE)
     return model.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

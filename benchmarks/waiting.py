@@ -26,7 +26,7 @@ from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
 from omnishot.modality.image import Image
 from omnishot.modality.tabular import Tabular
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.classify import Classify
 from omnishot.training.engine.backward import backward
 
@@ -69,7 +69,7 @@ def prepare(case: Case, device: torch.device) -> tuple[Loader, Callable[[Episode
     source = ClassTasks(np.repeat(np.arange(CLASSES), EACH), np.arange(CLASSES * EACH))
     torch.manual_seed(0)
     told = {"ways": WAYS} if case.learner == "maml" else {}
-    learner: Learner = LEARNERS.load(case.learner)(Network(store.modalities), Classify(), **told)
+    learner: Learner = LEARNERS.load(case.learner)(build_network(store.modalities), Classify(), **told)
     learner.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(learner.parameters())
 

@@ -17,7 +17,7 @@ from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.learners.protonet import ProtoNet
 from omnishot.modality.image import Image
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.classify import Classify
 from omnishot.training.trainer import Trainer
 
@@ -80,7 +80,7 @@ def test_what_is_moved_stays_what_a_cell_can_be():
     pixels = torch.randint(0, 256, (6, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     pixels[:, :, :8] = torch.tensor([0, 255]).repeat(8, 8)  # at both ends
     reach = photo.reach(photo.normalise(pixels))
-    method = ProtoNet(Network({"photo": photo}, encoder_options={"photo": {"width": 4}}), Classify())
+    method = ProtoNet(build_network({"photo": photo}, encoder_options={"photo": {"width": 4}}), Classify())
     rows = helpers.random_rows({"photo": photo}, (6,), here=1.0, dtype=torch.float32)
     rows = dataclasses.replace(rows, inputs={"photo": photo.normalise(pixels)})
     attack = attack_of("pgd", {"image": 0.5}, {"photo": photo})
@@ -180,7 +180,7 @@ def trained() -> Learner:
     """A small learner that has learned blobs of numbers."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = Network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
+        network = build_network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
         method = ProtoNet(network, Classify())
     return helpers.trained(method, lambda step: helpers.blobs(step, 8), 150)
 

@@ -15,7 +15,7 @@ from omnishot.errors import DataError, UsageError
 from omnishot.experiment.new_modality import TRUSTS, UNJUDGED, NewModality, trust
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 
 SENSOR = {"sensor": helpers.MODALITIES["sensor"]}
 WAYS, QUERIES = 5, 10
@@ -25,7 +25,7 @@ READ = [n for n in LEARNERS.names() if LEARNERS.load(n).fuses and LEARNERS.load(
 def known(name: str = "protonet", **options) -> Learner:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = Network({"facts": helpers.tabular(8)}, dim=8, encoder_options={"facts": {"width": 16}})
+        net = build_network({"facts": helpers.tabular(8)}, dim=8, encoder_options={"facts": {"width": 16}})
     return helpers.learner(name, net, **options)
 
 
@@ -141,7 +141,7 @@ def test_a_learner_that_does_not_read_features_is_refused(name):
 
 @pytest.mark.parametrize("level", ["early", "intermediate", "token"])
 def test_networks_of_every_level_take_hints(level):
-    net = Network({n: helpers.MODALITIES[n] for n in ("sensor", "facts")}, dim=8, level=level)
+    net = build_network({n: helpers.MODALITIES[n] for n in ("sensor", "facts")}, dim=8, level=level)
     method = helpers.learner("protonet", net)
     rows = helpers.random_rows(net.modalities, (6,), here=1.0)
     hint = torch.randn(6, net.out, dtype=torch.float64)

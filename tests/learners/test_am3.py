@@ -12,7 +12,7 @@ from support import helpers
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import UsageError
 from omnishot.learners.am3 import AM3
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.classify import Classify
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("photo", "words", "facts")}
@@ -119,7 +119,7 @@ def hinted(seed: int, tasks: int, shots: int = 2, queries: int = 4) -> tuple[Epi
 
 def test_it_learns_which_input_to_trust_for_which_class():
     torch.manual_seed(0)
-    net = Network({"sight": helpers.tabular(4), "hint": helpers.tabular(5)}, "sum", 16)
+    net = build_network({"sight": helpers.tabular(4), "hint": helpers.tabular(5)}, "sum", 16)
     method = helpers.trained(AM3(net, Classify(), guide="hint"), lambda step: hinted(step, 8)[0], 200)
     unseen, seen = hinted(10_000, 30)
     assert helpers.judged(method, unseen) > 0.9

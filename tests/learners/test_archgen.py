@@ -15,7 +15,7 @@ from omnishot.experiment.plan import Plan
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.nn.fusion import FUSIONS
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 from omnishot.training.engine.backward import backward
 
@@ -99,7 +99,7 @@ def test_the_order_of_support_rows_does_not_matter(objective):
 @pytest.mark.parametrize("objective", OBJECTIVE)
 def test_gradient_equals_finite_differences(objective, progress):
     torch.manual_seed(0)
-    net = Network({n: helpers.tabular(1) for n in "ab"}, "sum", 3, encoder_options={"tabular": {"width": 6}})
+    net = build_network({n: helpers.tabular(1) for n in "ab"}, "sum", 3, encoder_options={"tabular": {"width": 6}})
     method = helpers.learner("archgen", net, objective, task_dim=2, depth=1, widths=(0.4, 1.0))
     method = method.at(progress)
     ways = 2 if objective == "classify" else None
@@ -161,7 +161,7 @@ def accuracy(method: Learner, batch: Episode, relaxed: bool) -> float:
 
 def trained(name: str, steps: int = 120) -> Learner:
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(4)}, encoder_options={"facts": {"width": 32}})
+    net = build_network({"facts": helpers.tabular(4)}, encoder_options={"facts": {"width": 32}})
     method = LEARNERS.load(name)(net, OBJECTIVES.load("classify")())
     optimiser = torch.optim.Adam(method.parameters(), lr=3e-3)
     for step in range(steps):
@@ -189,7 +189,7 @@ def test_unlike_tasks_get_unlike_architectures_that_are_as_good_as_the_mixtures(
 
 def test_it_learns_sinusoids():
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
+    net = build_network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
     method = LEARNERS.load("archgen")(net, OBJECTIVES.load("regress")())
     unseen = helpers.sinusoids(10**6, 50)
     before = helpers.judged(method, unseen)

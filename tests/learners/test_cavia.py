@@ -10,7 +10,7 @@ from torch import Tensor
 
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 INPUTS = {"facts": helpers.tabular(3)}
@@ -21,7 +21,7 @@ LAYER = "network.encoders.0.layers."
 
 def built(objective: str = "classify", **options):
     torch.manual_seed(0)
-    net = Network(INPUTS, encoder_options={"facts": {"width": WIDTH}})
+    net = build_network(INPUTS, encoder_options={"facts": {"width": WIDTH}})
     options = {"inner_lr": RATE, "inner_steps": STEPS, "context": 5, "ways": 3} | options
     method = helpers.learner("cavia", net, objective, **options)
     ways = 3 if objective == "classify" else None
@@ -75,7 +75,7 @@ def test_the_gradient_equals_finite_differences(objective, head):
 
 
 def test_only_the_context_moves_and_a_fresh_map_lets_it():
-    net = Network(INPUTS, encoder_options={"facts": {"width": WIDTH}})
+    net = build_network(INPUTS, encoder_options={"facts": {"width": WIDTH}})
     method = LEARNERS.load("cavia")(net, OBJECTIVES.load("regress")())
     task = helpers.random_episode(INPUTS, ways=None, dtype=torch.float32).task(0)
     state = method.adapt(task.support)
@@ -92,7 +92,7 @@ def test_no_context_is_refused():
 
 def test_it_learns_sinusoids():
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
+    net = build_network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
     method = LEARNERS.load("cavia")(net, OBJECTIVES.load("regress")())
     unseen = helpers.sinusoids(10**6, 40)
     before = helpers.judged(method, unseen)

@@ -13,7 +13,7 @@ from omnishot.episodes.rows import Episode, Rows
 from omnishot.errors import DataError, UsageError
 from omnishot.learners.canonical import canonical, whitening
 from omnishot.learners.distances import cosines
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 
 INPUTS = {"facts": helpers.MODALITIES["facts"], "words": helpers.MODALITIES["words"]}
 
@@ -144,7 +144,7 @@ def across(seed: int, tasks: int) -> Episode:
 
 def test_a_class_learned_from_one_input_is_recognised_by_another():
     modalities = {"left": helpers.tabular(8), "right": helpers.tabular(8)}
-    method = helpers.learner("cca", Network(modalities, "concat", 8), fit_rows=200).float()
+    method = helpers.learner("cca", build_network(modalities, "concat", 8), fit_rows=200).float()
     support = across(0, 40).support
     whole = Rows({n: x.flatten(0, 1) for n, x in support.inputs.items()}, torch.ones(200, 2, dtype=torch.bool))
     untrained = helpers.judged(method, across(1, 50))

@@ -13,7 +13,7 @@ from omnishot.errors import UsageError
 from omnishot.experiment.plan import Plan
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 from omnishot.training.engine.backward import backward
 
@@ -129,7 +129,7 @@ def test_a_class_without_rows_has_no_part_in_the_others(attentive):
 def test_gradient_equals_finite_differences(objective, attentive):
     inputs = {"facts": helpers.tabular(2)}
     torch.manual_seed(0)
-    net = Network(inputs, encoder_options={"facts": {"width": 8}})
+    net = build_network(inputs, encoder_options={"facts": {"width": 8}})
     method = helpers.learner("cnp", net, objective, seed=1, attentive=attentive, layers=2, heads=2, width=8)
     with torch.no_grad():
         for p in method.parameters():
@@ -147,7 +147,7 @@ def test_gradient_equals_finite_differences(objective, attentive):
 @pytest.mark.parametrize("attentive", [False, True])
 def test_it_learns_sinusoids(attentive):
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
+    net = build_network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
     method = LEARNERS.load("cnp")(net, OBJECTIVES.load("regress")(), attentive=attentive, width=64)
     unseen = helpers.sinusoids(10**6, 50)
     before = helpers.judged(method, unseen)
@@ -157,7 +157,7 @@ def test_it_learns_sinusoids(attentive):
 
 def test_it_learns_features_for_new_classes_of_any_number():
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
+    net = build_network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
     method = LEARNERS.load("cnp")(net, OBJECTIVES.load("classify")())
     unseen, wider = helpers.blobs(10**6, 40), helpers.blobs(10**6, 40, ways=8, shots=3)
     before, wide_before = helpers.judged(method, unseen), helpers.judged(method, wider)

@@ -8,7 +8,7 @@ from support import helpers
 from torch import nn
 
 from omnishot.learners import LEARNERS
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
@@ -16,7 +16,7 @@ INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
 
 def fresh(objective: str = "classify", numbers: int = 8, width: int = 32):
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(numbers)}, encoder_options={"facts": {"width": width}})
+    net = build_network({"facts": helpers.tabular(numbers)}, encoder_options={"facts": {"width": width}})
     return LEARNERS.load("hypernet")(net, OBJECTIVES.load(objective)())
 
 
@@ -68,7 +68,7 @@ def test_the_model_written_is_the_network_with_other_scales_and_shifts_and_a_lin
 @pytest.mark.parametrize("objective", ["classify", "regress"])
 def test_gradient_equals_finite_differences(objective):
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(2)}, encoder_options={"facts": {"width": 6}})
+    net = build_network({"facts": helpers.tabular(2)}, encoder_options={"facts": {"width": 6}})
     method = helpers.learner("hypernet", net, objective, task_dim=2, hidden=3)
     ways = 2 if objective == "classify" else None
     batch = helpers.random_episode(net.modalities, ways=ways, here=1.0, seed=4)

@@ -9,14 +9,14 @@ from torch.autograd.functional import hessian as dense_hessian
 
 from omnishot.errors import UsageError
 from omnishot.learners.imaml import conjugate_gradient
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 
 INPUTS = {"facts": helpers.tabular(3)}
 
 
 def built(objective: str, width: int = 5, **options):
     torch.manual_seed(0)
-    net = Network(INPUTS, encoder_options={"facts": {"width": width}})
+    net = build_network(INPUTS, encoder_options={"facts": {"width": width}})
     ways = 3 if objective == "classify" else None
     batch = helpers.random_episode(INPUTS, tasks=2, ways=ways, shots=2, queries=3, here=1.0)
     return helpers.learner("imaml", net, objective, **options), batch

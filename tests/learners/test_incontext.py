@@ -13,7 +13,7 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
@@ -127,7 +127,7 @@ def test_it_equals_a_plain_computation(objective):
 def test_gradient_equals_finite_differences(objective):
     inputs = {"facts": helpers.tabular(2)}
     torch.manual_seed(0)
-    net = Network(inputs, encoder_options={"facts": {"width": 4}})
+    net = build_network(inputs, encoder_options={"facts": {"width": 4}})
     method = helpers.learner("incontext", net, objective, layers=2, heads=2, width=4)
     batch = helpers.random_episode(inputs, ways=3 if objective == "classify" else None, here=1.0)
     assert helpers.slope_error(method, batch) < 1e-7
@@ -140,7 +140,7 @@ SMALL = {"layers": 2, "width": 32}
 
 def test_it_learns_sinusoids_and_to_read_more_rows_than_it_was_trained_with():
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
+    net = build_network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
     method = LEARNERS.load("incontext")(net, OBJECTIVES.load("regress")(), **SMALL)
     before = helpers.judged(method, helpers.sinusoids(10**6, 50))
     helpers.trained(method, lambda step: helpers.sinusoids(step, 16), 250)
@@ -151,7 +151,7 @@ def test_it_learns_sinusoids_and_to_read_more_rows_than_it_was_trained_with():
 
 def test_it_learns_features_for_new_classes_of_any_number():
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
+    net = build_network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
     method = LEARNERS.load("incontext")(net, OBJECTIVES.load("classify")(), **SMALL)
     unseen, wider = helpers.blobs(10**6, 40), helpers.blobs(10**6, 40, ways=8, shots=3)
     before, wide_before = helpers.judged(method, unseen), helpers.judged(method, wider)

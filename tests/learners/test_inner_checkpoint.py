@@ -13,7 +13,7 @@ from torch import Tensor
 
 from omnishot.learners.base import Learner
 from omnishot.nn.linear import LowRank
-from omnishot.nn.network import Network
+from omnishot.nn.network import Network, build_network
 
 PLANS = ["loop", "split", "vmap", "vmap:2"]
 
@@ -64,7 +64,7 @@ def test_in_every_kind_of_input(norm, plan):
 def test_thin_updates_of_wide_linear_layers(rates, plan):
     """Updates are kept as factors here, the first steps' at least: weights that grow from step to step."""
     modalities = {"facts": helpers.tabular(40)}
-    net = Network(modalities, encoder_options={"facts": {"width": 48}})
+    net = build_network(modalities, encoder_options={"facts": {"width": 48}})
     kept, again = pair("maml", net, inner_steps=3, rates=rates)
     task = helpers.random_episode(modalities, tasks=1, shots=1).task(0)
     thin = [w for w in again.fit(again.params(), task.support).values() if isinstance(w, LowRank)]

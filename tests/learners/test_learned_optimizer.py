@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from omnishot.errors import UsageError
 from omnishot.learners.learned_optimizer import preprocessed
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 
 INPUTS = {"facts": helpers.tabular(3)}
 HIDDEN, STEPS = 4, 3
@@ -20,7 +20,7 @@ HIDDEN, STEPS = 4, 3
 
 def built(objective: str = "classify", **options):
     torch.manual_seed(0)
-    net = Network(INPUTS, encoder_options={"facts": {"width": 5}})
+    net = build_network(INPUTS, encoder_options={"facts": {"width": 5}})
     ways = 3 if objective == "classify" else None
     options = {"head": "fixed", "ways": 3, "hidden": HIDDEN, "inner_steps": STEPS} | options
     batch = helpers.random_episode(INPUTS, tasks=2, ways=ways, shots=2, queries=3, here=1.0)

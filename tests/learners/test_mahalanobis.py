@@ -9,7 +9,7 @@ from support import helpers
 
 from omnishot.errors import UsageError
 from omnishot.learners.distances import squared_distances
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
 
@@ -54,7 +54,7 @@ def test_a_large_beta_is_the_euclidean_distance():
 def test_single_precision_is_enough_for_wide_features(shots):
     """Width 256, of far larger spread than β, and of lower rank than the covariances."""
     modalities = {"facts": helpers.tabular(6)}
-    net = Network(modalities, encoder_options={"facts": {"width": 256}})
+    net = build_network(modalities, encoder_options={"facts": {"width": 256}})
     method = helpers.learner("mahalanobis", net)
     task = helpers.random_episode(modalities, tasks=1, ways=5, shots=shots, here=1.0)
     for half in (task.support, task.query):

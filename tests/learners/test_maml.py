@@ -8,7 +8,7 @@ from support import helpers
 
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("words", "facts")}
@@ -85,7 +85,7 @@ def test_first_order_differs_from_second_and_predicts_the_same():
 @pytest.mark.parametrize("second_order", [True, False])
 def test_maml_learns_sinusoids(second_order):
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
+    net = build_network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 40}})
     options = {"inner_steps": 1, "inner_lr": 0.03, "second_order": second_order}
     method = LEARNERS.load("maml")(net, OBJECTIVES.load("regress")(), **options)
     unseen = helpers.sinusoids(10**6, 100)
@@ -101,7 +101,7 @@ def test_maml_learns_sinusoids(second_order):
 @pytest.mark.parametrize("name", ["maml", "anil", "protonet"])
 def test_episodic_learners_learn_features_for_new_classes(name):
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
+    net = build_network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
     options = {"inner_steps": 2, "inner_lr": 0.1} if name != "protonet" else {}
     method = LEARNERS.load(name)(net, OBJECTIVES.load("classify")(), **options)
     unseen = helpers.blobs(10**6, 60)

@@ -19,7 +19,7 @@ from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner, Params
 from omnishot.modality.base import Modality
 from omnishot.nn.fusion import FUSIONS
-from omnishot.nn.network import Network
+from omnishot.nn.network import Network, build_network
 
 TOLERANCE = 1e-8
 RATE = 0.07
@@ -87,7 +87,7 @@ def one_input(name: str, objective: str = "classify") -> tuple[Network, Episode]
     modalities: dict[str, Modality] = {name: helpers.MODALITIES[name] if name == "photo" else helpers.tabular(3)}
     kind = modalities[name].kind
     torch.manual_seed(3)
-    net = Network(
+    net = build_network(
         modalities, encoder_options={kind: {"width": 16, "norm": "layer"} if name == "photo" else {"width": 8}}
     )
     ways = 3 if objective == "classify" else None

@@ -7,7 +7,7 @@ import torch
 from support import helpers
 
 from omnishot.learners import LEARNERS
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 #: Learner and options.
@@ -60,7 +60,7 @@ def test_half_precision_stays_near(name, options, objective, plan):
 
 def fresh(name: str, objective: str, columns: int, width: int, options: dict):
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(columns)}, encoder_options={"facts": {"width": width}})
+    net = build_network({"facts": helpers.tabular(columns)}, encoder_options={"facts": {"width": width}})
     return LEARNERS.load(name)(net, OBJECTIVES.load(objective)(), **options)
 
 

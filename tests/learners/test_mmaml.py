@@ -8,7 +8,7 @@ from support import helpers
 
 from omnishot.episodes.rows import Episode
 from omnishot.learners import LEARNERS
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 INPUTS = {"facts": helpers.tabular(3)}
@@ -17,7 +17,7 @@ FORMS = [("classify", {}), ("classify", {"head": "fixed", "ways": 3}), ("classif
 
 def built(name: str, objective: str, **options):
     torch.manual_seed(0)
-    net = Network(INPUTS, encoder_options={"facts": {"width": 6}})
+    net = build_network(INPUTS, encoder_options={"facts": {"width": 6}})
     ways = 3 if objective == "classify" else None
     batch = helpers.random_episode(INPUTS, tasks=2, ways=ways, shots=2, queries=3, here=1.0)
     return helpers.learner(name, net, objective, **options), batch
@@ -57,7 +57,7 @@ def families(seed: int, tasks: int) -> Episode:
 def test_the_modulation_tells_unlike_families_apart():
     """Of most tasks, the tasks that are modulated most alike are of the same family."""
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 32}})
+    net = build_network({"facts": helpers.tabular(1)}, encoder_options={"facts": {"width": 32}})
     options = {"inner_steps": 1, "inner_lr": 0.01}
     method = LEARNERS.load("mmaml")(net, OBJECTIVES.load("regress")(), **options)
     helpers.trained(method, lambda step: families(step, 16), 200)

@@ -11,7 +11,7 @@ from omnishot.episodes.rows import concatenate
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
 from omnishot.learners.reptile import batches
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 INPUTS = {"facts": helpers.tabular(3)}
@@ -19,7 +19,7 @@ INPUTS = {"facts": helpers.tabular(3)}
 
 def built(objective: str, **options):
     torch.manual_seed(0)
-    net = Network(INPUTS, encoder_options={"facts": {"width": 8}})
+    net = build_network(INPUTS, encoder_options={"facts": {"width": 8}})
     return helpers.learner("reptile", net, objective, inner_lr=0.02, **options)
 
 
@@ -74,7 +74,7 @@ def test_a_negative_mini_batch_is_refused():
 
 def test_it_learns_features_for_new_classes():
     torch.manual_seed(0)
-    net = Network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
+    net = build_network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
     method = LEARNERS.load("reptile")(net, OBJECTIVES.load("classify")(), fit_steps=20)
     unseen = helpers.blobs(10**6, 20)
     before = helpers.judged(method, unseen)

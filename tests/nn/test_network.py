@@ -12,7 +12,7 @@ from omnishot.nn.encoders.conv1d import SeriesConv
 from omnishot.nn.encoders.gru import TextGRU
 from omnishot.nn.encoders.resnet import ResNet
 from omnishot.nn.fusion import FUSIONS
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 
 
 @pytest.mark.parametrize("fusion", FUSIONS.names())
@@ -41,7 +41,7 @@ def test_a_single_input_is_read_by_its_encoder_and_nothing_else(name):
 def test_encoders_are_chosen_by_input_before_kind():
     modalities = {"a": helpers.MODALITIES["photo"], "b": helpers.MODALITIES["photo"], "c": helpers.MODALITIES["words"]}
     modalities["d"] = helpers.MODALITIES["sensor"]
-    net = Network(
+    net = build_network(
         modalities,
         encoder={"image": "conv4", "b": "resnet", "text": "gru"},
         encoder_options={"image": {"width": 8}, "b": {"width": 4, "norm": "instance"}, "d": {"blocks": 2}},
@@ -76,7 +76,7 @@ def test_encoders_are_chosen_by_input_before_kind():
 def test_what_does_not_fit_is_refused(options, message):
     modalities = {n: helpers.MODALITIES[n] for n in ("photo", "words")}
     with pytest.raises(UsageError, match=message):
-        Network(modalities, **options)
+        build_network(modalities, **options)
 
 
 def test_a_network_is_transductive_only_with_batch_norm():
@@ -125,6 +125,6 @@ def test_absent_cells_are_not_worked_on_where_they_are_many(norm, seen, monkeypa
 
     few, none, many = outcome([1, 4]), outcome([]), outcome([0, 1, 2, 3, 4, 5])
     assert read == seen
-    monkeypatch.setattr("omnishot.nn.network._of_present", lambda encoder, x, here: encoder(x))
+    monkeypatch.setattr("omnishot.nn.network.intermediate.encode_present", lambda encoder, x, here: encoder(x))
     for got, wanted in zip((few, none, many), (outcome([1, 4]), outcome([]), outcome([0, 1, 2, 3, 4, 5])), strict=True):
         assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(got, wanted, strict=True))

@@ -269,15 +269,6 @@ def test_a_network_of_every_kind_is_trained_resumed_saved_and_serves(birds, tmp_
     assert run.evaluate(episodes=2, subsets=False, save=False).figures[0].fusion == wanted
 
 
-def test_a_run_of_level_feature_that_names_a_fusion_is_read(birds, tmp_path):
-    folder = om.train(birds, target="species", out=tmp_path / "run", **tables.QUICK, level="early").folder
-    about = json.loads((folder / "table.json").read_text())
-    about["config"] = {"fusion": "attention", "fuse": {}} | about["config"]
-    (folder / "table.json").write_text(json.dumps(about))
-    (folder / "config.toml").write_text('fusion = "attention"\n' + (folder / "config.toml").read_text() + "\n[fuse]\n")
-    assert om.load(folder).config.fused_by == "plain features"
-
-
 def test_what_an_auxiliary_objective_asks_is_learned(birds, tmp_path):
     """The same training with and without: the inputs' embeddings agree more where agreement is asked for."""
     options = tables.QUICK | {"steps": 40, "lr": 1e-2, "warmup": 0, "schedule": "constant", "val_every": 40}

@@ -28,7 +28,7 @@ from omnishot.modality.text import Text
 from omnishot.modality.video import Video
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD, UNKNOWN
 from omnishot.nn.fusion import FUSIONS
-from omnishot.nn.network import Network
+from omnishot.nn.network import Network, build_network
 from omnishot.objectives import OBJECTIVES
 from omnishot.objectives.base import Objective
 from omnishot.objectives.text import TextObjective
@@ -157,7 +157,7 @@ def network(
             options[n]["heads"] = 2
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Network({n: MODALITIES[n] for n in names}, fusion, dim, chosen, options, **settings)
+        return build_network({n: MODALITIES[n] for n in names}, fusion, dim, chosen, options, **settings)
 
 
 def refused(name: str, how: str) -> bool:

@@ -1,4 +1,4 @@
-"""From what a config says to a learner on a device."""
+"""From a config to a learner on a device, and back from a saved description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from omnishot.core import seeds
 from omnishot.core.options import keywords
 from omnishot.errors import DataError, UsageError
-from omnishot.experiment.config import OF_FUSION, Config, from_options, split_input_options
+from omnishot.experiment.config import Config, from_options, split_input_options
 from omnishot.experiment.objective import restore_objective
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
@@ -20,7 +20,7 @@ from omnishot.modality.base import Modality
 from omnishot.modality.features import Features, digest_of, freeze, weights_of
 from omnishot.nn import encoders
 from omnishot.nn.auxiliary.base import Auxiliaries
-from omnishot.nn.network import EARLY, Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.base import Objective
 
 
@@ -30,28 +30,30 @@ def build_learner(
     """The learner that a config describes, its parameters drawn from the config's seed.
 
     Args:
+        modalities: fitted, by input name.
         ways: outputs of a fixed head.
-        labels: training classes, which joint training tells apart.
+        labels: number of training classes, for learners that classify all of them.
     """
-    said = {name: split_input_options(config, name, m.cell_kind) for name, m in modalities.items()}
-    wanted = keywords(LEARNERS.load(config.learner))
-    told = {name: value for name, value in (("ways", ways), ("labels", labels)) if name in wanted}
+    inputs = {name: split_input_options(config, name, m.cell_kind) for name, m in modalities.items()}
+    learner_class = LEARNERS.load(config.learner)
+    accepted = keywords(learner_class)
+    from_table = {name: value for name, value in (("ways", ways), ("labels", labels)) if name in accepted}
     with seeds.torch_generators(torch.device("cpu"), seeds.initial_parameters(config.seed)):
-        network = Network(
+        network = build_network(
             modalities,
             config.fusion,
             config.dim,
-            encoder={name: encoder for name, (encoder, _, _) in said.items()},
-            encoder_options={name: options for name, (_, _, options) in said.items()},
+            encoder={name: encoder for name, (encoder, _, _) in inputs.items()},
+            encoder_options={name: options for name, (_, _, options) in inputs.items()},
             fusion_options=config.fuse,
             level=config.level,
             imputation=config.imputation,
             shared=config.shared,
         )
-        learner = LEARNERS.load(config.learner)(network, objective, **config.options, **told)
+        learner = learner_class(network, objective, **config.options, **from_table)
         if config.auxiliary:
             learner.auxiliary = Auxiliaries(network, config.auxiliary)
-    # Convolutions, and pooling above all, are faster on a CPU with channels last; the numbers are the same.
+    # Convolutions and pooling are faster on a CPU with channels last; the results are the same.
     return learner.to(memory_format=torch.channels_last).eval()
 
 
@@ -67,22 +69,31 @@ def describe_learner(learner: Learner, config: Config, ways: Any, labels: int) -
 
 
 def restore_learner(about: Mapping[str, Any], frozen: Mapping[str, Tensor] | None = None) -> tuple[Config, Learner]:
-    """The inverse of `describe_learner`; the parameters are fresh ones, those of frozen encoders are given.
+    """The inverse of `describe_learner`: its config, and a learner with new random parameters.
+
+    Args:
+        about: from `describe_learner`.
+        frozen: the weights of frozen encoders (`omnishot.modality.features.frozen_weights`).
 
     Raises:
         DataError: if frozen weights are missing or changed.
     """
     modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in about["modalities"].items()}
-    said = about["config"]
-    if said.get("level") == EARLY:  # where early runs name a fusion all the same
-        said = {name: value for name, value in said.items() if name not in OF_FUSION}
     objective = restore_objective(about["objective"])
-    config = from_options(said, {name: m.cell_kind for name, m in modalities.items()}, type(objective))
+    config = from_options(about["config"], {name: m.cell_kind for name, m in modalities.items()}, type(objective))
     return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
 
 
 def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str, Tensor]) -> Modality:
-    """An input's modality as `to_json` described it, with its part of the frozen weights (see `frozen_weights`)."""
+    """The modality of the input `name`.
+
+    Args:
+        settings: from its `to_json`.
+        frozen: the weights of all frozen encoders (`omnishot.modality.features.frozen_weights`).
+
+    Raises:
+        DataError: if its weights are missing or changed.
+    """
     if settings["kind"] != Features.kind:
         return from_json(dict(settings))
     of, weights = from_json(settings["of"]), weights_of(name, frozen)
@@ -95,7 +106,7 @@ def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str
 
 
 def most_ways(ways: Any) -> int | None:
-    """The largest number of classes of a number or a range."""
+    """The upper end of a number of classes that may be a range `(low, high)`."""
     return max(ways) if isinstance(ways, list | tuple) else ways
 
 

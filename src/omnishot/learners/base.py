@@ -16,7 +16,7 @@ from omnishot.learners.functional import Params, under
 from omnishot.learners.inspection import Inspectable, State
 from omnishot.nn.auxiliary.base import Auxiliaries
 from omnishot.nn.linear import written_out
-from omnishot.nn.network import INTERMEDIATE, Network
+from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
 __all__ = ["GENERATIVE", "SCALER", "Learner", "Needs", "Params", "Prediction", "State", "under"]
@@ -81,7 +81,7 @@ class Learner(Inspectable):
                 f"learner {self.called()!r} needs {self.inputs_needed} inputs or more, the network reads "
                 f"{len(network.names)} ({', '.join(network.names)}): add input columns, or choose another learner"
             )
-        if self.reads_embeddings and network.level != INTERMEDIATE:
+        if self.reads_embeddings and not network.one_token_per_input:
             raise UsageError(
                 f"learner {self.called()!r} fuses embeddings in its own way: it needs level='intermediate', not "
                 f"{network.level!r}"

@@ -61,6 +61,11 @@ class Norm(nn.Module):
         return x * self.scale.view(shape) + self.shift.view(shape)
 
 
+def uses_batch_statistics(module: nn.Module) -> bool:
+    """Whether a norm in a module uses the statistics of all rows of a batch."""
+    return any(isinstance(part, Norm) and part.transductive for part in module.modules())
+
+
 class _Tied(Function):
     """`x` itself, whose gradient is taken whenever one of `others` is.
 

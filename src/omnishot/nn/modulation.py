@@ -15,25 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from omnishot.nn.layers import LayerNorm, Norm
-from omnishot.nn.network import EARLY, Network
+from omnishot.nn.network import Network
 
 #: What a learner must call its modulation and its network.
 PREFIX, NETWORK = "modulation.", "network."
 
 
 def per_channel(network: Network) -> list[str]:
-    """Names of the parameters that have one value a channel, part by part (encoders, then projections; at level
-    `feature` the one encoder of all inputs).
+    """Names of the parameters with one value a channel, of each of `Network.input_modules`.
 
-    Scales and shifts where a part has norms that do something; else its vectors (biases, the weights of ready-made
+    They are the scales and shifts of a module with active norms; else its vectors (biases, the weights of frozen
     features).
     """
-    if network.level == EARLY:
-        parts = [("fusion", network.fusion)]
-    else:
-        parts = [(f"encoders.{i}", encoder) for i, encoder in enumerate(network.encoders)]
-        parts += [(f"projections.{i}", own) for i, own in enumerate(getattr(network, "projections", ()))]
-    return [f"{part}.{name}" for part, module in parts for name in _of_part(module)]
+    return [f"{part}.{name}" for part, module in network.input_modules().items() for name in _of_part(module)]
 
 
 def _of_part(module: nn.Module) -> Iterator[str]:

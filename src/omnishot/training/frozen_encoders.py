@@ -54,7 +54,7 @@ def _freeze_input(run: Run, name: str, kind: str, columns: tuple[str, ...]) -> F
         raise UsageError(
             f"{chosen!r} of the run in {run.folder} is frozen itself: name the run that learned its encoder"
         )
-    if any(getattr(part, "transductive", False) for part in module.modules()):
+    if module.transductive:
         raise UsageError(
             f"the encoder of {chosen!r} in {run.folder} is transductive, so that a cell's features depend on the other "
             "cells: it cannot be frozen"

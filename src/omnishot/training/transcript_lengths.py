@@ -10,7 +10,6 @@ import torch
 from omnishot.errors import DataError
 from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
-from omnishot.nn.network import TOKEN
 from omnishot.objectives.text import TextObjective
 
 
@@ -30,7 +29,7 @@ def check_moments(learner: Learner, data: Dataset) -> None:
     needed = learner.get_submodule("head").needs(torch.as_tensor(data.store.target[rows]))  # type: ignore[operator]
     if needed is None:
         return
-    moments = sum(network.slots) if network.level == TOKEN else 0
+    moments = network.time_steps
     most = needed.amax(-1).numpy()
     long = np.flatnonzero(most > moments)
     if not len(long):

@@ -14,7 +14,7 @@ from omnishot.experiment.plan import Plan
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.learners.maml import step_weights
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.training.engine.cuda_graph import runner
 
 WAYS, RATE = 3, 0.07
@@ -26,7 +26,7 @@ def built(name: str = "maml", objective: str = "classify", seed: int = 0, **opti
     """A learner of a two-layer perceptron on three numbers, and two tasks."""
     modalities = {"facts": helpers.tabular(3)}
     torch.manual_seed(3)
-    net = Network(modalities, encoder_options={"facts": {"width": 8}})
+    net = build_network(modalities, encoder_options={"facts": {"width": 8}})
     method = helpers.learner(name, net, objective, seed, **{"inner_lr": RATE} | options)
     sizes = torch.Generator().manual_seed(5)
     with torch.no_grad():  # learned step sizes that all differ

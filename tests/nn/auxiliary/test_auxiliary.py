@@ -1,4 +1,4 @@
-"""Auxiliary objectives: formulas written out, what they may see, what they add to the meta-gradient."""
+"""Auxiliary objectives: their formulas, what they may read, what they add to the meta-gradient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from omnishot.episodes.rows import Episode
 from omnishot.errors import UsageError
 from omnishot.nn.auxiliary import AUXILIARIES
-from omnishot.nn.auxiliary.base import Auxiliaries, EncodedBatch, seen
+from omnishot.nn.auxiliary.base import Auxiliaries, EncodedBatch, encode_batch
 from omnishot.nn.network import Network
 
 TASKS, ROWS, INPUTS, DIM = 2, 5, 3, 4
@@ -103,7 +103,7 @@ def test_consensus_is_the_least_distance_that_any_point_has():
         assert got[t].item() == pytest.approx(sum(distances) / len(distances))
 
 
-def test_reconstruction_is_judged_from_the_other_inputs_alone():
+def test_reconstruction_is_computed_from_the_other_inputs_alone():
     net, views = network(), some()
     net.imputer = type(net.imputer)(INPUTS, DIM).double()
     term = made("reconstruct", net)
@@ -116,7 +116,7 @@ def test_reconstruction_is_judged_from_the_other_inputs_alone():
                 others = views.present[t, row].clone()
                 others[i] = False
                 if views.present[t, row, i] and others.any():
-                    mean, log_variance = net.imputer.guess(views.embeddings[t, row] * others[:, None], others)
+                    mean, log_variance = net.imputer.estimate(views.embeddings[t, row] * others[:, None], others)
                     normal = torch.distributions.Normal(mean[i], (log_variance[i] / 2).exp())
                     losses.append(-normal.log_prob(views.embeddings[t, row, i]).mean() - 0.5 * math.log(2 * math.pi))
             of_input.append(sum(losses) / max(1, len(losses)))
@@ -128,20 +128,20 @@ def test_distillation_pulls_the_row_with_less_towards_the_whole_row():
     batch = helpers.random_episode({n: helpers.MODALITIES[n] for n in INPUT_NAMES}, here=1.0)
     term = made("distil", net)
     torch.manual_seed(0)
-    before = term(net, seen(net, batch)).mean().item()
+    before = term(net, encode_batch(net, batch)).mean().item()
     assert before > 0.01
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
     for step in range(30):
         torch.manual_seed(step)
         optimiser.zero_grad()
-        term(net, seen(net, batch)).mean().backward()
+        term(net, encode_batch(net, batch)).mean().backward()
         optimiser.step()
     torch.manual_seed(0)
-    assert term(net, seen(net, batch)).mean().item() < before / 2
+    assert term(net, encode_batch(net, batch)).mean().item() < before / 2
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_rows_of_one_input_give_nothing_to_judge(name):
+def test_rows_of_one_input_have_a_loss_of_zero(name):
     net, views = network(), some()
     net.imputer = type(net.imputer)(INPUTS, DIM).double()
     net.fusion = type(net.fusion)(INPUTS, DIM).double()
@@ -164,15 +164,15 @@ def test_what_is_stored_in_an_absent_cell_changes_nothing(name):
     for junk in (0.0, math.nan):
         halves = []
         for half in (batch.support, batch.query):
-            spoiled = dict(half.inputs)
+            corrupted = dict(half.inputs)
             for i in (1, 2):
                 absent = ~half.present[..., i]
                 x = half.inputs[INPUT_NAMES[i]]
-                spoiled[INPUT_NAMES[i]] = torch.where(absent.reshape(absent.shape + (1,) * (x.dim() - 2)), junk, x)
-            halves.append(type(half)(spoiled, half.present, half.target, half.label, half.ways))
+                corrupted[INPUT_NAMES[i]] = torch.where(absent.reshape(absent.shape + (1,) * (x.dim() - 2)), junk, x)
+            halves.append(type(half)(corrupted, half.present, half.target, half.label, half.ways))
         torch.manual_seed(0)
         net.zero_grad()
-        term(net, seen(net, Episode(*halves))).mean().backward()
+        term(net, encode_batch(net, Episode(*halves))).mean().backward()
         gradients.append([p.grad.clone() for p in net.parameters() if p.grad is not None])
     assert gradients[0]
     assert all(a.isfinite().all() and torch.equal(a, b) for a, b in zip(*gradients, strict=True))
@@ -191,7 +191,7 @@ def test_the_gradient_is_that_of_the_weighted_mean_over_tasks(level, ways):
     one_by_one = []
     for t in range(3):
         task = batch.select(slice(t, t + 1))
-        loss = sum(w * auxiliaries.terms[n](net, seen(net, task)) for n, w in weights.items())
+        loss = sum(w * auxiliaries.terms[n](net, encode_batch(net, task)) for n, w in weights.items())
         (loss.sum() / 3).backward()
         one_by_one.append(loss.detach())
     assert torch.allclose(losses, torch.cat(one_by_one))
@@ -203,8 +203,8 @@ def test_balance_evens_the_loads_of_experts():
     net = helpers.network(*INPUT_NAMES, fusion="mixture").double()
     term = made("balance", net)
     batch = helpers.random_episode({n: helpers.MODALITIES[n] for n in INPUT_NAMES}, tasks=8, here=1.0)
-    views = seen(net, batch)
-    loads = net.fusion.gates(views.parts, views.here).sum(1)
+    views = encode_batch(net, batch)
+    loads = net.fusion.gates(views.tokens, views.tokens_present).sum(1)
     before = term(net, views)
     for t in range(8):
         spread = loads[t] - loads[t].mean()
@@ -212,22 +212,22 @@ def test_balance_evens_the_loads_of_experts():
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
     for _ in range(40):
         optimiser.zero_grad()
-        term(net, seen(net, batch)).mean().backward()
+        term(net, encode_batch(net, batch)).mean().backward()
         optimiser.step()
-    assert term(net, seen(net, batch)).mean() < before.mean() / 2
+    assert term(net, encode_batch(net, batch)).mean() < before.mean() / 2
     with pytest.raises(UsageError, match=r"'balance' .* needs fusion='mixture'"):
         made("balance", network())
 
 
-def test_where_a_number_is_predicted_only_a_rows_own_cells_belong_together():
+def test_in_regression_only_the_cells_of_one_row_match():
     net = network(imputation="mask")
     batch = helpers.random_episode({n: helpers.MODALITIES[n] for n in INPUT_NAMES}, ways=None)
-    same = seen(net, batch).same
+    same = encode_batch(net, batch).same
     assert torch.equal(same, torch.eye(same.shape[-1], dtype=torch.bool).expand_as(same))
 
 
 def test_embeddings_come_to_agree_as_they_are_aligned():
-    """Two unlike views of three hidden points: training on `infonce` alone finds them in both."""
+    """Two different views of three latent points: training on `infonce` alone aligns them."""
     net = helpers.network("sensor", "facts", fusion="sum").double()
     auxiliaries = Auxiliaries(net, {"infonce": 1.0}).double()
     modalities = {n: helpers.MODALITIES[n] for n in net.names}
@@ -248,11 +248,11 @@ def test_embeddings_come_to_agree_as_they_are_aligned():
         optimiser.zero_grad()
         auxiliaries.backward(net, draw(step))
         optimiser.step()
-    views = seen(net, draw(1000))
-    one, other = F.normalize(views.embeddings, dim=-1).unbind(-2)
-    found = (one @ other.mT).argmax(-1)
-    right = views.same.gather(-1, found[..., None])
-    assert right.double().mean() > 0.95
+    views = encode_batch(net, draw(1000))
+    first, second = F.normalize(views.embeddings, dim=-1).unbind(-2)
+    nearest = (first @ second.mT).argmax(-1)
+    correct = views.same.gather(-1, nearest[..., None])
+    assert correct.double().mean() > 0.95
 
 
 def test_they_need_embeddings_of_two_inputs():

@@ -20,7 +20,7 @@ def test_nodes_tell_each_other_what_they_hold_and_are_read_out(seed):
     got = fusion(x, present).detach().numpy()
     p = {n: t.detach().numpy() for n, t in fusion.named_parameters()}
     for row in range(len(x)):
-        nodes = {i: x[row, i].numpy() + p["slots"][i] for i in here(present[row])}
+        nodes = {i: x[row, i].numpy() + p["positions"][i] for i in here(present[row])}
         for turn in range(2):
             normed = {}
             for i, h in nodes.items():

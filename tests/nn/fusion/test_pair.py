@@ -13,7 +13,7 @@ from support.fused import build, rows
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
 from omnishot.modality.text import Text
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.objectives.classify import Classify
 
 TEXTS = {"a": Text("", 6, 20), "b": Text("", 6, 20)}
@@ -39,11 +39,11 @@ def test_it_takes_two_embeddings(names):
     modalities = {name: helpers.MODALITIES[name] for name in names}
     level = "intermediate" if len(names) == 3 else "token"
     with pytest.raises(UsageError, match=rf"'pair' compares 2 inputs, and a row has \d+ embed.* \({', '.join(names)}"):
-        Network(modalities, "pair", 8, level=level)
+        build_network(modalities, "pair", 8, level=level)
 
 
 def test_inputs_of_one_kind_share_an_encoder_where_they_are_to():
-    own, shared = (Network(TEXTS, "pair", 8, encoder_options=SMALL, shared=s) for s in (False, True))
+    own, shared = (build_network(TEXTS, "pair", 8, encoder_options=SMALL, shared=s) for s in (False, True))
     assert (len(own.encoders), len(own.projections), own.reader) == (2, 2, [0, 1])
     assert (len(shared.encoders), len(shared.projections), shared.reader) == (1, 1, [0, 0])
     batch = helpers.random_rows(TEXTS, (4,), here=1.1, dtype=torch.float32)
@@ -57,14 +57,14 @@ def test_inputs_of_one_kind_share_an_encoder_where_they_are_to():
 def test_inputs_that_differ_share_nothing():
     mixed = {"a": TEXTS["a"], "photo": helpers.MODALITIES["photo"], "b": TEXTS["b"], "long": Text("", 9, 20)}
     options = SMALL | {"image": {"width": 8}}
-    assert Network(mixed, "concat", 8, encoder_options=options, shared=True).reader == [0, 1, 0, 2]
+    assert build_network(mixed, "concat", 8, encoder_options=options, shared=True).reader == [0, 1, 0, 2]
     encoder = {"b": "gru"}
-    assert Network(TEXTS, "pair", 8, encoder, {"a": {"width": 8, "heads": 2}}, shared=True).reader == [0, 1]
+    assert build_network(TEXTS, "pair", 8, encoder, {"a": {"width": 8, "heads": 2}}, shared=True).reader == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["maml", "protonet", "cca"])
 def test_shared_encoders_are_learned_alike_by_every_plan(name):
-    network = Network(TEXTS, "pair", 8, encoder_options=SMALL, shared=True)
+    network = build_network(TEXTS, "pair", 8, encoder_options=SMALL, shared=True)
     method = LEARNERS.load(name)(network, Classify()).double()
     batch = helpers.random_episode(TEXTS, tasks=3)
     if method.needs.rows:
@@ -77,7 +77,7 @@ def test_shared_encoders_are_learned_alike_by_every_plan(name):
 
 
 def test_a_shared_encoder_is_the_part_of_both_inputs():
-    network = Network(TEXTS, "pair", 8, encoder_options=SMALL, shared=True)
+    network = build_network(TEXTS, "pair", 8, encoder_options=SMALL, shared=True)
     own = LEARNERS.load("maml")(network, Classify(), adapt="encoder.b")
     both = LEARNERS.load("maml")(network, Classify(), adapt="encoder")
     assert own.names == both.names

@@ -41,7 +41,7 @@ def test_it_is_a_transformer_of_the_tokens_present_and_one_to_read(seed):
     for row in range(len(x)):
         there = here(present[row])
         mean = torch.stack([x[row, i] for i in there]).mean(0) if there else torch.zeros(DIM).double()
-        tokens = torch.stack([fusion.reader + mean, *(x[row, i] + fusion.slots[i] for i in there)])[None]
+        tokens = torch.stack([fusion.reader + mean, *(x[row, i] + fusion.positions[i] for i in there)])[None]
         for layer in layers:
             tokens = layer(tokens)
         read = tokens[0, 0]

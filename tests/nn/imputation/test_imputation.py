@@ -1,4 +1,4 @@
-"""What stands for absent embeddings."""
+"""Imputation of absent embeddings."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ def some(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", IMPUTERS.names())
-def test_what_is_present_stays_and_what_is_absent_is_filled(name):
+def test_what_is_present_stays_and_what_is_absent_is_imputed(name):
     x, present = some()
-    filled = IMPUTERS.load(name)(INPUTS, DIM)(x, present)
-    assert torch.equal(filled[present], x[present])
-    assert (filled[~present].abs().sum(-1) > 0).all()
-    assert filled.isfinite().all()
+    imputed = IMPUTERS.load(name)(INPUTS, DIM)(x, present)
+    assert torch.equal(imputed[present], x[present])
+    assert (imputed[~present].abs().sum(-1) > 0).all()
+    assert imputed.isfinite().all()
 
 
 @pytest.mark.parametrize("name", IMPUTERS.names())
 def test_the_fusion_then_takes_all_for_present(name):
     net = helpers.network("words", "sensor", "facts", fusion="attention", imputation=name).double()
     rows = helpers.random_rows({n: helpers.MODALITIES[n] for n in net.names}, (5,))
-    parts, present = net.parts(rows)
-    wanted = net.fusion(net.imputer(parts, present), torch.ones_like(present))
-    assert torch.equal(net(rows), wanted)
-    assert not torch.equal(net(rows), net.fusion(parts, present))
+    tokens, present = net.tokens(rows)
+    expected = net.fusion(net.imputer(tokens, present), torch.ones_like(present))
+    assert torch.equal(net(rows), expected)
+    assert not torch.equal(net(rows), net.fusion(tokens, present))
 
 
-def test_a_guess_reads_nothing_but_what_is_present():
+def test_an_estimate_reads_nothing_but_what_is_present():
     x, present = some()
     module = Impute(INPUTS, DIM)
-    mean, log_variance = module.guess(x, present)
+    mean, log_variance = module.estimate(x, present)
     for i in range(INPUTS):
         weights = torch.linalg.lstsq(module.priors[i].T, mean[:, i].T).solution  # in the span of the input's priors
         assert torch.allclose(module.priors[i].T @ weights, mean[:, i].T, atol=1e-4)
@@ -51,8 +51,8 @@ def test_a_guess_reads_nothing_but_what_is_present():
     assert torch.allclose(shrunk, (mean / (1 + log_variance.exp()))[absent])
 
 
-def test_a_trained_guess_knows_what_can_be_told_and_what_cannot():
-    """Input 1 is a function of input 0; input 2 is independent of both: its variance is guessed to be its own."""
+def test_a_trained_estimate_has_the_variance_of_what_is_unpredictable():
+    """Input 1 is a function of input 0; input 2 is independent of both: its estimated variance is its own."""
     torch.manual_seed(0)
     module = Impute(INPUTS, DIM)
     turn = torch.linalg.qr(torch.randn(DIM, DIM)).Q
@@ -62,7 +62,7 @@ def test_a_trained_guess_knows_what_can_be_told_and_what_cannot():
         first = torch.nn.functional.normalize(torch.randn(128, DIM), dim=-1) * DIM**0.5
         x = torch.stack([first, first @ turn, torch.randn(128, DIM)], 1)
         present = only.expand(128, INPUTS)
-        mean, log_variance = module.guess(x * present[..., None], present)
+        mean, log_variance = module.estimate(x * present[..., None], present)
         loss = ((x - mean).square() * (-log_variance).exp() + log_variance)[:, 1:].mean()
         optimiser.zero_grad()
         loss.backward()
@@ -76,10 +76,10 @@ def test_a_trained_guess_knows_what_can_be_told_and_what_cannot():
 
 
 @pytest.mark.parametrize("level", ["early", "token"])
-def test_fillings_need_embeddings_of_several_inputs(level):
+def test_imputation_needs_embeddings_of_several_inputs(level):
     with pytest.raises(UsageError, match=r"imputation='impute' .* needs level='intermediate'"):
         helpers.network("words", "facts", imputation="impute", level=level)
     with pytest.raises(UsageError, match=r"two inputs or more .here words."):
         helpers.network("words", imputation="placeholder")
-    with pytest.raises(UsageError, match=r"unknown absent 'plaseholder'.*placeholder"):
+    with pytest.raises(UsageError, match=r"unknown imputation 'plaseholder'.*placeholder"):
         helpers.network("words", "facts", imputation="plaseholder")

@@ -14,7 +14,7 @@ from omnishot.learners.reptile import Reptile
 from omnishot.nn.encoders import ENCODERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.linear import LowRank
-from omnishot.nn.network import Network
+from omnishot.nn.network import build_network
 from omnishot.training.engine.backward import backward
 
 TRAINED = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained]
@@ -108,7 +108,7 @@ def test_layers_wide_enough_for_thin_updates_and_a_folded_block(steps, second_or
     """Here updates of linear layers are kept as factors, and the first block of the picture is folded."""
     modalities = {"photo": helpers.MODALITIES["photo"], "facts": helpers.tabular(40)}
     widths = {"photo": {"width": 18}, "facts": {"width": 48}}
-    net = Network(modalities, "concat", 48, encoder_options=widths)
+    net = build_network(modalities, "concat", 48, encoder_options=widths)
     method = helpers.learner("maml", net, inner_steps=steps, second_order=second_order)
     task = helpers.random_episode(modalities, tasks=1, shots=1).task(0)
     thin = [w for w in method.fit(method.params(), task.support).values() if isinstance(w, LowRank)]

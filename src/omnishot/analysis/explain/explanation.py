@@ -23,7 +23,6 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import DataError, UsageError
 from omnishot.learners.base import Params
 from omnishot.nn.linear import written_out
-from omnishot.nn.network import EARLY
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.regress import Regress
 from omnishot.objectives.tag import Tag
@@ -244,7 +243,7 @@ def _shown(task: Task, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _similarity(task: Task, after: Params, rows: Sequence[Rows]) -> dict[str, np.ndarray] | None:
     network = task.learner.network
-    if network.level == EARLY or len(network.names) == 1:
+    if not network.has_embeddings or len(network.names) == 1:
         return None
     embeddings = np.concatenate([_numpy(task.learner.embeddings(after, each)) for each in rows])
     classes = None
@@ -257,7 +256,7 @@ def _change(task: Task, params: Params, after: Params, rows: Sequence[Rows], sta
     learner, support = task.learner, task.support
     start = learner.start(params, support.learned_from().to(learner.device)) if support is not None else {}
     moved = movement({**params, **start}, after, learner.network.names)
-    if stays or learner.network.level == EARLY:
+    if stays or not learner.network.has_embeddings:
         return Change(moved, None)
     both = [np.concatenate([_numpy(learner.embeddings(p, each)) for each in rows]) for p in (params, after)]
     here = np.concatenate([each.present.cpu().numpy() for each in rows])

@@ -1,4 +1,4 @@
-"""Auxiliary objectives of meta-training, one a file: what embeddings shall be like, beside what the learner minimises.
+"""Auxiliary objectives of meta-training, one a file: losses of the embeddings, added to the loss of the learner.
 
 Adding one is a file and a line here.
 """

@@ -11,7 +11,7 @@ from omnishot.nn.network import Network
 
 
 class Balance(Auxiliary):
-    """How unevenly a task's rows are shared out among the experts of the fusion `mixture`.
+    """How unevenly the rows of a task are distributed over the experts of the fusion `mixture`.
 
     The squared coefficient of variation (variance over squared mean) of the experts' summed gates: zero where all have
     the same load.
@@ -21,10 +21,19 @@ class Balance(Auxiliary):
 
     def __init__(self, network: Network):
         super().__init__(network)
-        if not isinstance(network.fusion, Mixture):
-            raise UsageError("auxiliary 'balance' evens the loads of experts: it needs fusion='mixture'")
+        mixture_of(network)
 
-    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
-        assert isinstance(network.fusion, Mixture)
-        loads = network.fusion.gates(*network.filled(seen.parts, seen.here)).sum(-2)
+    def forward(self, network: Network, batch: EncodedBatch) -> Tensor:
+        loads = mixture_of(network).gates(*network.imputed(batch.tokens, batch.tokens_present)).sum(-2)
         return loads.var(-1, correction=0) / loads.mean(-1).square()
+
+
+def mixture_of(network: Network) -> Mixture:
+    """The fusion of a network.
+
+    Raises:
+        UsageError: if it is no mixture of experts.
+    """
+    if not isinstance(network.fusion, Mixture):
+        raise UsageError("auxiliary 'balance' balances the loads of experts: it needs fusion='mixture'")
+    return network.fusion

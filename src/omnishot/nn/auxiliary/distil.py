@@ -1,4 +1,4 @@
-"""Distillation from rows with all that they have to the same rows with less."""
+"""Distillation from rows with all of their inputs to the same rows with some of them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from omnishot.nn.network import Network
 
 
 class Distil(Auxiliary):
-    """A row's features shall stay what they are when some of its inputs go: one minus the cosine of both.
+    """One minus the cosine between a row's features with all of its inputs and with some of them.
 
-    The whole row teaches and gets no gradient; the pupil is the same row with a random part of its inputs, at least one
-    of those present. Rows with one input only do not count.
+    The teacher is the whole row and gets no gradient; the student is the same row with a random subset of its inputs,
+    at least one of those present. Rows with one input only do not count.
 
     Paper: Hu et al., Knowledge Distillation from Multi-Modal to Mono-Modal Segmentation Networks, MICCAI 2020
     """
 
-    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
-        luck = torch.rand(seen.present.shape, device=seen.present.device)
-        luck = torch.where(seen.present, luck, -1.0)
-        kept = (luck > 0.5) | (luck == luck.amax(-1, keepdim=True))
-        slots = torch.tensor(network.slots, device=seen.here.device)
-        here = seen.here & kept.repeat_interleave(slots, -1)
-        teacher = network.fuse(seen.parts, seen.here).detach()
-        pupil = network.fuse(mask(seen.parts, here), here)
-        return mean_where(1 - F.cosine_similarity(pupil, teacher, dim=-1), seen.present.sum(-1) > 1)
+    def forward(self, network: Network, batch: EncodedBatch) -> Tensor:
+        draw = torch.rand(batch.present.shape, device=batch.present.device)
+        draw = torch.where(batch.present, draw, -1.0)
+        kept = (draw > 0.5) | (draw == draw.amax(-1, keepdim=True))
+        counts = torch.tensor(network.tokens_per_input, device=batch.tokens_present.device)
+        present = batch.tokens_present & kept.repeat_interleave(counts, -1)
+        teacher = network.fuse(batch.tokens, batch.tokens_present).detach()
+        student = network.fuse(mask(batch.tokens, present), present)
+        return mean_where(1 - F.cosine_similarity(student, teacher, dim=-1), batch.present.sum(-1) > 1)

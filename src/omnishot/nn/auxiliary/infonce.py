@@ -1,4 +1,4 @@
-"""Alignment by telling, among the rows of a task, which belong to the same class."""
+"""Alignment by a contrast among the rows of a task."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from omnishot.nn.network import Network
 
 
 class InfoNCE(Auxiliary):
-    """Contrast between inputs: from a row's embedding of one input, find those of another that belong to it.
+    """Contrastive loss between inputs: from a row's embedding of one input, find the matching ones of another input.
 
     Embeddings are compared by their cosine over a learned temperature, in both directions between every two inputs, and
-    the softmax runs over the rows of the task. Rows of the same class belong together (several right answers count
-    alike, as in supervised contrast); where a number is predicted, only a row's own cells do.
+    the softmax runs over the rows of the task. Rows of the same class match (several matches have equal weight, as in
+    supervised contrastive learning); in regression only the cells of one row match.
 
     Paper: Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021
     """
@@ -26,12 +26,12 @@ class InfoNCE(Auxiliary):
         super().__init__(network)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
-    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
+    def forward(self, network: Network, batch: EncodedBatch) -> Tensor:
         losses = []
-        for one, other, both, belongs in seen.pairs():
-            cosine = F.normalize(one, dim=-1) @ F.normalize(other, dim=-1).mT
+        for first, second, both, match in batch.pairs():
+            cosine = F.normalize(first, dim=-1) @ F.normalize(second, dim=-1).mT
             scores = torch.where(both, cosine * self.log_scale.exp(), torch.finfo(cosine.dtype).min)
-            log_p = torch.where(belongs, scores.log_softmax(-1), scores.new_zeros(()))
-            right = belongs.sum(-1)
-            losses.append(mean_where(-log_p.sum(-1) / right.clamp(min=1), right > 0))
+            log_p = torch.where(match, scores.log_softmax(-1), scores.new_zeros(()))
+            matches = match.sum(-1)
+            losses.append(mean_where(-log_p.sum(-1) / matches.clamp(min=1), matches > 0))
         return torch.stack(losses).mean(0)

@@ -1,4 +1,4 @@
-"""Training of the imputer `impute` on embeddings that are there."""
+"""Training of the imputer `impute` on embeddings that are present."""
 
 from __future__ import annotations
 
@@ -13,25 +13,36 @@ from omnishot.nn.network import Network
 
 
 class Reconstruct(Auxiliary):
-    """Gaussian log-loss of every present embedding, guessed from the row's other ones.
+    """Gaussian negative log-likelihood of every present embedding under its estimate from the row's other ones.
 
-    The embeddings to be guessed are taken as they are: no gradient makes them easier to guess.
+    The embeddings that are estimated get no gradient, which would make them easier to estimate.
 
     Paper: Ma et al., SMIL: Multimodal Learning with Severely Missing Modality, AAAI 2021
     """
 
     def __init__(self, network: Network):
         super().__init__(network)
-        if not isinstance(network.imputer, Impute):
-            raise UsageError("auxiliary 'reconstruct' trains what stands for absent inputs: it needs imputation='impute'")
+        imputer_of(network)
 
-    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
-        assert isinstance(network.imputer, Impute)
+    def forward(self, network: Network, batch: EncodedBatch) -> Tensor:
         losses = []
-        for i in range(seen.present.shape[-1]):
-            others = seen.present & (torch.arange(seen.present.shape[-1], device=seen.present.device) != i)
-            mean, log_variance = (g[..., i, :] for g in network.imputer.guess(mask(seen.embeddings, others), others))
-            off = seen.embeddings[..., i, :].detach() - mean
+        for i in range(batch.present.shape[-1]):
+            others = batch.present & (torch.arange(batch.present.shape[-1], device=batch.present.device) != i)
+            mean, log_variance = (
+                g[..., i, :] for g in imputer_of(network).estimate(mask(batch.embeddings, others), others)
+            )
+            off = batch.embeddings[..., i, :].detach() - mean
             loss = (off.square() * (-log_variance).exp() + log_variance).mean(-1) / 2
-            losses.append(mean_where(loss, seen.present[..., i] & others.any(-1)))
+            losses.append(mean_where(loss, batch.present[..., i] & others.any(-1)))
         return torch.stack(losses).mean(0)
+
+
+def imputer_of(network: Network) -> Impute:
+    """The imputer of a network.
+
+    Raises:
+        UsageError: if it is not `impute`.
+    """
+    if not isinstance(network.imputer, Impute):
+        raise UsageError("auxiliary 'reconstruct' trains the imputation of absent inputs: it needs imputation='impute'")
+    return network.imputer

@@ -1,4 +1,4 @@
-"""Alignment by telling of every two rows of a task whether they belong to the same class."""
+"""Alignment by a binary classification of every pair of rows of a task."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from omnishot.nn.network import Network
 
 
 class Sigmoid(Auxiliary):
-    """Of every two cells of unlike inputs: do they belong together? A logistic regression on their cosine.
+    """Whether two cells of different inputs match, by logistic regression on the cosine of their embeddings.
 
-    Scale and bias are learned. No softmax over the rows: each pair is judged for itself. Rows of the same class belong
-    together; where a number is predicted, only a row's own cells do. Pairs that do and pairs that do not weigh alike,
-    whatever the number of classes; published, every pair weighs the same, of thousands in a batch.
+    Scale and bias are learned. There is no softmax over the rows: each pair has a loss of its own. Rows of the same
+    class match; in regression only the cells of one row do. Matching and other pairs have equal total weight, whatever
+    the number of classes; in the paper every pair has the same weight, of thousands in a batch.
 
     Paper: Zhai et al., Sigmoid Loss for Language Image Pre-Training, ICCV 2023
     """
@@ -27,10 +27,10 @@ class Sigmoid(Auxiliary):
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.bias = nn.Parameter(torch.zeros(()))
 
-    def forward(self, network: Network, seen: EncodedBatch) -> Tensor:
+    def forward(self, network: Network, batch: EncodedBatch) -> Tensor:
         losses = []
-        for one, other, both, belongs in seen.pairs():
-            score = F.normalize(one, dim=-1) @ F.normalize(other, dim=-1).mT * self.log_scale.exp() + self.bias
-            right, wrong = -F.logsigmoid(score), -F.logsigmoid(-score)
-            losses.append(mean_where(right, belongs) / 2 + mean_where(wrong, both & ~belongs) / 2)
+        for first, second, both, match in batch.pairs():
+            score = F.normalize(first, dim=-1) @ F.normalize(second, dim=-1).mT * self.log_scale.exp() + self.bias
+            positive, negative = -F.logsigmoid(score), -F.logsigmoid(-score)
+            losses.append(mean_where(positive, match) / 2 + mean_where(negative, both & ~match) / 2)
         return torch.stack(losses).mean(0)

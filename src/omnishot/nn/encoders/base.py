@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from omnishot.nn.layers import uses_batch_statistics
+
 
 class Encoder(nn.Module):
     """Reads normalised cells `[rows, *cell]` of one input, gives `[rows, out]`."""
@@ -14,6 +16,11 @@ class Encoder(nn.Module):
     reads: ClassVar[tuple[str, ...]]
     #: Width of the vector it gives.
     out: int
+
+    @property
+    def transductive(self) -> bool:
+        """Whether the vector of a row depends on the other rows of the batch."""
+        return uses_batch_statistics(self)
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """The parts of each cell, `[rows, parts, width]`, in order, and which of them are real, bool `[rows, parts]`

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from omnishot.nn.layers import mask
+from omnishot.nn.layers import mask, uses_batch_statistics
 
 
 class Fusion(nn.Module):
@@ -17,8 +17,6 @@ class Fusion(nn.Module):
     zero; a row may have none at all. Every derivative exists, a batch of tasks with parameters of their own may be run
     by `torch.vmap`, and nothing is quadratic in anything but the number of inputs or the width.
 
-    A fusion that weighs its inputs says so by a method `weights`, of the arguments of `forward`, `[..., inputs]`: zero
-    where absent.
     """
 
     #: Whether all inputs are treated alike: whatever belongs to one of them stands in the first dimension, of size
@@ -27,9 +25,24 @@ class Fusion(nn.Module):
     #: How many slots it fuses; None: any number.
     takes: ClassVar[int | None] = None
 
+    @property
+    def transductive(self) -> bool:
+        """Whether the vector of a row depends on the other rows of the batch."""
+        return uses_batch_statistics(self)
+
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
         """`embeddings` `[..., inputs, dim]`, zero where absent; `present` bool `[..., inputs]` -> `[..., dim]`."""
         raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def weights(self, embeddings: Tensor, present: Tensor) -> Tensor | None:
+        """The weight of each input, `[..., inputs]`, zero where absent, from the arguments of `forward`; None if the
+        fusion does not weigh its inputs."""
+        return None
+
+    def fuse_tokens(self, tokens: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The result of `forward`, and the tokens `[..., tokens, dim]` for a decoder to attend to: those given, unless
+        the fusion computes better ones."""
+        return self(tokens, present), tokens
 
 
 def each(embeddings: Tensor, matrices: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class Graph(Fusion):
         super().__init__()
         if rounds < 1:
             raise UsageError(f"messages in {rounds} rounds: use 1 or more")
-        self.slots = nn.Parameter(0.02 * torch.randn(inputs, dim))
+        self.positions = nn.Parameter(0.02 * torch.randn(inputs, dim))
         self.keys = nn.ModuleList(Linear(dim, dim) for _ in range(rounds))
         self.messages = nn.ModuleList(Linear(dim, dim) for _ in range(rounds))
         self.norms = nn.ModuleList(LayerNorm(dim) for _ in range(rounds))
@@ -52,7 +52,7 @@ class Graph(Fusion):
 
     def nodes(self, embeddings: Tensor, present: Tensor) -> Tensor:
         """The nodes after all rounds, `[..., inputs, dim]`, zero where absent."""
-        x = mask(embeddings + self.slots, present)
+        x = mask(embeddings + self.positions, present)
         for turn, (message, norm) in enumerate(zip(self.messages, self.norms, strict=True)):
             normed = mask(norm(x), present)
             edges = self.adjacency(normed, present, turn)

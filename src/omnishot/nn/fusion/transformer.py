@@ -30,7 +30,7 @@ class Transformer(Fusion):
         super().__init__()
         if layers < 1:
             raise UsageError(f"a transformer of {layers} layers: use 1 or more")
-        self.slots = nn.Parameter(0.02 * torch.randn(inputs, dim))
+        self.positions = nn.Parameter(0.02 * torch.randn(inputs, dim))
         self.reader = nn.Parameter(0.02 * torch.randn(dim))
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(layers))
         self.norm = LayerNorm(dim)
@@ -41,9 +41,9 @@ class Transformer(Fusion):
             x = block(x, here)
         return self.norm(self.blocks[-1](x, here, 1).squeeze(-2))
 
-    def tokens(self, embeddings: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """The features `[..., dim]`, and every token `[..., slots, dim]` as the others have moved it."""
-        x, here = self._begin(embeddings, present)
+    def fuse_tokens(self, tokens: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The features `[..., dim]`, and the tokens `[..., tokens, dim]` after all blocks."""
+        x, here = self._begin(tokens, present)
         for block in self.blocks:
             x = block(x, here)
         x = self.norm(x)
@@ -52,5 +52,5 @@ class Transformer(Fusion):
     def _begin(self, embeddings: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """The tokens, the one that reads out first, and which may be attended to."""
         reader = (masked_mean(embeddings, present) + self.reader).unsqueeze(-2)
-        x = torch.cat([reader, embeddings + self.slots], -2)
+        x = torch.cat([reader, embeddings + self.positions], -2)
         return x, torch.cat([torch.ones_like(present[..., :1]), present], -1)

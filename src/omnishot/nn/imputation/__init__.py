@@ -1,8 +1,8 @@
-"""Fillings, one a file: what stands for the embedding of an input that a row lacks. Adding one is a file and a line."""
+"""Imputers, one a file: they replace the embedding of an input that a row lacks. Adding one is a file and a line."""
 
 from omnishot.core.registry import Registry
 
-#: Beside these, `mask`: nothing stands for it, and the fusion leaves the input out.
+#: Not among them, `mask`: nothing replaces it, and the fusion leaves the input out.
 IMPUTERS = Registry(
     "imputer",
     {

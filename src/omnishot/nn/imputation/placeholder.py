@@ -1,4 +1,4 @@
-"""Filling by learned placeholders."""
+"""Imputation by learned placeholders."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Placeholder(nn.Module):
         self.vectors = nn.Parameter(torch.randn(inputs, dim) * 0.02)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """`embeddings` `[..., inputs, dim]` with those that are not `present` (bool `[..., inputs]`) filled in."""
+        """`embeddings` `[..., inputs, dim]` with those that are not `present` (bool `[..., inputs]`) replaced."""
         return torch.where(present[..., None], embeddings, self.vectors)
