@@ -30,7 +30,7 @@ from omnishot.episodes.rows import Episode, Rows
 from omnishot.experiment.plan import Plan
 from omnishot.learners.maml import MAML
 from omnishot.modality.series import Series
-from omnishot.nn.decoders.base import Spoken
+from omnishot.nn.decoders.base import TextDistribution
 from omnishot.nn.decoders.search import beam_search
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD
 from omnishot.nn.network import build_network
@@ -102,25 +102,25 @@ def never_ending(decoder: str) -> MAML:
     return method
 
 
-def told_again(spoken: Spoken, width: int) -> Tensor:
-    """Beam search that keeps nothing: the sentences so far are told from their first token at every step."""
-    words, unsaid = spoken.task["words"], spoken.task["unsaid"]
+def without_cache(prediction: TextDistribution, width: int) -> Tensor:
+    """Beam search without a cache: every step computes the hidden states of the whole text so far."""
+    words, word_bias = prediction.task["words"], prediction.task["word_bias"]
 
-    def step(said: Tensor, tokens: Tensor, position: int) -> tuple[Tensor, Tensor]:
-        so_far = torch.cat([said.expand(*tokens.shape, position), tokens.unsqueeze(-1)], -1)
-        looked = spoken._call("look", spoken.memory, spoken.present)
-        states = spoken._call("states", looked, spoken._call("vectors", words, so_far))
-        last = spoken._call("norm", states[..., -1, :])
-        return spoken._call("scores", words, unsaid, last).log_softmax(-1), so_far
+    def step(text: Tensor, tokens: Tensor, position: int) -> tuple[Tensor, Tensor]:
+        so_far = torch.cat([text.expand(*tokens.shape, position), tokens.unsqueeze(-1)], -1)
+        projected = prediction._call("project_memory", prediction.memory, prediction.present)
+        hidden = prediction._call("hidden_states", projected, prediction._call("embed", words, so_far))
+        last = prediction._call("norm", hidden[..., -1, :])
+        return prediction._call("logits", words, word_bias, last).log_softmax(-1), so_far
 
-    begin = torch.zeros(len(spoken.memory), 1, 0, dtype=torch.long)
-    return beam_search({"said": begin, "like": spoken.memory[:, :1, :1]},
-                       lambda state, tokens, position: _with(state, *step(state["said"], tokens, position)),
+    begin = torch.zeros(len(prediction.memory), 1, 0, dtype=torch.long)
+    return beam_search({"text": begin, "like": prediction.memory[:, :1, :1]},
+                       lambda state, tokens, position: _with(state, *step(state["text"], tokens, position)),
                        width, SAID, (PAD, BOS, 3))  # fmt: skip
 
 
-def _with(state: dict[str, Tensor], logs: Tensor, said: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    return logs, {"said": said, "like": state["like"].expand(*said.shape[:2], 1)}
+def _with(state: dict[str, Tensor], logs: Tensor, text: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    return logs, {"text": text, "like": state["like"].expand(*text.shape[:2], 1)}
 
 
 class Plain(nn.Module):
@@ -160,11 +160,11 @@ def saying(decoder: str, width: int, rounds: int) -> list[dict]:
         return vmap(lambda head, m, h: predict(head, (m, h)).decode(width, SAID))(stacked, memory, here)
 
     @torch.no_grad()
-    def each(say: Callable[[Spoken], Tensor]) -> Tensor:
+    def each(say: Callable[[TextDistribution], Tensor]) -> Tensor:
         return torch.stack([say(predict(head, own)) for head, own in zip(heads, seen, strict=True)])
 
-    kept = partial(each, lambda spoken: spoken.decode(width, SAID))
-    again = partial(each, lambda spoken: told_again(spoken, width))
+    kept = partial(each, lambda prediction: prediction.decode(width, SAID))
+    again = partial(each, lambda prediction: without_cache(prediction, width))
     if not (torch.equal(at_once(), kept()) and torch.equal(kept(), again())):
         raise SystemExit(f"{decoder}, beam {width}: not everybody says the same: nothing to compare")
     said = int((kept() != PAD).sum())

@@ -36,7 +36,7 @@ def test_what_is_chosen_is_the_likeliest_answer_of_the_support_rows(method, batc
     logs = torch.stack([prediction.log_likelihood(t.expand(len(task.query), 1, -1))[:, 0] for t in texts], 1)
     logs[:, (texts == PAD).all(-1)] = -torch.inf
     wanted = torch.nn.functional.pad(texts, (0, 4 - texts.shape[-1]))[logs.argmax(1)]
-    assert torch.equal(prediction.choose(4), torch.where(wanted == EOS, PAD, wanted))
+    assert torch.equal(prediction.likeliest_support_text(4), torch.where(wanted == EOS, PAD, wanted))
     assert method.objective.kept(prediction).shape == (len(task.query), 2, 4)
 
 

@@ -280,7 +280,7 @@ def scores(prediction: Any, query: Rows) -> Tensor:
     """Numbers of every row `[rows, …]` that say all of a prediction: of what a decoder would say, its logits."""
     if isinstance(prediction, Tensor):
         return prediction
-    return prediction.logs if hasattr(prediction, "logs") else prediction.scores(query.target)
+    return prediction.logs if hasattr(prediction, "logs") else prediction.logits(query.target)
 
 
 def meta_gradient(method: Learner, batch: Episode, plan: str = "loop") -> dict[str, Tensor]:

@@ -9,11 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omnishot.errors import UsageError, choose
+from omnishot.errors import choose
 from omnishot.metrics.answers import answer_figures
-from omnishot.nn.decoders.base import Decoder
-from omnishot.nn.heads import Head
-from omnishot.nn.network import Network
 from omnishot.objectives.text import TextObjective, Told
 
 #: Where answers come from.
@@ -35,23 +32,15 @@ class Answer(TextObjective):
     name = "answer"
     metric = "soft_accuracy"
     longest = 8
+    keeps_texts = True
 
     def __init__(self, tokens: Sequence[str] = (), *, among: str = "any", **said: Any):
         super().__init__(tokens, **said)
         self.among = choose("among", among, AMONG)
 
-    def head(self, network: Network, kind: str, ways: int | None) -> Head:
-        decoder = super().head(network, kind, ways)
-        if not isinstance(decoder, Decoder):
-            raise UsageError(
-                f"decoder {self.decoder!r} writes along a sequence and answers no question: choose another"
-            )
-        decoder.keeps = True
-        return decoder
-
     def kept(self, prediction: Any) -> Tensor:
         """The generated answer and the chosen one of every row, `[rows, 2, longest]`."""
-        return torch.stack([super().kept(prediction), prediction.choose(self.longest)], 1)
+        return torch.stack([super().kept(prediction), prediction.likeliest_support_text(self.longest)], 1)
 
     def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
         return super().answers(kept[:, AMONG.index(self.among)], names)

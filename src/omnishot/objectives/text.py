@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -49,6 +49,8 @@ class TextObjective(Objective):
     decoder: str = "transformer"
     longest: int = 24
     own_words: int = 8
+    #: Whether a task keeps the texts of its support rows, to choose among them.
+    keeps_texts: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -115,8 +117,8 @@ class TextObjective(Objective):
 
     def head(self, network: Network, kind: str, ways: int | None) -> Head:
         build = DECODERS.load(self.decoder)
-        own, longest = self.own_words, self.longest
-        return build(network.out, len(self.vocabulary), own, longest, kind, **self.decoder_options)
+        sizes = (len(self.vocabulary), self.own_words, self.longest)
+        return build(network.out, *sizes, kind, self.keeps_texts, **self.decoder_options)
 
     def loss(self, prediction: Any, rows: Rows) -> Tensor:
         """Mean negative log-likelihood of a token of the rows' texts, given those before it."""

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import vmap
 
-from omnishot.nn.decoders.search import LENGTH, beam_search
+from omnishot.nn.decoders.search import LENGTH_PENALTY, beam_search
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD, UNKNOWN
 
 VOCABULARY, LONGEST, ROWS, WIDTH = 7, 4, 3, 5
-NEVER = (PAD, BOS, UNKNOWN)
+EXCLUDED = (PAD, BOS, UNKNOWN)
 
 
-class Speaker:
-    """A random recurrent network that says something after something, the next depending on all before it."""
+class RandomDecoder:
+    """A random recurrent network whose next token depends on all before it."""
 
     def __init__(self, seed: int, sharp: float = 2.0, vocabulary: int = VOCABULARY):
         g = torch.Generator().manual_seed(seed)
@@ -31,18 +31,18 @@ class Speaker:
         self.sharp = sharp
 
     def step(self, state: dict[str, Tensor], tokens: Tensor, position: int) -> tuple[Tensor, dict[str, Tensor]]:
-        said = torch.nn.functional.embedding(tokens, self.words)
-        h = torch.tanh(state["h"] @ self.carry + said + self.places[position])
+        text = torch.nn.functional.embedding(tokens, self.words)
+        h = torch.tanh(state["h"] @ self.carry + text + self.places[position])
         return (self.sharp * h @ self.words.mT).log_softmax(-1), {"h": h}
 
     def search(self, width: int, longest: int = LONGEST) -> list[list[int]]:
-        found = beam_search({"h": self.start}, self.step, width, longest, NEVER)
-        assert found.shape == (ROWS, longest)
-        assert found.dtype == torch.int64
-        return [trimmed(row) for row in found.tolist()]
+        result = beam_search({"h": self.start}, self.step, width, longest, EXCLUDED)
+        assert result.shape == (ROWS, longest)
+        assert result.dtype == torch.int64
+        return [trimmed(row) for row in result.tolist()]
 
     def log_likelihood(self, row: int, sentence: tuple[int, ...], end: bool = True) -> float:
-        """Of a sentence and its end, told it token by token."""
+        """Of a sentence and its end, token by token."""
         state, last, total = {"h": self.start[row : row + 1]}, BOS, 0.0
         for position, token in enumerate((*sentence, EOS) if end else sentence):
             logs, state = self.step(state, torch.tensor([[last]]), position)
@@ -52,98 +52,98 @@ class Speaker:
 
 def trimmed(row: list[int]) -> list[int]:
     """A sentence without the padding, which must stand behind it."""
-    said = row[: row.index(PAD)] if PAD in row else row
-    assert all(token == PAD for token in row[len(said) :])
-    return said
+    text = row[: row.index(PAD)] if PAD in row else row
+    assert all(token == PAD for token in row[len(text) :])
+    return text
 
 
-def sayable(vocabulary: int = VOCABULARY) -> list[int]:
-    return [token for token in range(vocabulary) if token not in (*NEVER, EOS)]
+def generable(vocabulary: int = VOCABULARY) -> list[int]:
+    return [token for token in range(vocabulary) if token not in (*EXCLUDED, EOS)]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_width_of_everything_finds_the_likeliest_sentence(seed):
     """The likeliest by the length normalisation that it documents; often not the likeliest without it."""
-    speaker = Speaker(seed)
-    every = [s for n in range(LONGEST) for s in product(sayable(), repeat=n)]
-    for row, found in enumerate(speaker.search(len(sayable()) ** LONGEST * 4)):
-        scores = {s: speaker.log_likelihood(row, s) / (len(s) + 1) ** LENGTH for s in every}
-        assert tuple(found) == max(scores, key=scores.__getitem__)
+    decoder = RandomDecoder(seed)
+    every = [s for n in range(LONGEST) for s in product(generable(), repeat=n)]
+    for row, result in enumerate(decoder.search(len(generable()) ** LONGEST * 4)):
+        scores = {s: decoder.log_likelihood(row, s) / (len(s) + 1) ** LENGTH_PENALTY for s in every}
+        assert tuple(result) == max(scores, key=scores.__getitem__)
 
 
 def test_length_counts_in_what_is_likeliest():
     """Otherwise the test above would be as good without it."""
     shorter = 0
     for seed in range(20):
-        speaker = Speaker(seed)
-        every = [s for n in range(LONGEST) for s in product(sayable(), repeat=n)]
-        for row, found in enumerate(speaker.search(1000)):
-            shorter += len(max(every, key=lambda s, r=row, k=speaker: k.log_likelihood(r, s))) < len(found)
+        decoder = RandomDecoder(seed)
+        every = [s for n in range(LONGEST) for s in product(generable(), repeat=n)]
+        for row, result in enumerate(decoder.search(1000)):
+            shorter += len(max(every, key=lambda s, r=row, k=decoder: k.log_likelihood(r, s))) < len(result)
     assert shorter > 5
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_width_of_one_is_greedy(seed):
-    speaker = Speaker(seed)
-    for row, found in enumerate(speaker.search(1, longest=8)):
-        said: list[int] = []
-        state, last = {"h": speaker.start[row : row + 1]}, BOS
-        while len(said) < 7:
-            logs, state = speaker.step(state, torch.tensor([[last]]), len(said))
-            last = max((t for t in range(VOCABULARY) if t not in NEVER), key=lambda t, p=logs: p[0, 0, t].item())
+    decoder = RandomDecoder(seed)
+    for row, result in enumerate(decoder.search(1, longest=8)):
+        text: list[int] = []
+        state, last = {"h": decoder.start[row : row + 1]}, BOS
+        while len(text) < 7:
+            logs, state = decoder.step(state, torch.tensor([[last]]), len(text))
+            last = max((t for t in range(VOCABULARY) if t not in EXCLUDED), key=lambda t, p=logs: p[0, 0, t].item())
             if last == EOS:
                 break
-            said.append(last)
-        assert found == said
+            text.append(last)
+        assert result == text
 
 
 @given(seed=st.integers(0, 999), width=st.integers(1, 9), sharp=st.sampled_from([0.1, 1.0, 4.0]))
 @settings(max_examples=30)
-def test_what_is_said_is_a_sentence(seed, width, sharp):
-    for found in Speaker(seed, sharp).search(width, longest=6):
-        assert len(found) <= 5  # its end is the sixth
-        assert not {*found} & {*NEVER, EOS}
+def test_the_result_is_a_sentence(seed, width, sharp):
+    for result in RandomDecoder(seed, sharp).search(width, longest=6):
+        assert len(result) <= 5  # its end is the sixth
+        assert not {*result} & {*EXCLUDED, EOS}
 
 
 @given(seed=st.integers(0, 999), width=st.integers(1, 6))
 @settings(max_examples=20)
 def test_a_row_is_searched_alone_as_with_others(seed, width):
-    speaker = Speaker(seed)
-    together = speaker.search(width, longest=6)
+    decoder = RandomDecoder(seed)
+    together = decoder.search(width, longest=6)
     for row in range(ROWS):
-        alone = beam_search({"h": speaker.start[row : row + 1]}, speaker.step, width, 6, NEVER)
+        alone = beam_search({"h": decoder.start[row : row + 1]}, decoder.step, width, 6, EXCLUDED)
         assert trimmed(alone[0].tolist()) == together[row]
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 200])
 def test_many_tasks_at_once_are_searched_as_each_alone(width):
-    """Every task with a speaker of its own, under vmap, where it cannot stop before the last position."""
-    speakers = [Speaker(seed) for seed in range(4)]
-    tensors = {n: torch.stack([getattr(s, n) for s in speakers]) for n in ("start", "carry", "words", "places")}
+    """Every task with a decoder of its own, under vmap, where it cannot stop before the last position."""
+    decoders = [RandomDecoder(seed) for seed in range(4)]
+    tensors = {n: torch.stack([getattr(s, n) for s in decoders]) for n in ("start", "carry", "words", "places")}
 
     def search(tree: dict[str, Tensor]) -> Tensor:
-        speaker = copy.copy(speakers[0])
-        speaker.__dict__ |= tree
-        return beam_search({"h": speaker.start}, speaker.step, width, 6, NEVER)
+        decoder = copy.copy(decoders[0])
+        decoder.__dict__ |= tree
+        return beam_search({"h": decoder.start}, decoder.step, width, 6, EXCLUDED)
 
-    found = vmap(search)(tensors)
-    for speaker, rows in zip(speakers, found.tolist(), strict=True):
-        assert [trimmed(row) for row in rows] == speaker.search(width, longest=6)
+    result = vmap(search)(tensors)
+    for decoder, rows in zip(decoders, result.tolist(), strict=True):
+        assert [trimmed(row) for row in rows] == decoder.search(width, longest=6)
 
 
 def test_it_stops_when_every_sentence_has_ended():
-    asked = []
+    positions = []
 
     def step(state: dict[str, Tensor], tokens: Tensor, position: int) -> tuple[Tensor, dict[str, Tensor]]:
-        asked.append(position)
+        positions.append(position)
         logs = torch.full((*tokens.shape, VOCABULARY), -9.0)
         logs[..., EOS if position >= 2 else 5] = -0.01
         return logs, state
 
-    found = beam_search({"h": torch.zeros(2, 1, 1)}, step, 1, 50, NEVER)
-    assert asked == [0, 1, 2]
-    assert [trimmed(row) for row in found.tolist()] == [[5, 5], [5, 5]]
-    assert found.shape == (2, 50)
+    result = beam_search({"h": torch.zeros(2, 1, 1)}, step, 1, 50, EXCLUDED)
+    assert positions == [0, 1, 2]
+    assert [trimmed(row) for row in result.tolist()] == [[5, 5], [5, 5]]
+    assert result.shape == (2, 50)
 
 
 def test_one_that_never_ends_is_cut_off_where_its_end_must_be():
@@ -153,10 +153,10 @@ def test_one_that_never_ends_is_cut_off_where_its_end_must_be():
         return logs, state
 
     for width in (1, 3):
-        found = beam_search({"h": torch.zeros(1, 1, 1)}, step, width, 5, NEVER)
-        assert found.tolist() == [[6, 6, 6, 6, PAD]]
+        result = beam_search({"h": torch.zeros(1, 1, 1)}, step, width, 5, EXCLUDED)
+        assert result.tolist() == [[6, 6, 6, 6, PAD]]
 
 
 def test_no_rows():
-    found = beam_search({"h": torch.zeros(0, 1, WIDTH, dtype=torch.float64)}, Speaker(0).step, 3, 4, NEVER)
-    assert found.shape == (0, 4)
+    result = beam_search({"h": torch.zeros(0, 1, WIDTH, dtype=torch.float64)}, RandomDecoder(0).step, 3, 4, EXCLUDED)
+    assert result.shape == (0, 4)

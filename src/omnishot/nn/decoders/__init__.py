@@ -1,4 +1,4 @@
-"""Decoders, one a file: heads that say a sentence about what the network has seen."""
+"""Decoders, one a file: heads that generate a text for each row from the network's memory."""
 
 from omnishot.core.registry import Registry
 

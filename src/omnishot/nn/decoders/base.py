@@ -1,6 +1,6 @@
-"""What every decoder is that says one token after another.
+"""What autoregressive decoders share: they generate a text one token after another.
 
-Shape notation: rows R, sentences a row S, tokens a sentence L, slots of the memory M, vocabulary V, new words N.
+Shape notation: rows R, texts a row S, tokens a text L, tokens of the memory M, vocabulary V, new words N.
 """
 
 from __future__ import annotations
@@ -22,166 +22,171 @@ from omnishot.nn.heads import Head
 from omnishot.nn.layers import LayerNorm, mask
 from omnishot.nn.linear import Linear
 
-#: What a network gives a decoder to look at: `[R, M, dim]`, and which of its slots are there, bool `[R, M]`.
+#: What a decoder attends to (`Network.memory`): `[R, M, dim]`, and which of its tokens are present, bool `[R, M]`.
 Memory = tuple[Tensor, Tensor]
-#: Added to the score of a word that cannot be said. Finite, so that no gradient becomes NaN.
-NEVER = -1e4
+#: Added to the logit of an impossible word. Finite, so that no gradient becomes NaN.
+LOG_ZERO = -1e4
 
 
 class Decoder(Head):
-    """Says a sentence token by token, looking at the network's memory before each.
+    """An autoregressive decoder that attends to the network's memory.
 
-    A word of the vocabulary has one vector, which is both what it looks like when it has been said and what the
-    decoder's state is compared with to say it (Press & Wolf, Using the Output Embedding, EACL 2017). A word that only
-    this task's support rows say has a vector of its own, `words` `[N, dim]`, which begins at the mean of the states in
-    which the support rows say it, through a learned linear map: a class mean, as in a prototypical network (Snell et
-    al. 2017), a class being "now comes this word". With `words="fixed"` it begins at a learned vector, the same for
-    all new words.
+    A word of the vocabulary has one vector, used both as its input embedding and as its output weight (Press & Wolf,
+    Using the Output Embedding, EACL 2017). A new word, which occurs in the support rows of this task but not in the
+    vocabulary, has a vector in `words` `[N, dim]`. It is initialised from the mean of the decoder's states at the
+    positions where the support rows have that word, by a learned linear map: a class mean as in a prototypical network
+    (Snell et al. 2017), where the class is the next word. With `initial="fixed"` it is initialised to a learned vector,
+    the same for all new words.
 
-    Task parameters are all of the decoder's, `words`, and `unsaid` `[N]`, which keeps those from being said that no
-    support row has said.
+    Task parameters are all of the decoder's own, `words`, and `word_bias` `[N]`, which excludes the new words that no
+    support row has.
 
     Args:
-        dim: width of the memory's slots.
-        vocabulary: tokens that all tasks share, the special ones with them.
-        new: how many words of its own a task may have.
-        words: where their vectors begin: `prototype` or `fixed`.
+        dim: width of the memory.
+        vocabulary: number of tokens that all tasks share, the special ones included.
+        new_words: how many new words a task may have.
+        initial: of the vectors of new words, `prototype` or `fixed`.
+        keep_texts: whether a task keeps the texts of its support rows, for `TextDistribution.likeliest_support_text`.
     """
 
     reads = "memory"
 
-    def __init__(self, dim: int, vocabulary: int, new: int, words: str = "prototype"):
+    def __init__(self, dim: int, vocabulary: int, new_words: int, initial: str = "prototype", keep_texts: bool = False):
         super().__init__()
-        self.vocabulary, self.new, self.words = vocabulary, new, choose("head", words, ("prototype", "fixed"))
-        #: Whether a task keeps the texts of its support rows, to choose among them (`Spoken.choose`).
-        self.keeps = False
+        self.vocabulary, self.new_words = vocabulary, new_words
+        self.initial, self.keep_texts = choose("head", initial, ("prototype", "fixed")), keep_texts
         self.embedding = nn.Parameter(torch.randn(vocabulary, dim) * dim**-0.5)
-        self.fresh = nn.Parameter(torch.randn(dim) * dim**-0.5)
+        self.new_word = nn.Parameter(torch.randn(dim) * dim**-0.5)
         self.norm = LayerNorm(dim)
-        if words == "prototype":
+        if initial == "prototype":
             self.prototype = Linear(dim, dim, bias=False)
             nn.init.eye_(self.prototype.weight)
             with torch.no_grad():
                 self.prototype.weight *= dim**-0.5
 
-    # -- what a decoder writes ---------------------------------------------------------------------------
+    # -- what a subclass defines -------------------------------------------------------------------------
 
-    def look(self, memory: Tensor, present: Tensor) -> Any:
-        """What every step needs of the memory, a tree of `[R, 1, …]`."""
+    def project_memory(self, memory: Tensor, present: Tensor) -> Any:
+        """What every step needs of the memory (keys and values), a tree of `[R, 1, …]`."""
         raise NotImplementedError
 
-    def begin(self, looked: Any) -> Any:
+    def initial_state(self, projected: Any) -> Any:
         """The state before the first token, a tree of `[R, 1, …]`."""
         raise NotImplementedError
 
-    def step(self, looked: Any, state: Any, said: Tensor, position: int) -> tuple[Tensor, Any]:
-        """What comes after the vectors `[R, S, dim]` of the tokens just said: `[R, S, dim]`, and the next state."""
+    def step(self, projected: Any, state: Any, x: Tensor, position: int) -> tuple[Tensor, Any]:
+        """The hidden states `[R, S, dim]` after one more token, whose embeddings are `x` `[R, S, dim]`; and the new
+        state."""
         raise NotImplementedError
 
-    def states(self, looked: Any, said: Tensor) -> Tensor:
-        """What comes after each of the vectors `[R, S, L, dim]` of sentences: `[R, S, L, dim]`."""
-        state, found = self.begin(looked), []
-        for position, x in enumerate(said.unbind(-2)):
-            h, state = self.step(looked, state, x, position)
-            found.append(h)
-        return torch.stack(found, -2)
+    def hidden_states(self, projected: Any, x: Tensor) -> Tensor:
+        """The hidden states `[R, S, L, dim]` after each token of whole texts with embeddings `x` `[R, S, L, dim]`."""
+        state, hidden = self.initial_state(projected), []
+        for position, embedded in enumerate(x.unbind(-2)):
+            h, state = self.step(projected, state, embedded, position)
+            hidden.append(h)
+        return torch.stack(hidden, -2)
 
-    # -- what follows ------------------------------------------------------------------------------------
+    # -- what follows from it ----------------------------------------------------------------------------
 
-    def told(self, memory: Tensor, present: Tensor, words: Tensor, target: Tensor) -> Tensor:
-        """The normalised states `[R, S, L, dim]` in which each token of `target` `[R, S, L]` is to be said."""
-        before = torch.cat([torch.full_like(target[..., :1], BOS), target[..., :-1]], -1)
-        return self.norm(self.states(self.look(memory, present), self.vectors(words, before)))
+    def teacher_forcing(self, memory: Tensor, present: Tensor, words: Tensor, target: Tensor) -> Tensor:
+        """The normalised hidden states `[R, S, L, dim]` before each token of `target` `[R, S, L]`, given the true ones
+        before it (teacher forcing)."""
+        previous = torch.cat([torch.full_like(target[..., :1], BOS), target[..., :-1]], -1)
+        return self.norm(self.hidden_states(self.project_memory(memory, present), self.embed(words, previous)))
 
-    def vectors(self, words: Tensor, tokens: Tensor) -> Tensor:
-        """The vectors of tokens as they look once said, at unit spread."""
+    def embed(self, words: Tensor, tokens: Tensor) -> Tensor:
+        """The input embeddings of tokens, scaled to unit variance."""
         return F.embedding(tokens, torch.cat([self.embedding, words])) * self.embedding.shape[-1] ** 0.5
 
-    def scores(self, words: Tensor, unsaid: Tensor, states: Tensor) -> Tensor:
-        """How well each token fits normalised states, `[…, dim] -> […, V + N]`."""
-        return torch.cat([states @ self.embedding.mT, states @ words.mT + unsaid], -1)
+    def logits(self, words: Tensor, word_bias: Tensor, hidden: Tensor) -> Tensor:
+        """The logit of each token after normalised hidden states, `[…, dim] -> […, V + N]`."""
+        return torch.cat([hidden @ self.embedding.mT, hidden @ words.mT + word_bias], -1)
 
-    def say(self, words: Tensor, unsaid: Tensor, memory: Tensor, present: Tensor, width: int, longest: int) -> Tensor:
-        """The likeliest sentence of every row that a search keeping `width` beginnings finds: int64 `[R, longest]`."""
-        looked = self.look(memory, present)
-        seen = torch.cat([self.embedding, words]) * self.embedding.shape[-1] ** 0.5  # once, not at every token
+    def search(
+        self, words: Tensor, word_bias: Tensor, memory: Tensor, present: Tensor, width: int, longest: int
+    ) -> Tensor:
+        """The likeliest text of every row by beam search of this `width`: int64 `[R, longest]`."""
+        projected = self.project_memory(memory, present)
+        table = torch.cat([self.embedding, words]) * self.embedding.shape[-1] ** 0.5  # once, not at every token
 
         def step(state: Any, tokens: Tensor, position: int) -> tuple[Tensor, Any]:
-            h, state = self.step(looked, state, F.embedding(tokens, seen), position)
-            return self.scores(words, unsaid, self.norm(h)).log_softmax(-1), state
+            h, state = self.step(projected, state, F.embedding(tokens, table), position)
+            return self.logits(words, word_bias, self.norm(h)).log_softmax(-1), state
 
-        return beam_search(self.begin(looked), step, width, longest, (PAD, BOS, UNKNOWN))
+        return beam_search(self.initial_state(projected), step, width, longest, (PAD, BOS, UNKNOWN))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        moved = {name: tuple(p.shape) for name, p in self.named_parameters() if not name.startswith(_START)}
-        return moved | {"words": (self.embedding.shape[-1],)} if self.new else moved
+        moved = {name: tuple(p.shape) for name, p in self.named_parameters() if not name.startswith(_INITIAL)}
+        return moved | {"words": (self.embedding.shape[-1],)} if self.new_words else moved
 
     def start(self, own: dict[str, Tensor], features: Callable[[], Any], support: Rows) -> dict[str, Tensor]:
         assert support.target is not None
-        fresh = own["fresh"].expand(self.new, -1)
-        said = support.target.unsqueeze(-1) == self.vocabulary + torch.arange(self.new, device=fresh.device)
-        counts = said.flatten(0, -2).sum(0)  # [N]
-        words = fresh
-        if self.words == "prototype" and self.new:
-            states = call_with(self, own, *features(), fresh, support.target, method="told")
-            sums = said.flatten(0, -2).to(states.dtype).mT @ states.flatten(0, -2)
+        words = own["new_word"].expand(self.new_words, -1)
+        new = self.vocabulary + torch.arange(self.new_words, device=words.device)
+        is_word = support.target.unsqueeze(-1) == new
+        counts = is_word.flatten(0, -2).sum(0)  # [N]
+        if self.initial == "prototype" and self.new_words:
+            hidden = call_with(self, own, *features(), words, support.target, method="teacher_forcing")
+            sums = is_word.flatten(0, -2).to(hidden.dtype).mT @ hidden.flatten(0, -2)
             words = call_with(self.prototype, {"weight": own["prototype.weight"]}, sums / counts.clamp(min=1)[:, None])
         words = mask(words, counts > 0)
-        kept = {"texts": support.target.flatten(0, -2)} if self.keeps else {}
-        return own | kept | {"words": words, "unsaid": torch.where(counts > 0, 0.0, NEVER).to(words.dtype)}
+        texts = {"texts": support.target.flatten(0, -2)} if self.keep_texts else {}
+        return own | texts | {"words": words, "word_bias": torch.where(counts > 0, 0.0, LOG_ZERO).to(words.dtype)}
 
     def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
-        """With no word of the task's own, for none has been said."""
-        words = torch.zeros_like(own["fresh"]).expand(self.new, -1)
-        return own | {"words": words, "unsaid": torch.full_like(words[:, 0], NEVER)}
+        """Without new words, since there are no support rows to have any."""
+        words = torch.zeros_like(own["new_word"]).expand(self.new_words, -1)
+        return own | {"words": words, "word_bias": torch.full_like(words[:, 0], LOG_ZERO)}
 
-    def predict(self, task: dict[str, Any], features: Memory) -> Spoken:
-        return Spoken(self, task, *features)
+    def predict(self, task: dict[str, Any], features: Memory) -> TextDistribution:
+        return TextDistribution(self, task, *features)
 
 
-#: Parameters that only say where a task starts.
-_START = ("fresh", "prototype")
+#: Parameters that only initialise the task parameters.
+_INITIAL = ("new_word", "prototype")
 
 
 @dataclass
-class Spoken:
-    """What a decoder would say of rows: a distribution over sentences for each."""
+class TextDistribution:
+    """The distribution over texts that a decoder gives for each row."""
 
     decoder: Decoder
     task: dict[str, Any]
     memory: Tensor
     present: Tensor
 
-    def scores(self, target: Tensor) -> Tensor:
-        """The logits `[R, S, L, V + N]` of every token of the sentences `target` `[R, S, L]` after those before it."""
-        states = self._call("told", self.memory, self.present, self.task["words"], target)
-        return self._call("scores", self.task["words"], self.task["unsaid"], states)
+    def logits(self, target: Tensor) -> Tensor:
+        """The logits `[R, S, L, V + N]` at every token of the texts `target` `[R, S, L]`, given those before it."""
+        hidden = self._call("teacher_forcing", self.memory, self.present, self.task["words"], target)
+        return self._call("logits", self.task["words"], self.task["word_bias"], hidden)
 
     def loss(self, target: Tensor) -> Tensor:
-        """Mean negative log-likelihood of the tokens of `target` `[R, S, L]`, the end with them, padding without."""
+        """Mean negative log-likelihood of a token of `target` `[R, S, L]`, ends included, padding excluded."""
         return -self.log_likelihood(target).sum() / (target != PAD).sum().clamp(min=1)
 
     def log_likelihood(self, target: Tensor) -> Tensor:
-        """Of each sentence of `target` `[R, S, L]`: `[R, S]`."""
-        logs = self.scores(target).log_softmax(-1)
+        """Of each text of `target` `[R, S, L]`: `[R, S]`."""
+        logs = self.logits(target).log_softmax(-1)
         return mask(logs.gather(-1, target.unsqueeze(-1)).squeeze(-1), target != PAD).sum(-1)
 
     def accuracy(self, target: Tensor) -> Tensor:
-        """The share of tokens, padding not counted, that are the likeliest after those before them."""
-        right = (self.scores(target).argmax(-1) == target) & (target != PAD)
-        return right.sum() / (target != PAD).sum().clamp(min=1)
+        """The fraction of tokens, padding excluded, that are the likeliest given those before them."""
+        correct = (self.logits(target).argmax(-1) == target) & (target != PAD)
+        return correct.sum() / (target != PAD).sum().clamp(min=1)
 
-    def choose(self, longest: int) -> Tensor:
+    def likeliest_support_text(self, longest: int) -> Tensor:
         """Of the texts of the support rows the likeliest for every row: int64 `[R, longest]`, padded."""
         texts = self.task["texts"]
         logs = self.log_likelihood(texts.expand(len(self.memory), *texts.shape))
         best = torch.where((texts != PAD).any(-1), logs, -torch.inf).argmax(-1)
-        found = texts.index_select(0, best)
-        return F.pad(torch.where(found == EOS, PAD, found), (0, longest - found.shape[-1]), value=PAD)
+        tokens = texts.index_select(0, best)
+        return F.pad(torch.where(tokens == EOS, PAD, tokens), (0, longest - tokens.shape[-1]), value=PAD)
 
     def decode(self, width: int, longest: int) -> Tensor:
-        """The likeliest sentence of every row by beam search: int64 `[R, longest]`, padded."""
-        return self._call("say", self.task["words"], self.task["unsaid"], self.memory, self.present, width, longest)
+        """The likeliest text of every row by beam search of this `width`: int64 `[R, longest]`, padded."""
+        task = self.task
+        return self._call("search", task["words"], task["word_bias"], self.memory, self.present, width, longest)
 
     def _call(self, method: str, *args: Any) -> Any:
         own = {name: self.task[name] for name, _ in self.decoder.named_parameters()}

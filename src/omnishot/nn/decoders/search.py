@@ -1,4 +1,4 @@
-"""Greedy and beam search for the likeliest sentence."""
+"""Greedy and beam search for the likeliest text."""
 
 from __future__ import annotations
 
@@ -12,61 +12,66 @@ from torch.utils._pytree import tree_leaves, tree_map
 from omnishot.nn.decoders.tokens import BOS, EOS, PAD
 from omnishot.nn.layers import transformed
 
-#: What the score of a sentence is divided by: its length to this power (Wu et al. 2016, Google's NMT, §7, eq. 14).
-LENGTH = 0.7
+#: The log-likelihood of a text is divided by its length to this power (Wu et al. 2016, Google's NMT, §7, eq. 14).
+LENGTH_PENALTY = 0.7
 
 
 def beam_search(
-    begin: Any,
+    state: Any,
     step: Callable[[Any, Tensor, int], tuple[Tensor, Any]],
     width: int,
     longest: int,
-    never: Sequence[int] = (),
+    excluded: Sequence[int] = (),
 ) -> Tensor:
-    """The likeliest sentence of every row that a search keeping `width` beginnings finds; 1 is greedy.
+    """The likeliest text of every row by beam search of this `width`; with 1 by greedy search.
 
-    The likeliest is that of the greatest log-probability over a power of its length, its end counted (`LENGTH`).
+    Texts are ranked by their log-likelihood divided by a power of their length, its end included (`LENGTH_PENALTY`).
     Runs under `torch.vmap`, so that the rows of many tasks, each with a decoder of its own, are searched at once.
 
     Args:
-        begin: the state before the first token, a tree of tensors `[rows, 1, …]`.
+        state: before the first token, a tree of tensors `[rows, 1, …]`.
         step: `(state, tokens [rows, beams], position) -> (log-probabilities [rows, beams, vocabulary], state)`.
-        longest: tokens of a sentence at most, its end with them: the last can only be the end.
-        never: tokens that are not said. (The others are as likely as `step` says.)
+        longest: tokens of a text at most, its end included: the last can only be the end.
+        excluded: tokens that are never generated. (The probabilities of the others are not renormalised.)
 
     Returns:
         int64 `[rows, longest]`: tokens without the end, then padding.
     """
-    leaf = tree_leaves(begin)[0]
+    leaf = tree_leaves(state)[0]
     rows = leaf.shape[0]
-    said = torch.zeros(rows, 1, 0, dtype=torch.long, device=leaf.device)
-    last = said.new_full((rows, 1), BOS)
-    score, done, state = leaf.new_zeros(rows, 1), last == EOS, begin
+    texts = torch.zeros(rows, 1, 0, dtype=torch.long, device=leaf.device)
+    last = texts.new_full((rows, 1), BOS)
+    score, done = leaf.new_zeros(rows, 1), last == EOS
     for position in range(longest):
         logs, state = step(state, last, position)
-        vocabulary = torch.arange(logs.shape[-1], device=leaf.device)
-        barred = torch.isin(vocabulary, torch.tensor(never, device=leaf.device)) if len(never) else vocabulary < 0
-        if position == longest - 1:
-            barred = vocabulary != EOS
-        logs = torch.where(barred, -torch.inf, logs)
-        # A sentence that has ended goes on with padding, at no cost.
-        logs = torch.where(done[..., None], torch.where(vocabulary == PAD, 0.0, -torch.inf), logs)
+        logs = _allowed(logs, excluded, done, only_end=position == longest - 1)
         beams = min(width, logs.shape[-1] * logs.shape[-2])
         score, best = (score[..., None] + logs).flatten(-2).topk(beams, -1)
-        of, last = best // logs.shape[-1], best % logs.shape[-1]
-        said = torch.cat([_taken(said, of), last[..., None]], -1)
-        done = _taken(done, of) | (last == EOS)
-        state = tree_map(lambda t, of=of: _taken(t, of), state)
+        parent, last = best // logs.shape[-1], best % logs.shape[-1]
+        texts = torch.cat([_select(texts, parent), last[..., None]], -1)
+        done = _select(done, parent) | (last == EOS)
+        state = tree_map(lambda t, parent=parent: _select(t, parent), state)
         if not transformed() and bool(done.all()):
             break
-    length = ((said != PAD) & (said != EOS)).sum(-1) + 1
-    best = (score / length**LENGTH).argmax(-1, keepdim=True)
-    found = _taken(said, best).squeeze(1)
-    found = torch.where(found == EOS, PAD, found)
-    return torch.cat([found, found.new_full((rows, longest - found.shape[-1]), PAD)], -1)
+    length = ((texts != PAD) & (texts != EOS)).sum(-1) + 1
+    best = (score / length**LENGTH_PENALTY).argmax(-1, keepdim=True)
+    text = _select(texts, best).squeeze(1)
+    text = torch.where(text == EOS, PAD, text)
+    return torch.cat([text, text.new_full((rows, longest - text.shape[-1]), PAD)], -1)
 
 
-def _taken(tree: Tensor, of: Tensor) -> Tensor:
-    """The beams `of` `[rows, beams]` of a tensor `[rows, beams before, …]`."""
-    index = of.reshape(of.shape + (1,) * (tree.dim() - 2)).expand(*of.shape, *tree.shape[2:])
-    return tree.gather(1, index)
+def _allowed(logs: Tensor, excluded: Sequence[int], done: Tensor, only_end: bool) -> Tensor:
+    """Log-probabilities `[rows, beams, vocabulary]`, -inf for tokens that cannot follow."""
+    vocabulary = torch.arange(logs.shape[-1], device=logs.device)
+    barred = torch.isin(vocabulary, torch.tensor(excluded, device=logs.device)) if len(excluded) else vocabulary < 0
+    if only_end:
+        barred = vocabulary != EOS
+    logs = torch.where(barred, -torch.inf, logs)
+    # A text that is `done` continues with padding, of log-probability 0.
+    return torch.where(done[..., None], torch.where(vocabulary == PAD, 0.0, -torch.inf), logs)
+
+
+def _select(tensor: Tensor, beams: Tensor) -> Tensor:
+    """The `beams` `[rows, beams]` of a tensor `[rows, beams before, …]`."""
+    index = beams.reshape(beams.shape + (1,) * (tensor.dim() - 2)).expand(*beams.shape, *tensor.shape[2:])
+    return tensor.gather(1, index)

@@ -1,4 +1,4 @@
-"""Sentences by a transformer."""
+"""Texts by a transformer."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ KeysValues = tuple[Tensor, Tensor]
 
 
 class Transformer(Decoder):
-    """Every token attends to those before it and to the memory.
+    """Every token attends to those before it and to the memory. The state is the cache of keys and values.
 
-    Layers normalise before they act, not after as published, which trains without a warmup (Xiong et al., On Layer
-    Normalization in the Transformer Architecture, ICML 2020).
+    Layers are normalised before they act, not after as in the paper, which trains without a warmup (Xiong et al., On
+    Layer Normalization in the Transformer Architecture, ICML 2020).
 
     Args:
         layers: blocks.
@@ -34,45 +34,46 @@ class Transformer(Decoder):
         self,
         dim: int,
         vocabulary: int,
-        new: int,
+        new_words: int,
         longest: int,
-        words: str = "prototype",
+        initial: str = "prototype",
+        keep_texts: bool = False,
         *,
         layers: int = 2,
         heads: int = 4,
     ):
-        super().__init__(dim, vocabulary, new, words)
+        super().__init__(dim, vocabulary, new_words, initial, keep_texts)
         if layers < 1:
             raise UsageError(f"a decoder of {layers} layers: use 1 or more")
         self.positions = nn.Parameter(0.02 * torch.randn(longest, dim))
         self.blocks = nn.ModuleList(Block(dim, heads) for _ in range(layers))
 
-    def look(self, memory: Tensor, present: Tensor) -> Any:
-        of_memory = [block.look(memory.unsqueeze(-3)) for block in self.blocks]  # type: ignore[operator]
-        return {"memory": of_memory, "present": present.unsqueeze(-2)}
+    def project_memory(self, memory: Tensor, present: Tensor) -> Any:
+        by_block = [block.project_memory(memory.unsqueeze(-3)) for block in self.blocks]  # type: ignore[operator]
+        return {"memory": by_block, "present": present.unsqueeze(-2)}
 
-    def begin(self, looked: Any) -> Any:
-        keys = looked["memory"][0][0]
-        none = keys.new_zeros(*keys.shape[:-2], 0, keys.shape[-1])
-        return [(none, none) for _ in self.blocks]
+    def initial_state(self, projected: Any) -> Any:
+        keys = projected["memory"][0][0]
+        empty = keys.new_zeros(*keys.shape[:-2], 0, keys.shape[-1])
+        return [(empty, empty) for _ in self.blocks]
 
-    def step(self, looked: Any, state: Any, said: Tensor, position: int) -> tuple[Tensor, Any]:
-        h, state = self._run(looked, state, (said + self.positions[position]).unsqueeze(-2))
+    def step(self, projected: Any, state: Any, x: Tensor, position: int) -> tuple[Tensor, Any]:
+        h, state = self._run(projected, state, (x + self.positions[position]).unsqueeze(-2))
         return h.squeeze(-2), state
 
-    def states(self, looked: Any, said: Tensor) -> Tensor:
-        return self._run(looked, self.begin(looked), said + self.positions[: said.shape[-2]])[0]
+    def hidden_states(self, projected: Any, x: Tensor) -> Tensor:
+        return self._run(projected, self.initial_state(projected), x + self.positions[: x.shape[-2]])[0]
 
-    def _run(self, looked: Any, past: list[KeysValues], x: Tensor) -> tuple[Tensor, list[KeysValues]]:
-        state = []
-        for block, before, of_memory in zip(self.blocks, past, looked["memory"], strict=True):
-            x, seen = block(x, before, of_memory, looked["present"])
-            state.append(seen)
-        return x, state
+    def _run(self, projected: Any, cache: list[KeysValues], x: Tensor) -> tuple[Tensor, list[KeysValues]]:
+        updated = []
+        for block, past, memory in zip(self.blocks, cache, projected["memory"], strict=True):
+            x, keys_values = block(x, past, memory, projected["present"])
+            updated.append(keys_values)
+        return x, updated
 
 
 class Block(nn.Module):
-    """Attention to earlier tokens, attention to the memory, a perceptron; each after a norm, added to what came in."""
+    """Causal self-attention, cross-attention to the memory, a perceptron; each after a norm, with a skip connection."""
 
     def __init__(self, dim: int, heads: int, expand: int = 2):
         super().__init__()
@@ -80,25 +81,31 @@ class Block(nn.Module):
         self.heads = heads
         self.norm1, self.norm2, self.norm3 = (LayerNorm(dim) for _ in range(3))
         self.qkv, self.out = Linear(dim, 3 * dim), Linear(dim, dim)
-        self.ask, self.memory, self.answer = Linear(dim, dim), Linear(dim, 2 * dim), Linear(dim, dim)
-        # What is seen counts for nothing at the start. As noise it would be in the way of learning to speak, and what
-        # the encoder sees would be levelled before it is of use.
-        nn.init.zeros_(self.answer.weight)
+        self.query, self.memory, self.cross_out = Linear(dim, dim), Linear(dim, 2 * dim), Linear(dim, dim)
+        # Cross-attention contributes nothing at the start: as noise it would disturb the first steps of language
+        # modelling, which would learn to ignore the encoders before they are of use.
+        nn.init.zeros_(self.cross_out.weight)
         self.mlp = nn.Sequential(Linear(dim, expand * dim), nn.GELU(), Linear(expand * dim, dim))
 
-    def look(self, memory: Tensor) -> KeysValues:
+    def project_memory(self, memory: Tensor) -> KeysValues:
         """Keys and values of the memory `[…, M, dim]`."""
         return tuple(self.memory(memory).chunk(2, -1))
 
-    def forward(self, x: Tensor, past: KeysValues, of_memory: KeysValues, present: Tensor) -> tuple[Tensor, KeysValues]:
-        """Tokens `[R, S, L, dim]` after those of `past`; the keys and values of all of them with it."""
+    def forward(self, x: Tensor, past: KeysValues, memory: KeysValues, present: Tensor) -> tuple[Tensor, KeysValues]:
+        """Tokens `[R, S, L, dim]` that follow those of `past`, and the keys and values of past and new tokens.
+
+        Args:
+            past: keys and values of the tokens before.
+            memory: keys and values of the memory.
+            present: tokens of the memory to attend to, bool `[R, 1, M]`.
+        """
         q, k, v = self.qkv(self.norm1(x)).chunk(3, -1)
         before = past[0].shape[-2]
         if before:
             k, v = torch.cat([past[0], k], -2), torch.cat([past[1], v], -2)
         n = x.shape[-2]
-        earlier = torch.ones(n, before + n, dtype=torch.bool, device=x.device).tril(before) if n > 1 else None
-        x = x + self.out(attend(q, k, v, self.heads, keep=earlier))
-        found = attend(self.ask(self.norm2(x)), *of_memory, self.heads, keep=present[..., None, None, :])
-        x = x + self.answer(found)
+        causal = torch.ones(n, before + n, dtype=torch.bool, device=x.device).tril(before) if n > 1 else None
+        x = x + self.out(attend(q, k, v, self.heads, keep=causal))
+        context = attend(self.query(self.norm2(x)), *memory, self.heads, keep=present[..., None, None, :])
+        x = x + self.cross_out(context)
         return x + self.mlp(self.norm3(x)), (k, v)
