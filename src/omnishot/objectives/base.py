@@ -59,8 +59,8 @@ class Objective(ABC):
         """Names and types of the constructor's keyword-only parameters, with those that it hands on to its base."""
         found: dict[str, Any] = {}
         for each in cls.__mro__:
-            found = keywords(each.__init__) | found
-            if all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(each.__init__).parameters.values()):
+            found = keywords(each) | found
+            if all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(each).parameters.values()):
                 break
         return found
 
