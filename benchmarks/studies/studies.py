@@ -19,6 +19,7 @@ from omnishot.errors import DataError
 from omnishot.experiment.config import Config
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
+from omnishot.objectives import OBJECTIVES
 from omnishot.training.trainer import Trainer
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # step sizes that validation chooses from
@@ -53,7 +54,7 @@ class Study(ABC):
 
 def names(objective: str) -> list[str]:
     """Every learner that serves an objective."""
-    return [name for name in LEARNERS.names() if objective in LEARNERS.load(name).serves]
+    return [name for name in LEARNERS.names() if OBJECTIVES.load(objective).kind in LEARNERS.load(name).serves]
 
 
 def trained(

@@ -18,7 +18,7 @@ from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.tasks import GroupTasks
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation.episodes import Figure, interval
-from omnishot.evaluation.open_set import auroc, familiarity, tell_apart
+from omnishot.evaluation.open_set import auroc, tell_apart
 from omnishot.objectives.classify import Classify
 
 
@@ -37,7 +37,7 @@ def test_scores_that_are_no_numbers_tell_nothing_apart():
 
 def test_familiar_rows_have_high_scores():
     scores = torch.tensor([[5.0, 5.0], [1.0, -9.0]])
-    found = familiarity(Classify(2.0), scores)
+    found = Classify(2.0).familiarity(scores)
     assert found["open_set_auroc"].tolist() == [5, 1]  # near both classes, though it cannot be said which
     assert found["open_set_auroc_confidence"] == pytest.approx([0.5, 1 / (1 + np.exp(-5))])
 

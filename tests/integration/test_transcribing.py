@@ -45,8 +45,8 @@ def test_every_row_is_answered_whatever_it_holds(told, tmp_path):
 
 def test_a_letter_that_training_lacks_is_one_error():
     objective = Transcribe(("a", "b"))
-    tokens = objective.own.renumbered(objective.encode([["aßb"], ["ab"]])[0], np.array([], np.int64))
-    _, references, _ = objective.told(tokens[:, 0], tokens)
+    tokens = objective.numbering.renumbered(objective.encode([["aßb"], ["ab"]])[0], np.array([], np.int64))
+    _, references, _ = objective.text_episode(tokens[:, 0], tokens)
     assert [len(text) for (text,) in references] == [3, 2]
     found = objective.figures([(["ab", "ab"], references, [])])
     assert found["character_error_rate"][0] == pytest.approx(1 / 5)

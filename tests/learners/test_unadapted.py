@@ -11,13 +11,14 @@ from omnishot.core.options import keywords
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
 from omnishot.learners import LEARNERS
-from omnishot.learners.base import GENERATIVE, Learner
+from omnishot.learners.base import Learner
 from omnishot.nn.decoders import DECODERS
 from omnishot.nn.decoders.tokens import EOS
+from omnishot.objectives.base import OWN_HEAD
 from omnishot.objectives.text import TextObjective
 
 INPUTS = {name: helpers.MODALITIES[name] for name in ("words", "facts")}
-SAYING = [name for name in LEARNERS.names() if set(GENERATIVE) & set(LEARNERS.load(name).serves)]
+SAYING = [name for name in LEARNERS.names() if OWN_HEAD in LEARNERS.load(name).serves]
 #: Learners whose start the support rows tell.
 TOLD = {"mmaml", "probe"}
 

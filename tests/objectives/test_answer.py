@@ -37,7 +37,7 @@ def test_what_is_chosen_is_the_likeliest_answer_of_the_support_rows(method, batc
     logs[:, (texts == PAD).all(-1)] = -torch.inf
     wanted = torch.nn.functional.pad(texts, (0, 4 - texts.shape[-1]))[logs.argmax(1)]
     assert torch.equal(prediction.likeliest_support_text(4), torch.where(wanted == EOS, PAD, wanted))
-    assert method.objective.kept(prediction).shape == (len(task.query), 2, 4)
+    assert method.objective.compact(prediction).shape == (len(task.query), 2, 4)
 
 
 def test_the_plan_split_gives_the_gradient_of_the_loop(method, batch):
@@ -54,7 +54,7 @@ def test_figures_of_both_ways_and_the_one_that_counts_first():
         figures = objective.aggregate([(said, target)])
         assert figures["soft_accuracy"][0] == figures[f"soft_accuracy_{'generated' if among == 'any' else 'chosen'}"][0]
         assert figures["soft_accuracy"][0] == wanted
-        assert objective.answers(torch.from_numpy(said), ()).tolist() == ["yes", "" if among == "any" else "red"]
+        assert objective.decode(torch.from_numpy(said), ()).tolist() == ["yes", "" if among == "any" else "red"]
 
 
 def test_settings_come_back():

@@ -142,7 +142,7 @@ def test_it_is_a_number_as_any_other():
     target = torch.randn(5, 1, dtype=torch.float64)
     rows = Rows({}, torch.ones(5, 1, dtype=torch.bool), target)
     assert Match(1.0, 2.0).metrics(target + 1, rows) == Regress(1.0, 2.0).metrics(target + 1, rows)
-    fitted = Match().fitted_to(np.arange(6.0)[:, None])
+    fitted = Match().fit_numbers(np.arange(6.0)[:, None])
     assert isinstance(fitted, Match)
     assert fitted.to_json()["name"] == "match"
 

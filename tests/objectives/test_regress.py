@@ -23,7 +23,7 @@ def test_figures_equal_scikit_learn(seed, rows, mean, std):
     target = torch.randn(rows, 1, generator=g, dtype=torch.float64)
     prediction = target + 0.5 * torch.randn(rows, 1, generator=g, dtype=torch.float64)
     objective = Regress(mean, std)
-    own, guessed = objective.decode(target), objective.decode(prediction)
+    own, guessed = objective.in_units(target), objective.in_units(prediction)
     figures = objective.metrics(prediction, rows_of(target))
     assert figures["mae"] == pytest.approx(mean_absolute_error(own, guessed), rel=1e-6)
     assert figures["rmse"] == pytest.approx(root_mean_squared_error(own, guessed), rel=1e-6)
@@ -35,23 +35,23 @@ def test_figures_equal_scikit_learn(seed, rows, mean, std):
 def test_encode_and_decode_are_inverse(mean, std, seed):
     x = np.random.default_rng(seed).normal(size=(5, 1)) * 100
     objective = Regress(mean, std)
-    np.testing.assert_allclose(objective.decode(torch.from_numpy(objective.encode(x))), x, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(objective.encode(np.array([[mean + std]])), 1)
+    np.testing.assert_allclose(objective.in_units(torch.from_numpy(objective.standardised(x))), x, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(objective.standardised(np.array([[mean + std]])), 1)
 
 
 def test_several_targets_each_by_its_place_and_their_mean():
     rng = np.random.default_rng(0)
     target, guess = rng.normal(size=(2, 40, 3)) * [1, 10, 0.1] + [0, 5, -2]
-    objective = Regress().fitted_to(target)
-    rows = rows_of(torch.from_numpy(objective.encode(target)))
-    figures = objective.metrics(torch.from_numpy(objective.encode(guess)), rows)
+    objective = Regress().fit_numbers(target)
+    rows = rows_of(torch.from_numpy(objective.standardised(target)))
+    figures = objective.metrics(torch.from_numpy(objective.standardised(guess)), rows)
     for i in range(3):
         assert figures[f"mae_{i + 1}"] == pytest.approx(mean_absolute_error(target[:, i], guess[:, i]))
         assert figures[f"r2_{i + 1}"] == pytest.approx(r2_score(target[:, i], guess[:, i]))
     assert figures["mae"] == pytest.approx(mean_absolute_error(target, guess))
     assert figures["r2"] == pytest.approx(r2_score(target, guess))
     assert objective.outputs(None) == 3
-    assert objective.answers(torch.from_numpy(objective.encode(guess)), ()) == pytest.approx(guess)
+    assert objective.decode(torch.from_numpy(objective.standardised(guess)), ()) == pytest.approx(guess)
 
 
 def test_figures_are_finite_where_all_targets_are_equal():

@@ -23,7 +23,7 @@ from omnishot.objectives.tag import Tag, TagHead
 from omnishot.table.reading import read_table
 
 INPUTS = {name: helpers.MODALITIES[name] for name in ("words", "facts")}
-TAGGING = [name for name in LEARNERS.names() if "tag" in LEARNERS.load(name).serves]
+TAGGING = [name for name in LEARNERS.names() if Tag.kind in LEARNERS.load(name).serves]
 QUICK = {"steps": 6, "tasks": 2, "val_episodes": 4, "dim": 8, "shots": 8, "queries": 6, "tabular": {"width": 8}}
 
 

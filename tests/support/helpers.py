@@ -30,7 +30,7 @@ from omnishot.nn.decoders.tokens import BOS, EOS, PAD, UNKNOWN
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import Network, build_network
 from omnishot.objectives import OBJECTIVES
-from omnishot.objectives.base import Objective
+from omnishot.objectives.base import OWN_HEAD, Objective
 from omnishot.objectives.text import TextObjective
 from omnishot.training.engine.backward import backward
 
@@ -91,7 +91,7 @@ SPEAKERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ctc": ("transcribe", {"decoder_options": {"layers": 1, "heads": 2}, "longest": 5, "own_words": 0}),
 }
 #: Learners that are trained and whose head may be a decoder.
-SPEAKING = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained and "caption" in LEARNERS.load(n).serves]
+SPEAKING = [n for n in LEARNERS.names() if LEARNERS.load(n).meta_trained and OWN_HEAD in LEARNERS.load(n).serves]
 #: Tokens that all tasks share.
 SHARED = ("a", "red", "bird", "sings", "here")
 

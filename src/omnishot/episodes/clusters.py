@@ -1,4 +1,4 @@
-"""Tasks out of rows that nobody has grouped: rows whose texts are alike."""
+"""Tasks from rows without a group column: rows with similar texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: Rows of a cluster, on average, and dimensions of the space that they are told apart in.
+#: Rows of a cluster on average, and dimensions of the space in which rows are clustered.
 SIZE, WIDTH = 40, 64
 
 
@@ -25,13 +25,13 @@ def text_clusters(texts: Sequence[Sequence[str]], parts: np.ndarray, seed: int, 
     for part in sorted(set(parts.tolist()) - {""}):
         rows = np.flatnonzero((parts == part) & (joined != ""))
         count = max(1, min(len(rows) // size, len({*joined[rows]})))
-        found = np.zeros(len(rows), dtype=np.int64)
+        clusters = np.zeros(len(rows), dtype=np.int64)
         if count > 1:
             words = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]", sublinear_tf=True).fit_transform(joined[rows])
             space = words.toarray()
             if words.shape[1] > WIDTH:
                 space = TruncatedSVD(WIDTH, random_state=seed).fit_transform(words)
-            found = KMeans(count, n_init=1, random_state=seed).fit_predict(normalize(space))
-        codes[rows] = first + found
+            clusters = KMeans(count, n_init=1, random_state=seed).fit_predict(normalize(space))
+        codes[rows] = first + clusters
         first += count
     return codes

@@ -1,4 +1,4 @@
-"""A task's own labels: those that its support rows bear, several a row."""
+"""A task's own labels: those that its support rows have, several a row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Of a label that a task does not have.
+#: Stands for a label that a task does not have.
 NONE = -1
 
 
@@ -25,17 +25,17 @@ class OwnLabels:
         labels, rows = np.unique(support[support != NONE], return_counts=True)
         return np.sort(labels[np.argsort(-rows, kind="stable")][: self.most])
 
-    def told(self, rows: np.ndarray, own: np.ndarray, places: int) -> np.ndarray:
-        """Which of the task's `own` labels each row bears, float32 `[rows, places]`: 1 or 0, `NONE` past them."""
-        found = np.full((len(rows), places), NONE, np.float32)
-        found[:, : len(own)] = (rows[:, :, None] == own).any(1)
-        return found
+    def multi_hot(self, rows: np.ndarray, own: np.ndarray, places: int) -> np.ndarray:
+        """Which of the task's `own` labels each row has, float32 `[rows, places]`: 1 or 0, `NONE` after them."""
+        labels = np.full((len(rows), places), NONE, np.float32)
+        labels[:, : len(own)] = (rows[:, :, None] == own).any(1)
+        return labels
 
     def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both halves of a meta-batch, `[tasks, rows, labels a row]`, as `told`, in as many places as one needs."""
+        """`multi_hot` of both halves of a meta-batch `[tasks, rows, labels a row]`, as wide as the most labels of a task."""
         own = [self.of(rows) for rows in support]
         places = max(1, *map(len, own))
         return tuple(
-            np.stack([self.told(rows, labels, places) for rows, labels in zip(half, own, strict=True)])
+            np.stack([self.multi_hot(rows, labels, places) for rows, labels in zip(half, own, strict=True)])
             for half in (support, query)
         )  # type: ignore[return-value]

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from omnishot.core import seeds
-from omnishot.episodes.labels import OwnLabels
+from omnishot.episodes.numbering import TaskNumbering
 from omnishot.episodes.rows import Rows
-from omnishot.episodes.words import OwnWords
 from omnishot.errors import UsageError, nearest
 from omnishot.modality.base import Modality
 
@@ -119,7 +118,7 @@ class Store:
     stored: Mapping[str, np.ndarray | Tensor]
     present: np.ndarray
     target: np.ndarray | None = None
-    words: OwnWords | OwnLabels | None = None
+    words: TaskNumbering | None = None
     device: torch.device = CPU
 
     def __len__(self) -> int:

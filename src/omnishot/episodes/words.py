@@ -1,4 +1,4 @@
-"""A task's own words: those that its support rows say and the shared vocabulary lacks."""
+"""A task's own words: those of its support rows that the shared vocabulary lacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class OwnWords:
 
     Args:
         first: the number of the first own word: tokens below are shared by all tasks.
-        most: how many a task may have; the words said first are kept.
+        most: how many a task may have; those that come first are kept.
         unknown: the token of any other.
     """
 
@@ -22,16 +22,16 @@ class OwnWords:
     unknown: int
 
     def of(self, support: np.ndarray) -> np.ndarray:
-        """The own words that one task's support rows `[rows, sentences, tokens]` say, in the order of their numbers."""
-        said, firsts = np.unique(support[support >= self.first], return_index=True)
-        return said[np.argsort(firsts)][: self.most]
+        """The own words of one task's support rows `[rows, sentences, tokens]`, in the order of their numbers."""
+        words, firsts = np.unique(support[support >= self.first], return_index=True)
+        return words[np.argsort(firsts)][: self.most]
 
     def renumbered(self, tokens: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Tokens with the task's own words numbered from `first` on, any other as unknown."""
-        found = np.where(tokens < self.first, tokens, self.unknown)
+        numbers = np.where(tokens < self.first, tokens, self.unknown)
         for i, word in enumerate(own):
-            found[tokens == word] = self.first + i
-        return found.astype(np.int64)
+            numbers[tokens == word] = self.first + i
+        return numbers.astype(np.int64)
 
     def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both halves of a meta-batch, `[tasks, rows, sentences, tokens]`, each task with its own words' numbers.

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from omnishot.core import seeds
 from omnishot.core.distributed import ALONE, Ranks
@@ -18,7 +17,6 @@ from omnishot.episodes.open_set import apart
 from omnishot.episodes.rows import concatenate
 from omnishot.evaluation.episodes import Figure, drawn, interval, records
 from omnishot.learners.base import Learner
-from omnishot.objectives.classify import Classify
 
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
@@ -28,19 +26,6 @@ def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
     scores = np.concatenate([inside, outside])
     known = np.nan_to_num(scores, nan=np.finfo(scores.dtype).min)
     return float(roc_auc_score(np.arange(len(scores)) < len(inside), known))
-
-
-def familiarity(objective: Classify, prediction: Tensor) -> dict[str, np.ndarray]:
-    """Scores that are high for rows `[rows, ways]` of the task: metric -> `[rows]`.
-
-    The highest score of a class (Hendrycks et al., Scaling Out-of-Distribution Detection, ICML 2022, §3: MaxLogit) is
-    for a learner of distances how near the nearest class is, however near the next one; the highest probability is
-    what `abstain` goes by (Hendrycks & Gimpel, A Baseline for Detecting Misclassified and OOD Examples, ICLR 2017).
-    """
-    return {
-        "open_set_auroc": prediction.cpu().numpy().max(-1),
-        "open_set_auroc_confidence": objective.probabilities(prediction).max(-1),
-    }
 
 
 def open_set_figures(
@@ -70,13 +55,12 @@ def tell_apart(
 ) -> dict[str, tuple[float, float]]:
     """Adapt to tasks that lack `open_set` of their classes, and tell the query rows of these from the others.
 
-    The area under the ROC curve of each score (`familiarity`): mean over episodes, half-width of its 95% interval.
+    The area under the ROC curve of each score (`Objective.familiarity`): mean over episodes, half-width of its 95% interval.
 
     Args:
         loader: of tasks with all of these classes.
     """
     objective = learner.objective
-    assert isinstance(objective, Classify)
     assert isinstance(loader.shape.ways, int)
     found: list[dict[str, float]] = []
     for number, task in drawn(loader, episodes, device, label, ranks):
@@ -84,7 +68,7 @@ def tell_apart(
         own, strangers = apart(task, loader.shape.ways - open_set, rng)
         # Together, as a learner that uses the query rows' statistics would meet them.
         query = concatenate(dataclasses.replace(own.query, target=None), strangers)
-        scores = familiarity(objective, learner.answer(learner.adapt(own.support), query))
+        scores = objective.familiarity(learner.answer(learner.adapt(own.support), query))
         found.append({name: auroc(*np.split(score, [len(own.query)])) for name, score in scores.items()})
     every = [each for share in ranks.gather(found) for each in share]
     return {name: interval([each[name] for each in every]) for name in every[0]}

@@ -61,7 +61,7 @@ def retrieval_figures(
     store, names = data.store, list(data.store.modalities)
     both = store.present[:, [names.index(name) for name in inputs]].all(1)
     rows = np.flatnonzero((data.parts == split) & both)
-    of_class = choose("right", right, RIGHT) == CLASS and data.objective.name == "classify"
+    of_class = choose("right", right, RIGHT) == CLASS and data.objective.has_classes
     classes = data.table.labels[0][rows] if of_class else np.arange(len(rows))
     if len(rows) < 2:
         what = f"{len(rows)} rows with {' and '.join(inputs)}"

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from omnishot.core.distributed import ALONE, Ranks
-from omnishot.episodes.clusters import text_clusters
-from omnishot.episodes.labels import OwnLabels
+from omnishot.episodes.decoding import decode_table
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
-from omnishot.episodes.words import OwnWords
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import Config, split_input_options
 from omnishot.experiment.objective import objective_class
-from omnishot.modality import Decoded, decode_inputs, fit_inputs
+from omnishot.modality import fit_inputs
 from omnishot.modality.base import Modality
 from omnishot.objectives.base import Objective
-from omnishot.objectives.regress import Regress
-from omnishot.objectives.tag import Tag
-from omnishot.objectives.text import TextObjective
 from omnishot.table.checking import BadCell, check
-from omnishot.table.schema import LISTED
-from omnishot.table.splits import PARTS, assign
+from omnishot.table.splits import assign
 from omnishot.table.table import Table, require_target
 
 WAYS, QUERIES = 5, 15  # unless said, or unless there are fewer
@@ -91,17 +85,14 @@ class Dataset:
 
     def members(self, part: str) -> set[str]:
         """Names of the classes, or groups where each is a task, of a part."""
-        if self.table.schema.group is None and (self.objective.name != "classify" or self.clusters is not None):
+        if self.table.schema.group is None and (not self.objective.has_classes or self.clusters is not None):
             return set()
         codes, names = self.table.groups if self.table.schema.group else self.table.labels
         return {names[code] for code in np.unique(codes[self.parts == part])}
 
     def own_words(self, support: np.ndarray) -> tuple[str, ...]:
         """The own words of the task that is learned from these rows `[rows]`, in the order of their numbers there."""
-        store = self.store
-        if not isinstance(store.words, OwnWords) or store.target is None:
-            return ()
-        return tuple(self.words[number - store.words.first] for number in store.words.of(store.target[support]))
+        return self.objective.own_words_of(self.store.target, support, self.words)
 
     @property
     def groups(self) -> tuple[np.ndarray, tuple[str, ...]] | None:
@@ -114,7 +105,7 @@ class Dataset:
 
     def labels(self) -> np.ndarray | None:
         """Each training row's class among all training classes, int64 `[n]`, -1 elsewhere; None for numbers."""
-        if self.objective.name != "classify":
+        if not self.objective.has_classes:
             return None
         codes = np.where(self.parts == "train", self.table.labels[0], -1)
         found, labels = np.unique(codes, return_inverse=True)
@@ -123,7 +114,7 @@ class Dataset:
     def _keys(self, rows: np.ndarray) -> tuple[np.ndarray, Callable[[int], str]]:
         """What must have enough rows, by row: the class, the group, or the class within the group; and its name."""
         one = (np.zeros(len(self.parts), dtype=np.int64), ("",))
-        classify, grouped = self.objective.name == "classify", self.groups is not None
+        classify, grouped = self.objective.has_classes, self.groups is not None
         classes, names = self.table.labels if classify else one
         groups, group_names = self.groups or one
 
@@ -136,7 +127,7 @@ class Dataset:
         return (groups * len(names) + classes)[rows], name
 
     def _source(self, rows: np.ndarray, part: str) -> tuple[TaskSource, int | None]:
-        codes = self.table.labels[0][rows] if self.objective.name == "classify" else None
+        codes = self.table.labels[0][rows] if self.objective.has_classes else None
         if self.groups is None:
             assert codes is not None
             source: TaskSource = ClassTasks(codes, rows)
@@ -150,7 +141,7 @@ class Dataset:
         return source, ways
 
     def _too_small(self, part: str, names: Sequence[str], counts: np.ndarray, shots: int, queries: int | None) -> str:
-        what = "class" if self.objective.name == "classify" else "group"
+        what = "class" if self.objective.has_classes else "group"
         listed = ", ".join(f"{n} ({c})" for n, c in list(zip(names, counts, strict=True))[:5])
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         wanted = f"{shots} shots and {queries} queries" if queries else f"{shots} shots and at least 1 query"
@@ -170,9 +161,13 @@ def build(
     host: Ranks = ALONE,
     frozen: Mapping[str, Modality] | None = None,
 ) -> Dataset:
-    """Decode a table and deal it into parts; fit its modalities on the training rows unless they are given, or frozen.
+    """Decode a table and assign its rows to parts.
 
-    The ranks of a `host` decode it together.
+    Args:
+        modalities: of the inputs; None: fitted on the training rows, but for those in `frozen`.
+        objective: None: the table's, with the options of `config`, fitted to the training rows.
+        parts: `[n]`, of each row; None: assigned by the config's seed.
+        host: the ranks that decode the table together.
 
     Raises:
         DataError: for bad cells, listed by row and column, unless `config.skip_bad`.
@@ -185,49 +180,21 @@ def build(
     if modalities is None:
         options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
         modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options, given=frozen, shared=config.shared)
-    decoded, bad = look_through(table, modalities, progress, host)
+    store, bad = look_through(table, modalities, progress, host)
     if bad and not config.skip_bad:
         raise DataError(bad_cells(table, bad, REMEDY))
-    lost = {cell.row for cell in bad if cell.column in (*table.schema.targets, table.schema.group, EVERY)}
-    parts = np.where(np.isin(np.arange(len(table)), list(lost)), "", parts)
-    clusters: np.ndarray | None = None
-    if table.schema.objective in LISTED and table.schema.group is None:
-        clusters = text_clusters(table.texts, parts, config.seed)
+    unusable = {cell.row for cell in bad if cell.column in (*table.schema.targets, table.schema.group, EVERY)}
+    parts = np.where(np.isin(np.arange(len(table)), list(unusable)), "", parts)
+    unfitted = objective or objective_class(table.schema)(**config.objective_options)
+    clusters = unfitted.group_rows(table, parts, config.seed) if table.schema.group is None else None
+    if clusters is not None:
         parts = np.where(clusters < 0, "", parts)
-    if table.schema.objective == "match" and table.schema.group is None:
-        clusters = np.array([PARTS.index(part) if part else -1 for part in parts])  # a task is any pairs of a part
-    tasks = table.groups[0] if clusters is None and table.schema.group else clusters
     if objective is None:
-        objective = _objective(table, config, parts == "train", tasks)
-    words: tuple[str, ...] = ()
-    values: np.ndarray | None = None
-    own: OwnWords | OwnLabels | None = None
-    if isinstance(objective, TextObjective):
-        (values, words), own = objective.encode(table.texts), objective.own
-    elif isinstance(objective, Tag):
-        values, own = objective.encode(table.texts)[0], objective.own
-    elif isinstance(objective, Regress):
-        values = objective.encode(_numbers(table)).astype(np.float32)
-    store = Store(modalities, decoded.stored, decoded.present, values, own)
-    return Dataset(table, store, parts, objective, clusters, words, tuple(bad))
-
-
-def _objective(table: Table, config: Config, training: np.ndarray, tasks: np.ndarray | None) -> Objective:
-    """The table's objective, fitted to the targets of the rows `training` (bool `[n]`), of `tasks` `[n]`."""
-    objective = objective_class(table.schema)(**config.objective_options)
-    if isinstance(objective, Regress):
-        return objective.fitted_to(_numbers(table)[training])
-    if not isinstance(objective, TextObjective):
-        return objective
-    assert tasks is not None
-    rows = np.flatnonzero(training)
-    return objective.fitted_to([table.texts[row] for row in rows], tasks[rows])
-
-
-def _numbers(table: Table) -> np.ndarray:
-    """The target columns as float64 `[n, targets]`, NaN where there is no number."""
-    columns = [pd.to_numeric(table.frame[name], errors="coerce") for name in table.schema.targets]
-    return np.stack([column.to_numpy(dtype=np.float64) for column in columns], 1)
+        tasks = table.groups[0] if table.schema.group else clusters
+        objective = unfitted.fit_table(table, parts == "train", tasks)
+    target = objective.encode_table(table)
+    store = dataclasses.replace(store, target=target.values, words=target.numbering)
+    return Dataset(table, store, parts, objective, clusters, target.words, tuple(bad))
 
 
 REMEDY = "Mend them, or go on without them with skip_bad (--skip-bad), which lists what it left out in the run folder"
@@ -238,11 +205,11 @@ EVERY = "(every input)"
 
 def look_through(
     table: Table, modalities: Mapping[str, Modality], progress: bool = False, host: Ranks = ALONE
-) -> tuple[Decoded, list[BadCell]]:
+) -> tuple[Store, list[BadCell]]:
     """Every row decoded, and everything bad in row order: cells, and rows without target, group or any input."""
-    decoded = decode_inputs(table, modalities, progress=progress, host=host)
-    bad = [*check(table, {}), *decoded.bad, *_empty(table, decoded.present)]
-    return decoded, sorted(bad, key=lambda cell: cell.row)
+    store, bad = decode_table(table, modalities, cached=True, progress=progress, host=host)
+    bad = [*check(table, {}), *bad, *_empty(table, store.present)]
+    return store, sorted(bad, key=lambda cell: cell.row)
 
 
 def _empty(table: Table, present: np.ndarray) -> list[BadCell]:

@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from omnishot.core import seeds
+from omnishot.episodes.decoding import decode_table
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.experiment.ridge import bridge
 from omnishot.learners.base import Learner
 from omnishot.learners.distances import squared_distances
-from omnishot.modality import decode_inputs, fit_inputs, from_json
+from omnishot.modality import fit_inputs, from_json
 from omnishot.modality.base import Modality
 from omnishot.modality.inputs import columns_of
 from omnishot.nn import encoders
@@ -174,8 +175,7 @@ def meet(table: Table, kinds: Mapping[str, str]) -> tuple[dict[str, Modality], S
 
 def look_at(table: Table, modalities: Mapping[str, Modality]) -> tuple[Store, list[BadCell]]:
     """The new inputs' cells of a table's rows, and the bad ones."""
-    decoded = decode_inputs(table, modalities, cached=False)
-    return Store(modalities, decoded.stored, decoded.present), decoded.bad
+    return decode_table(table, modalities)
 
 
 def read_with_new(rows: Any, schema: Schema, new: New) -> tuple[Table, dict[str, str]]:

@@ -90,7 +90,7 @@ class ArchGen(Learner):
             self.fusions = nn.ModuleDict({n: FUSIONS.load(n)(len(inputs), dim) for n in others})
             self.operators = {own: "network.fusion"} | {n: f"fusions.{n}" for n in others}
             self.options["fusion"] = list(self.operators)
-        classify = objective.name == "classify"
+        classify = objective.has_classes
         self.reader = TaskSet(len(inputs) * dim, task_dim, 0 if classify else objective.outputs(None))
         self.chooser = Linear(task_dim, sum(map(len, self.options.values())))
         nn.init.zeros_(self.chooser.bias)
@@ -111,7 +111,7 @@ class ArchGen(Learner):
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         x = self.represent(params, state, query)
-        if self.objective.name == "classify":
+        if self.objective.has_classes:
             return -params["log_scale"].exp() * squared_distances(x, state["prototypes"])
         return _with_one(x) @ state["weight"]
 

@@ -19,14 +19,12 @@ from omnishot.nn.linear import written_out
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
 
-__all__ = ["GENERATIVE", "SCALER", "Learner", "Needs", "Params", "Prediction", "State", "under"]
+__all__ = ["SCALER", "Learner", "Needs", "Params", "Prediction", "State", "under"]
 
 #: Where a task's state keeps the scaler of its targets.
 SCALER = "scaler"
 #: What `Objective.loss` and `Objective.metrics` take: a tensor `[rows, out]`, or the output of a decoder.
 Prediction = Any
-#: Objectives whose head generates texts or labels: any learner that moves a head by its loss serves them.
-GENERATIVE = ("caption", "answer", "transcribe", "tag")
 
 
 @dataclass(frozen=True)

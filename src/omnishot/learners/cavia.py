@@ -8,11 +8,11 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
-from omnishot.learners.base import GENERATIVE, Learner, Params, Prediction, State, under
+from omnishot.learners.base import Learner, Params, Prediction, State, under
 from omnishot.learners.inner.descent import descend
 from omnishot.nn.modulation import Modulation
 from omnishot.nn.network import Network
-from omnishot.objectives.base import Objective
+from omnishot.objectives.base import OWN_HEAD, Objective
 
 
 class CAVIA(Learner):
@@ -36,7 +36,7 @@ class CAVIA(Learner):
     Paper: Zintgraf et al., Fast Context Adaptation via Meta-Learning, ICML 2019
     """
 
-    serves = ("classify", "regress", *GENERATIVE)
+    serves = ("classify", "regress", OWN_HEAD)
     steps_attribute = "inner_steps"
 
     def __init__(

@@ -82,7 +82,7 @@ class CNP(Learner):
             raise UsageError(f"a neural process of {layers} layers of width {width}: use 1 or more of both")
         self.attentive = attentive
         inside = [width] * (layers - 1)
-        if objective.name == "classify":
+        if objective.has_classes:
             self.encoder = MLP(network.out, *inside, width)
             # A last bias would add as much to every class.
             self.decoder = MLP(network.out + 2 * width, *inside, 1, bias=False)
@@ -95,7 +95,7 @@ class CNP(Learner):
 
     @property
     def splits(self) -> bool:
-        return self.objective.name == "classify"
+        return self.objective.has_classes
 
     def fit(self, params: Params, support: Rows) -> State:
         assert support.target is not None

@@ -43,7 +43,7 @@ class FineTune(Scratch):
     ):
         super().__init__(network, objective, fit_steps=fit_steps, fit_lr=fit_lr)
         choose("head", head, ("prototype", "joint"))
-        if objective.name == "classify":
+        if objective.has_classes:
             joint = LinearHead(network.out, labels)
             if head == "joint":
                 self.head = joint
@@ -58,7 +58,7 @@ class FineTune(Scratch):
     def joint_loss(self, task: Params, rows: Rows) -> Tensor:
         """The loss on rows of any training tasks: of their class among all training classes, or of their number."""
         seen = self.head_inputs(self.head, task, rows)
-        if self.objective.name != "classify":
+        if not self.objective.has_classes:
             return self.objective.loss(
                 self.head.predict(self.head.start(under(HEAD, task), lambda: seen, rows), seen), rows
             )

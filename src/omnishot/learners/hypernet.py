@@ -40,7 +40,7 @@ class HyperNet(Learner):
 
     def __init__(self, network: Network, objective: Objective, *, task_dim: int = 64, hidden: int = 64):
         super().__init__(network, objective)
-        dim, classify = network.out, objective.name == "classify"
+        dim, classify = network.out, objective.has_classes
         self.targets = 0 if classify else objective.outputs(None)
         self.reader = TaskSet(dim, task_dim, self.targets, hidden)
         self.modulation = Modulation(network, task_dim)

@@ -98,7 +98,7 @@ class InContext(Learner):
         check_heads(width, heads)
         if layers < 1:
             raise UsageError(f"a transformer of {layers} layers: use 1 or more")
-        if objective.name == "classify":
+        if objective.has_classes:
             self.reader = Reader(network.out, width, layers, heads, network.out, 0)
             self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(network.out)))
         else:

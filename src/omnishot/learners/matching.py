@@ -52,7 +52,7 @@ class Matching(Learner):
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         scale = params["log_scale"].exp() if self.scale is None else self.scale
         scores = scale * unit(self.features(params, query)) @ state["embedded"].mT
-        if self.objective.kind == "regress":
+        if not self.objective.has_classes:
             return scores.softmax(-1) @ state["known"]
         own = state["known"].mT > 0  # [ways, rows]
         of_class = torch.where(own, scores.unsqueeze(-2), torch.finfo(scores.dtype).min).logsumexp(-1)

@@ -62,7 +62,7 @@ class MMAML(InnerLoop):
             network, objective, inner_steps, inner_lr, parts=adapt, rates=rates, second_order=second_order,
             checkpoint=inner_checkpoint, head=head, ways=ways, lora_rank=lora_rank,
         )  # fmt: skip
-        targets = 0 if objective.name == "classify" else objective.outputs(None)
+        targets = 0 if objective.has_classes else objective.outputs(None)
         self.taskset = TaskSet(network.out, context, targets)
         self.modulation = Modulation(network, context)
 

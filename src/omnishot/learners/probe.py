@@ -41,7 +41,7 @@ class Probe(FineTune):
         self.strength = strength
 
     def fit(self, params: Params, support: Rows) -> State:
-        solve = logistic if self.objective.name == "classify" else ridge
+        solve = logistic if self.objective.has_classes else ridge
         return solve(self._frozen(params, support), support, self.strength)
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
@@ -52,4 +52,4 @@ class Probe(FineTune):
 
     def _frozen(self, params: Params, rows: Rows) -> Tensor:
         features = self.features(params, rows)
-        return F.normalize(features, dim=-1) if self.objective.name == "classify" else features
+        return F.normalize(features, dim=-1) if self.objective.has_classes else features

@@ -49,7 +49,7 @@ class R2D2(Learner):
     def __init__(self, network: Network, objective: Objective, *, ridge: float = 1.0, scale: float | None = None):
         super().__init__(network, objective)
         if scale is None:
-            scale = 10.0 if objective.name == "classify" else 1.0
+            scale = 10.0 if objective.has_classes else 1.0
         for option, value in (("ridge", ridge), ("scale", scale)):
             if value <= 0:
                 raise UsageError(f"{option}={value}: use a number above 0")

@@ -14,7 +14,6 @@ from omnishot.learners.memory import Memory
 from omnishot.learners.scratch import HEAD
 from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective
-from omnishot.objectives.regress import TASK, Regress
 
 MEMORY = "memory."
 
@@ -42,12 +41,12 @@ class Rehearsal(FineTune):
         super().__init__(network, objective, fit_steps=fit_steps, fit_lr=fit_lr, head=head, labels=labels)
         if memory < 1:
             raise UsageError(f"memory must be at least 1 row, not {memory}: without old rows choose finetune")
-        if isinstance(objective, Regress) and objective.standardise == TASK:
+        if objective.scales_by_task:
             raise UsageError(
                 "standardise='task': the old rows that this learner rehearses are of other tasks and measured "
                 "otherwise: leave standardise out, or choose finetune"
             )
-        self.memory = Memory(network.modalities, memory, objective.name == "classify")
+        self.memory = Memory(network.modalities, memory, objective.has_classes)
 
     def mixture(self, params: Params, new: Tensor, old: Tensor) -> Tensor:
         """What is minimised, from the losses on the support rows and on the old rows."""

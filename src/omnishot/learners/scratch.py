@@ -7,10 +7,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from omnishot.episodes.rows import Rows
-from omnishot.learners.base import GENERATIVE, Learner, Params, Prediction, State, under
+from omnishot.learners.base import Learner, Params, Prediction, State, under
 from omnishot.learners.inner.descent import adam
 from omnishot.nn.network import Network
-from omnishot.objectives.base import Objective
+from omnishot.objectives.base import OWN_HEAD, Objective
 
 HEAD = "head."
 
@@ -25,7 +25,7 @@ class Scratch(Learner):
     Paper: Kingma & Ba, Adam, ICLR 2015 (the optimiser); the baseline of Finn et al. 2017, §5
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("classify", "regress", *GENERATIVE)
+    serves: ClassVar[tuple[str, ...]] = ("classify", "regress", OWN_HEAD)
     meta_trained = False
     steps_attribute: ClassVar[str | None] = "fit_steps"
 

@@ -57,7 +57,7 @@ class Siamese(Learner):
 
     def predict(self, params: Params, state: State, query: Rows) -> Tensor:
         scores = -self.scale * self._squared(self.features(params, query), state["embedded"])
-        if self.objective.kind == "regress":
+        if not self.objective.has_classes:
             last = scores.topk(min(self.neighbours, scores.shape[-1])).values[..., -1:]
             return torch.where(scores >= last, scores, torch.finfo(scores.dtype).min).softmax(-1) @ state["known"]
         own = state["known"].mT > 0  # [ways, rows]
@@ -73,7 +73,7 @@ class Siamese(Learner):
         distance = (squared + 1e-6).sqrt()  # has a slope where rows are alike
         there = torch.cat([half.present.any(-1) for half in halves])
         pair = (there.unsqueeze(-1) & there).triu(1)
-        if self.objective.kind == "regress":
+        if not self.objective.has_classes:
             apart = (target.unsqueeze(-2) - target).abs().mean(-1)
             return _mean((distance - apart).square(), pair)
         same = target.unsqueeze(-1) == target

@@ -9,6 +9,7 @@ OBJECTIVES = Registry(
         "caption": "omnishot.objectives.caption:Caption",
         "classify": "omnishot.objectives.classify:Classify",
         "match": "omnishot.objectives.match:Match",
+        "relate": "omnishot.objectives.relate:Relate",
         "regress": "omnishot.objectives.regress:Regress",
         "tag": "omnishot.objectives.tag:Tag",
         "transcribe": "omnishot.objectives.transcribe:Transcribe",

@@ -11,22 +11,21 @@ from torch import Tensor
 
 from omnishot.errors import choose
 from omnishot.metrics.answers import answer_figures
-from omnishot.objectives.text import TextObjective, Told
+from omnishot.objectives.text import TextEpisode, TextObjective
 
-#: Where answers come from.
+#: Which answers are possible.
 ANY, TASK = AMONG = ("any", "task")
 
 
 class Answer(TextObjective):
-    """A short answer a row, the question being one of its inputs.
+    """A short answer a row; the question is one of its inputs.
 
-    VQA's soft accuracy (Antol et al., ICCV 2015, §3) of the answers that are generated and of those that are chosen
-    among the answers of the support rows, which then are the task's classes. Each of the answers that people gave
-    counts alike in learning.
+    Figures are VQA's soft accuracy (Antol et al., ICCV 2015, §3) of generated answers, and of answers chosen from those
+    of the support rows, which then are the task's classes. In training all answers of a row have the same weight.
 
     Args:
-        among: the answers that are given: `any` that can be generated, or those of the `task`.
-        said: what all objectives whose target is a text take (`TextObjective`).
+        among: which answers are possible: `any` that can be generated, or those of the `task`'s support rows.
+        text_options: of all objectives that write texts (`TextObjective`).
     """
 
     name = "answer"
@@ -34,25 +33,26 @@ class Answer(TextObjective):
     longest = 8
     keeps_texts = True
 
-    def __init__(self, tokens: Sequence[str] = (), *, among: str = "any", **said: Any):
-        super().__init__(tokens, **said)
+    def __init__(self, tokens: Sequence[str] = (), *, among: str = "any", **text_options: Any):
+        super().__init__(tokens, **text_options)
         self.among = choose("among", among, AMONG)
 
-    def kept(self, prediction: Any) -> Tensor:
+    def compact(self, prediction: Any) -> Tensor:
         """The generated answer and the chosen one of every row, `[rows, 2, longest]`."""
-        return torch.stack([super().kept(prediction), prediction.likeliest_support_text(self.longest)], 1)
+        return torch.stack([super().compact(prediction), prediction.likeliest_support_text(self.longest)], 1)
 
-    def answers(self, kept: Tensor, names: Sequence[str]) -> np.ndarray:
-        return super().answers(kept[:, AMONG.index(self.among)], names)
+    def decode(self, compact: Tensor, names: Sequence[str]) -> np.ndarray:
+        return super().decode(compact[:, AMONG.index(self.among)], names)
 
     def aggregate(self, episodes: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[float, float]]:
-        ways = [self.figures([self.told(said[:, i], target) for said, target in episodes]) for i in range(len(AMONG))]
-        found = ways[AMONG.index(self.among)]
-        labels = zip(("generated", "chosen"), ways, strict=True)
-        return found | {f"{name}_{how}": value for how, each in labels for name, value in each.items()}
+        """Soft accuracy of the answers given, and of generated and of chosen ones."""
+        both = [self.figures([self.text_episode(p[:, i], t) for p, t in episodes]) for i in range(len(AMONG))]
+        named = zip(("generated", "chosen"), both, strict=True)
+        detail = {f"{name}_{how}": value for how, figures in named for name, value in figures.items()}
+        return both[AMONG.index(self.among)] | detail
 
-    def figures(self, episodes: Sequence[Told]) -> dict[str, tuple[float, float]]:
-        return answer_figures([(said, texts) for said, texts, _ in episodes])
+    def figures(self, episodes: Sequence[TextEpisode]) -> dict[str, tuple[float, float]]:
+        return answer_figures([(episode.written, episode.references) for episode in episodes])
 
     def settings(self) -> dict[str, Any]:
         return super().settings() | {"among": self.among}

@@ -8,7 +8,8 @@ from typing import Any
 from omnishot.episodes.rows import Rows
 from omnishot.metrics.new_words import new_word_figures
 from omnishot.metrics.sentences import corpus_figures
-from omnishot.objectives.text import TextObjective, Told
+from omnishot.objectives.base import target_of
+from omnishot.objectives.text import TextEpisode, TextObjective
 
 
 class Caption(TextObjective):
@@ -22,7 +23,9 @@ class Caption(TextObjective):
     metric = "bleu4"
 
     def metrics(self, prediction: Any, rows: Rows) -> dict[str, float]:
-        return super().metrics(prediction, rows) | {"token_accuracy": prediction.accuracy(rows.target).item()}
+        return super().metrics(prediction, rows) | {"token_accuracy": prediction.accuracy(target_of(rows)).item()}
 
-    def figures(self, episodes: Sequence[Told]) -> dict[str, tuple[float, float]]:
-        return corpus_figures([(said, texts) for said, texts, _ in episodes]) | new_word_figures(episodes)
+    def figures(self, episodes: Sequence[TextEpisode]) -> dict[str, tuple[float, float]]:
+        return corpus_figures([(episode.written, episode.references) for episode in episodes]) | new_word_figures(
+            episodes
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omnishot.metrics.speech import transcript_figures
-from omnishot.objectives.text import TextObjective, Told
+from omnishot.objectives.text import TextEpisode, TextObjective
 
 
 class Transcribe(TextObjective):
@@ -18,5 +18,5 @@ class Transcribe(TextObjective):
     longest = 80
     own_words = 0
 
-    def figures(self, episodes: Sequence[Told]) -> dict[str, tuple[float, float]]:
-        return transcript_figures([(said, [row[0] for row in texts]) for said, texts, _ in episodes])
+    def figures(self, episodes: Sequence[TextEpisode]) -> dict[str, tuple[float, float]]:
+        return transcript_figures([(e.written, [texts[0] for texts in e.references]) for e in episodes])

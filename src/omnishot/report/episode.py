@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omnishot.analysis.explain.drawing import draw
-from omnishot.analysis.explain.task import in_own_unit
 from omnishot.experiment.dataset import Dataset
-from omnishot.objectives.classify import Classify
 from omnishot.runs.run import Run
 from omnishot.table.table import require_target
 
@@ -72,11 +70,9 @@ def draw_sample(
     learner, support, query = run.learner, task.support, task.query
     scores = learner.answer(task.state, query.rows.to(learner.device)).cpu()
     probability: np.ndarray | None = None
-    if isinstance(learner.objective, Classify):
-        probabilities = learner.objective.probabilities(scores)
-        answer, probability = probabilities.argmax(-1), probabilities.max(-1)
-    else:
-        answer = in_own_unit(learner, scores)
+    answer, probabilities = learner.objective.value(scores), learner.objective.probabilities(scores)
+    if probabilities is not None:
+        probability = probabilities.max(-1)
     group = None
     if data.table.schema.group is not None:
         of_row, groups = data.table.groups

@@ -17,8 +17,6 @@ from omnishot.html import markup
 from omnishot.html.bars import conditions
 from omnishot.html.page import Section
 from omnishot.metrics.metric import metric_of
-from omnishot.objectives.tag import Tag
-from omnishot.objectives.text import TextObjective
 from omnishot.report import texts as told
 from omnishot.report.cards import cards, summary
 from omnishot.report.episode import draw_sample
@@ -88,9 +86,9 @@ def about_run(run: Run, data: Dataset | None) -> Section:
 
 def tasks(run: Run, data: Dataset, ways: int | None = None) -> list[Section]:
     """Held-out tasks as a person would look at them, and what moves the answers of one."""
-    if isinstance(run.learner.objective, TextObjective):
+    if run.learner.objective.writes_texts:
         return [told.texts(run, data)]
-    if isinstance(run.learner.objective, Tag):
+    if not run.learner.objective.explainable:
         return []
     return [sample(run, data, ways), why(run, data, ways)]
 

@@ -10,7 +10,6 @@ from omnishot.experiment.dataset import Dataset
 from omnishot.html import markup
 from omnishot.html.cells import cells
 from omnishot.html.page import Section
-from omnishot.objectives.text import TextObjective
 from omnishot.runs.run import Run
 
 #: Rows that are shown of each half of a task.
@@ -25,7 +24,6 @@ def texts(run: Run, data: Dataset, tasks: int = 2, seed: int = 0) -> Section:
 def _task(run: Run, data: Dataset, seed: int, step: int) -> str:
     learner, part, shots = run.learner, held_out(data), least(run.config.shots)
     objective = learner.objective
-    assert isinstance(objective, TextObjective)
     source = data.tasks(part, shots, run.config.queries, skip_small=run.config.skip_bad)
     loader = Loader(data.store, source.source, Shape(1, None, shots, source.queries), seed=seed)
     drawn, episode = loader.rows(step), loader.batch(step).task(0).to(learner.device)
@@ -33,7 +31,7 @@ def _task(run: Run, data: Dataset, seed: int, step: int) -> str:
     names = data.own_words(support)
 
     def said(state: object) -> np.ndarray:
-        return objective.answers(objective.kept(learner.answer(state, episode.query)).cpu(), names)  # type: ignore[arg-type]
+        return objective.decode(objective.compact(learner.answer(state, episode.query)).cpu(), names)  # type: ignore[arg-type]
 
     before, after = said(learner.initial_state(learner.detached(), None)), said(learner.adapt(episode.support))
     taught = [_row(data, row, "", "") for row in support[:SHOWN]]

@@ -20,6 +20,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from omnishot.core.storage import FORMAT, flatten, unflatten, write_atomic
+from omnishot.episodes.decoding import decode_table
 from omnishot.episodes.rows import Rows
 from omnishot.episodes.shots import learned_from
 from omnishot.episodes.store import Store
@@ -28,13 +29,8 @@ from omnishot.experiment.build import restore_learner
 from omnishot.experiment.dataset import bad_cells
 from omnishot.experiment.new_modality import New, NewModality, look_at, meet, read_with_new, widened
 from omnishot.learners.base import Learner, State
-from omnishot.modality import decode_inputs
 from omnishot.modality.base import Modality
 from omnishot.modality.features import Features, frozen_weights
-from omnishot.objectives.classify import Classify
-from omnishot.objectives.regress import Regress
-from omnishot.objectives.tag import Tag
-from omnishot.objectives.text import TextObjective
 from omnishot.table.checking import BadCell, bad_texts
 from omnishot.table.frames import is_text
 from omnishot.table.reading import read_rows
@@ -79,7 +75,7 @@ class Model:
     def adapt(cls, learner: Learner, schema: Schema, rows: Any, about: Mapping[str, Any], new: New = ()) -> Model:
         """Learn a task from labelled rows (see `Run.adapt`)."""
         table, kinds = read_with_new(rows, schema, new)
-        store, bad = _decode(table, learner)
+        store, bad = decode_table(table, learner.network.modalities)
         for target in schema.targets or (None,):
             if target not in table.frame.columns:
                 raise UsageError(f"{table.name} has no column {target!r}: adapting needs labelled rows")
@@ -90,10 +86,10 @@ class Model:
         modalities, arrived, wrong = meet(table, kinds)
         if bad := sorted([*bad, *wrong], key=lambda cell: cell.row):
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
-        target_tensor, names = targets(table, learner)
-        classes, words = (names, ()) if isinstance(learner.objective, Classify | Tag) else ((), names)
+        encoded = learner.objective.encode_task(table)
+        classes = encoded.classes
         support = store.gather(np.arange(len(table)))
-        labelled = Rows(support.inputs, support.present, target_tensor, None, len(classes) or None)
+        labelled = Rows(support.inputs, support.present, encoded.values, None, len(classes) or None)
         new_modality = None
         if modalities:
             cells = arrived.gather(np.arange(len(table)))
@@ -101,7 +97,7 @@ class Model:
             labelled = new_modality.tell(labelled, cells, learning=True)
         device = learner.device
         state = learner.adapt(learned_from(labelled, about["config"].get("extra_shots", False)).to(device))
-        return cls(learner, state, widened(schema, kinds), np.array(classes), about, new_modality, words)
+        return cls(learner, state, widened(schema, kinds), np.array(classes), about, new_modality, encoded.words)
 
     @property
     def notes(self) -> dict[str, str]:
@@ -163,31 +159,28 @@ class Model:
         problems = [""] * len(scores)
         for cell in bad:
             problems[cell.row] += ("; " if problems[cell.row] else "") + f"{cell.column}: {cell.reason}"
-        found = self._found(scores)
-        if not len(self.classes_):
-            several = enumerate(self.schema.targets) if found.ndim > 1 else ()
-            values = {f"prediction({name})": found[:, i] for i, name in several} or {"prediction": found}
-            return pd.DataFrame(values | {"problem": problems})
-        p = self._probabilities(scores)
-        if isinstance(self.learner.objective, Tag):
-            lists = [json.dumps(labels, ensure_ascii=False) for labels in found]
-            values = {f"p({name})": p[:, i] for i, name in enumerate(self.classes_)}
-            return pd.DataFrame({"prediction": lists, **values, "problem": problems})
-        frame = {"prediction": found if abstain is None else abstained(found, p, abstain), "probability": p.max(-1)}
-        frame |= {f"p({name})": p[:, i] for i, name in enumerate(self.classes_)}
-        return pd.DataFrame(frame | {"problem": problems})
+        columns = self.learner.objective.columns(scores, self._names(), self.schema.targets)
+        if abstain is not None:
+            columns["prediction"] = abstained(columns["prediction"], self._probabilities(scores), abstain)
+        return pd.DataFrame(columns | {"problem": problems})
+
+    def _names(self) -> list[str]:
+        """The names of the task's classes, or of its own words."""
+        return [*self.classes_.tolist(), *self.words]
 
     def _found(self, scores: Tensor) -> np.ndarray:
-        return self.learner.objective.answers(scores, [*self.classes_.tolist(), *self.words])
+        return self.learner.objective.decode(scores, self._names())
 
     def _probabilities(self, scores: Tensor) -> np.ndarray:
-        assert isinstance(self.learner.objective, Classify | Tag)
-        return self.learner.objective.probabilities(scores)
+        probabilities = self.learner.objective.probabilities(scores)
+        if probabilities is None:
+            raise UsageError(f"this model predicts {self.learner.objective.gives}: it has no class probabilities")
+        return probabilities
 
     def _check_abstain(self, abstain: float | None) -> None:
         if abstain is None:
             return
-        if not isinstance(self.learner.objective, Classify):
+        if not self.learner.objective.has_classes:
             raise UsageError(f"this model predicts {self.learner.objective.gives}: it has no probability to abstain by")
         check_probability("abstain", abstain)
 
@@ -251,7 +244,7 @@ class Model:
         scores, bad = [], []
         for part in _ranges(total, total if whole else size):
             some = table.select(part) if len(part) < total else table
-            (store, found), (arrived, wrong) = _decode(some, learner), look_at(some, new)
+            (store, found), (arrived, wrong) = decode_table(some, learner.network.modalities), look_at(some, new)
             found = sorted([*found, *wrong], key=lambda cell: cell.row)
             bad += [dataclasses.replace(cell, row=cell.row + part.start) for cell in found]
             chunks = _ranges(len(part), len(part) if whole else CHUNK)
@@ -264,7 +257,7 @@ class Model:
         query = Rows(rows.inputs, rows.present, ways=len(self.classes_) or None).to(device)
         if self.new_modality:
             query = self.new_modality.tell(query, arrived.gather(np.asarray(chunk)))
-        return self.learner.objective.kept(self.learner.answer(self.state, query)).cpu()
+        return self.learner.objective.compact(self.learner.answer(self.state, query)).cpu()
 
 
 def abstained(answers: np.ndarray, probabilities: np.ndarray, least: float) -> np.ndarray:
@@ -296,12 +289,6 @@ def _is_plain(column: pd.Series) -> bool:
     return column.dtype != object or is_text(column)
 
 
-def _decode(table: Table, learner: Learner) -> tuple[Store, list[BadCell]]:
-    modalities = learner.network.modalities
-    decoded = decode_inputs(table, modalities, cached=False)
-    return Store(modalities, decoded.stored, decoded.present), decoded.bad
-
-
 def _rows_at_a_time(modalities: Sequence[Modality]) -> int:
     """How many rows of such inputs are decoded at a time."""
     read = [m.of if isinstance(m, Features) else m for m in modalities]
@@ -312,38 +299,6 @@ def _rows_at_a_time(modalities: Sequence[Modality]) -> int:
 def _ranges(total: int, size: int) -> list[range]:
     """`range(total)` in pieces of `size`."""
     return [range(start, min(start + size, total)) for start in range(0, total, size)]
-
-
-def targets(table: Table, learner: Learner) -> tuple[Tensor, tuple[str, ...]]:
-    """The support rows' target as the learner reads it, and the names of the task's classes, or of its own words.
-
-    Raises:
-        DataError: if there is one class only, or a number is no number.
-    """
-    objective = learner.objective
-    if isinstance(objective, TextObjective):
-        tokens, new = objective.encode(table.texts)
-        own = objective.own.of(tokens)
-        names = tuple(new[number - len(objective.vocabulary)] for number in own)
-        return torch.from_numpy(objective.own.renumbered(tokens, own)), names
-    if isinstance(objective, Tag):
-        labels, names = objective.encode(table.texts)
-        own = objective.own.of(labels)
-        return torch.from_numpy(objective.own.told(labels, own, len(own))), tuple(names[label] for label in own)
-    if isinstance(objective, Regress):
-        columns = [pd.to_numeric(table.frame[name], errors="coerce") for name in table.schema.targets]
-        for name, column in zip(table.schema.targets, columns, strict=True):
-            if not np.isfinite(column).all():
-                row = int(np.flatnonzero(~np.isfinite(column))[0])
-                raise DataError(f"{table.name}, row {table.row_number(row)}, column {name!r}: no finite number")
-        return torch.from_numpy(objective.encode(np.stack(columns, 1).astype(np.float64)).astype(np.float32)), ()
-    codes, classes = table.labels
-    if len(classes) < 2:
-        raise DataError(
-            f"{table.name}, column {table.schema.target!r}: the only class is {classes[0]!r}; there is nothing to tell "
-            "apart: add labelled rows of at least one other class"
-        )
-    return torch.from_numpy(codes), classes
 
 
 def _bytes(tensors: Mapping[str, Tensor]) -> bytes:

@@ -26,24 +26,18 @@ from omnishot.experiment.objective import objective_class
 from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
 from omnishot.modality.features import frozen_weights
-from omnishot.nn.network import EARLY, TOKEN
+from omnishot.nn.network import EARLY
+from omnishot.objectives.base import Objective
 from omnishot.runs.model import FROZEN
 from omnishot.runs.run import Run, frozen_inputs, read_about
 from omnishot.table.reading import read_table
-from omnishot.table.schema import TEXT_OBJECTIVES, Schema
+from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
 from omnishot.training.frozen_encoders import freeze_inputs
 from omnishot.training.trainer import Trainer
 from omnishot.training.transcript_lengths import check_moments
 
-#: What is chosen unless it is said, where the defaults of `Config` do not serve the objective.
-CHOSEN_FOR: dict[str, dict[str, Any]] = {
-    "regress": {"learner": "maml"},
-    "match": {"fusion": "pair", "shared": True},
-    "tag": {"learner": "maml"},
-    **{name: {"learner": "maml", "level": TOKEN} for name in TEXT_OBJECTIVES},
-}
 #: What `read_table` is told; every other option is the training's.
 TABLE_OPTIONS = ("target", "group", "modality", "inputs", "split", "objective")
 
@@ -89,7 +83,8 @@ def train(
     if resume:
         ranks.on_main(lambda: _check_same_table(folder, read))
     kinds = {name: kind for name, (kind, _) in read.schema.inputs().items()}
-    asked = from_options(_chosen_for(read.schema, said) | said, kinds, objective_class(read.schema))
+    objective = objective_class(read.schema)
+    asked = from_options(_defaults(objective, said) | said, kinds, objective)
     ranks, device = ranks.on(pick_device(asked.device))
     frozen = ranks.on_main(lambda: frozen_inputs(folder) if resume else freeze_inputs(asked, read.schema))
     for modality in frozen.values():
@@ -129,10 +124,9 @@ def train(
     return Run(folder, asked, learner, ranks.on_main(lambda: read_json(folder / "table.json")))
 
 
-def _chosen_for(schema: Schema, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that serve what is predicted, unless others are said."""
-    chosen = CHOSEN_FOR.get(schema.kind or "", {}) | CHOSEN_FOR.get(schema.objective or "", {})
-    return {n: value for n, value in chosen.items() if n not in OF_FUSION or said.get("level") != EARLY}
+def _defaults(objective: type[Objective], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that serve the objective, unless others are given."""
+    return {n: value for n, value in objective.defaults.items() if n not in OF_FUSION or said.get("level") != EARLY}
 
 
 def _said(folder: Path, resume: bool, config: str | Path | None, options: Mapping[str, Any]) -> dict[str, Any]:

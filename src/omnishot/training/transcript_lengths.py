@@ -10,7 +10,6 @@ import torch
 from omnishot.errors import DataError
 from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
-from omnishot.objectives.text import TextObjective
 
 
 def check_moments(learner: Learner, data: Dataset) -> None:
@@ -22,11 +21,11 @@ def check_moments(learner: Learner, data: Dataset) -> None:
         DataError: if most are too long.
     """
     objective, network = data.objective, learner.network
-    if not isinstance(objective, TextObjective):
+    if not objective.writes_texts:
         return
     assert data.store.target is not None
-    rows = np.flatnonzero(data.parts == "train")
-    needed = learner.get_submodule("head").needs(torch.as_tensor(data.store.target[rows]))  # type: ignore[operator]
+    head, rows = learner.get_submodule("head"), np.flatnonzero(data.parts == "train")
+    needed = head.needs(torch.as_tensor(data.store.target[rows]))  # type: ignore[operator]
     if needed is None:
         return
     moments = network.time_steps
@@ -37,7 +36,7 @@ def check_moments(learner: Learner, data: Dataset) -> None:
     row = int(rows[long[most[long].argmax()]])
     text = max(data.table.texts[row], key=len)
     said = (
-        f"{data.table.name}: {len(long)} of {len(rows)} training texts are too long for decoder {objective.decoder!r}, "
+        f"{data.table.name}: {len(long)} of {len(rows)} training texts are too long for decoder {type(head).__name__.lower()!r}, "
         f"which writes one token a moment: row {data.table.row_number(row)} needs {most.max()} moments for {text!r}, "
         f"and rows have {moments}. Let rows have more (level='token', and shorter parts: audio.times=4, --audio.times "
         "4, or less), or choose another decoder (--objective-options.decoder transformer)"

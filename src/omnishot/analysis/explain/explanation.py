@@ -23,10 +23,6 @@ from omnishot.episodes.rows import Rows
 from omnishot.errors import DataError, UsageError
 from omnishot.learners.base import Params
 from omnishot.nn.linear import written_out
-from omnishot.objectives.classify import Classify
-from omnishot.objectives.regress import Regress
-from omnishot.objectives.tag import Tag
-from omnishot.objectives.text import TextObjective
 
 #: Inputs of which all subsets are shown; each further one doubles the work.
 MOST_INPUTS = 12
@@ -175,7 +171,7 @@ def explain(task: Task) -> Explanation:
         UsageError: if the answers are texts or labels.
     """
     learner, query, support = task.learner, task.query, task.support
-    if isinstance(learner.objective, TextObjective | Tag):
+    if not learner.objective.explainable:
         raise UsageError(
             "what moved an answer is measured for classes and numbers, and this run predicts "
             f"{learner.objective.gives}: omnishot report RUN shows what there is to say of held-out tasks"
@@ -216,11 +212,7 @@ def _scores(task: Task, present: np.ndarray) -> Tensor:
 
 def _answers(task: Task, scores: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
     objective = task.learner.objective
-    if isinstance(objective, Classify):
-        probabilities = objective.probabilities(scores)
-        return probabilities.argmax(-1), probabilities
-    assert isinstance(objective, Regress)
-    return objective.decode(scores)[:, 0], None
+    return objective.value(scores), objective.probabilities(scores)
 
 
 def _shown(task: Task, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -228,7 +220,7 @@ def _shown(task: Task, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     answered with under each input alone, `[rows, inputs]`."""
     present, every = task.query.present, subsets(task.query.present.shape[1])
     objective = task.learner.objective
-    nothing = float(objective.mean[0]) if isinstance(objective, Regress) else 1 / len(task.names)
+    nothing = objective.prior_value(len(task.names))
     found, alone = [np.full(len(answer), nothing)], []
     for shown in every[1:]:
         answers, probabilities = _answers(task, _scores(task, present & shown))

@@ -7,24 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from omnishot.analysis.explain.drawing import draw, held_out
 from omnishot.analysis.explain.task import Part, Task, learned, part_of
 from omnishot.core import seeds
+from omnishot.episodes.decoding import decode_table
 from omnishot.episodes.loader import least
-from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment import dataset
 from omnishot.experiment.dataset import bad_cells
 from omnishot.learners.base import Learner
-from omnishot.modality import decode_inputs
-from omnishot.objectives.regress import Regress
-from omnishot.runs.model import Model, targets
+from omnishot.runs.model import Model
 from omnishot.runs.run import Run
 from omnishot.table.reading import read_rows
-from omnishot.table.table import Table, encode
+from omnishot.table.table import Table
 
 #: Query rows that are looked into at most; a large table's first.
 MOST_QUERIES = 200
@@ -123,13 +120,12 @@ def _support(labelled: Table, learner: Learner, extra_shots: bool) -> tuple[Part
     if name is None or not has.all():
         where = "" if name is None else f", row {labelled.row_number(int(np.flatnonzero(~has)[0]))}"
         raise DataError(f"{labelled.name}{where}: rows to learn from need a target")
-    target, names = targets(labelled, learner)
-    decoded = decode_inputs(labelled, learner.network.modalities, cached=False)
-    if decoded.bad:
-        raise DataError(bad_cells(labelled, decoded.bad, "Mend them, or leave these cells empty"))
-    store = Store(learner.network.modalities, decoded.stored, decoded.present)
-    part = part_of(labelled, store, np.arange(len(labelled)), target, len(names) or None)
-    return dataclasses.replace(part, extra_shots=extra_shots), names
+    target = learner.objective.encode_task(labelled)
+    store, bad = decode_table(labelled, learner.network.modalities)
+    if bad:
+        raise DataError(bad_cells(labelled, bad, "Mend them, or leave these cells empty"))
+    part = part_of(labelled, store, np.arange(len(labelled)), target.values, len(target.classes) or None)
+    return dataclasses.replace(part, extra_shots=extra_shots), target.classes
 
 
 def _query(asked: Table, learner: Learner, ways: int | None) -> tuple[Part, tuple[str, ...]]:
@@ -138,11 +134,10 @@ def _query(asked: Table, learner: Learner, ways: int | None) -> tuple[Part, tupl
     if len(asked) > MOST_QUERIES:
         notes.append(f"Of {len(asked):,} rows the first {MOST_QUERIES} are looked into.")
         asked = asked.select(np.arange(MOST_QUERIES))
-    decoded = decode_inputs(asked, learner.network.modalities, cached=False)
-    if decoded.bad:
-        count = f"{len(decoded.bad)} {'cell' if len(decoded.bad) == 1 else 'cells'}"
-        notes.append(f"Missing for want of being readable: {count}, the first: {decoded.bad[0]}.")
-    store = Store(learner.network.modalities, decoded.stored, decoded.present)
+    store, bad = decode_table(asked, learner.network.modalities)
+    if bad:
+        count = f"{len(bad)} {'cell' if len(bad) == 1 else 'cells'}"
+        notes.append(f"Missing for want of being readable: {count}, the first: {bad[0]}.")
     return part_of(asked, store, np.arange(len(asked)), None, ways), tuple(notes)
 
 
@@ -150,13 +145,7 @@ def _truth(asked: Table, target: str | None, names: tuple[str, ...], learner: Le
     """The target of the rows that are looked into, as far as they have one."""
     count = min(len(asked), MOST_QUERIES)
     column = asked.frame[target].iloc[:count] if target in asked.frame.columns else None
-    if isinstance(learner.objective, Regress):
-        return np.full(count, np.nan) if column is None else pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    if column is None:
-        return np.full(count, -1)
-    codes, found = encode(column)
-    place = {name: c for c, name in enumerate(names)}
-    return np.array([place.get(found[code], -1) if code >= 0 else -1 for code in codes])
+    return learner.objective.known_values(column, count, names)
 
 
 def _labelled(table: Table) -> np.ndarray:

@@ -14,7 +14,6 @@ from omnishot.episodes.rows import Rows
 from omnishot.episodes.shots import learned_from
 from omnishot.episodes.store import Store
 from omnishot.learners.base import Learner, State
-from omnishot.objectives.regress import Regress
 from omnishot.table.table import Table
 
 
@@ -122,6 +121,4 @@ def learned(
 
 def in_own_unit(learner: Learner, target: Tensor) -> np.ndarray:
     """A target `[rows]` or `[rows, 1]` as classes, or as numbers in their own unit, `[rows]`."""
-    if isinstance(learner.objective, Regress):
-        return learner.objective.decode(target)[:, 0]
-    return target.numpy()
+    return learner.objective.target_value(target)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from omnishot.analysis.search.nearest import Nearest
-from omnishot.analysis.search.query import decode, embed_query, embedding_params, query_input, query_text
+from omnishot.analysis.search.query import embed_query, embedding_params, query_input, query_text
+from omnishot.episodes.decoding import decode_table
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation.embeddings import unit_vectors
 from omnishot.runs.load import load
@@ -84,7 +85,7 @@ class Gallery:
         modalities = model.learner.network.modalities
         self.model, self.by = model, choose("input", by, modalities)
         self.table = read_rows(table, model.schema)
-        store, self.bad = decode(self.table, {by: modalities[by]}, cached=True, progress=progress)
+        store, self.bad = decode_table(self.table, {by: modalities[by]}, cached=True, progress=progress)
         self.rows = np.flatnonzero(store.present[:, 0])
         if not len(self.rows):
             why = f" ({self.bad[0]})" if self.bad else ""

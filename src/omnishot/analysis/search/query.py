@@ -9,18 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from omnishot.episodes.store import Store
+from omnishot.episodes.decoding import decode_table
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation.embeddings import unit_vectors
 from omnishot.learners.base import Params
-from omnishot.modality import decode_inputs
-from omnishot.modality.base import Modality
 from omnishot.runs.model import Model
 from omnishot.runs.run import Run
 from omnishot.table.cells import media_kind
-from omnishot.table.checking import BadCell
 from omnishot.table.reading import read_rows
-from omnishot.table.table import Table
 
 
 def query_input(query: Any, model: Run | Model, name: str | None = None) -> str:
@@ -74,7 +70,7 @@ def embed_query(query: Any, model: Run | Model, name: str) -> np.ndarray:
         if modality.media and isinstance(query, str | Path):
             path = Path(os.path.abspath(query))
             row, folder = {columns[0]: path.name}, str(path.parent)
-    store, bad = decode(read_rows([row], model.schema, folder=folder), {name: modality})
+    store, bad = decode_table(read_rows([row], model.schema, folder=folder), {name: modality})
     if bad or not store.present.any():
         reason = bad[0].reason if bad else "it is empty"
         raise DataError(f"the query {query_text(query)!r} cannot be read as {name}: {reason}")
@@ -85,14 +81,6 @@ def embedding_params(model: Run | Model) -> Params:
     """The parameters that embed the rows: of a model those adapted to its task."""
     params = model.learner.params()
     return model.learner.adapted(params, model.state) if isinstance(model, Model) else params
-
-
-def decode(
-    table: Table, modalities: Mapping[str, Modality], cached: bool = False, progress: bool = False
-) -> tuple[Store, list[BadCell]]:
-    """The decoded inputs of a table, and the cells that could not be read."""
-    decoded = decode_inputs(table, modalities, cached=cached, progress=progress)
-    return Store(modalities, decoded.stored, decoded.present), decoded.bad
 
 
 def query_text(query: Any) -> str:

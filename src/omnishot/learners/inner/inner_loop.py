@@ -9,14 +9,14 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
-from omnishot.learners.base import GENERATIVE, Learner, Params, Prediction, State, under
+from omnishot.learners.base import Learner, Params, Prediction, State, under
 from omnishot.learners.inner.descent import descend
 from omnishot.learners.inner.parts import ALL, HEAD, LORA, chosen, listed
 from omnishot.learners.inner.step_sizes import StepSizes
 from omnishot.nn.linear import Weight
 from omnishot.nn.lora import LoRA
 from omnishot.nn.network import Network
-from omnishot.objectives.base import Objective
+from omnishot.objectives.base import OWN_HEAD, Objective
 
 OF_HEAD = "head."
 
@@ -39,7 +39,7 @@ class InnerLoop(Learner):
         UsageError: for parts that this network does not have.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("classify", "regress", *GENERATIVE)
+    serves: ClassVar[tuple[str, ...]] = ("classify", "regress", OWN_HEAD)
     steps_attribute: ClassVar[str | None] = "inner_steps"
 
     def __init__(
