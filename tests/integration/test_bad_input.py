@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from support import tables
 
-import omnishot as om
 from omnishot.cli.main import main
+from omnishot.core.storage import read_json
 from omnishot.errors import DataError, UsageError
 from omnishot.runs.run import Run
 from omnishot.table import cache_entry
@@ -89,9 +89,9 @@ def test_a_bad_picture_is_named_by_row_and_column_and_stops_the_training(tmp_pat
         small(table, tmp_path / "run")
     assert not (tmp_path / "run" / "config.toml").exists()
     run = small(table, tmp_path / "run", skip_bad=True)
-    (skipped,) = om.artifacts.read_json(run.folder / "skipped.json")  # type: ignore[attr-defined]
+    (skipped,) = read_json(run.folder / "skipped.json")
     assert (skipped["row"], skipped["column"]) == (2, "photo")
-    assert run.about["rows"] == {"train": 18, "val": 6, "test": 6}  # the row goes on with its other cells
+    assert run.record.rows == {"train": 18, "val": 6, "test": 6}  # the row goes on with its other cells
 
 
 def recording(frames: int = 800) -> bytes:
@@ -186,14 +186,14 @@ def test_a_missing_table_and_an_unknown_format(tmp_path, capsys):
 
 def test_a_class_with_too_few_rows_is_named_with_its_count(tmp_path, run):
     table = tables.birds(tmp_path)
-    rows, seen = tables.read(table), run.about["trained_on"][0]
+    rows, seen = tables.read(table), run.record.trained_on[0]
     first = [row for row in rows if row["species"] == seen][:1]
     tables.write(table, [row for row in rows if row["species"] != seen] + first)
     with pytest.raises(DataError, match=rf"1 shots and at least 1 query need 2 rows of every class; .*: {seen} \(1\)"):
         small(table, tmp_path / "run")
     with pytest.raises(DataError, match=r"2 shots and 1 queries need 3 rows of every class; fewer in: .*\(\d\)"):
         small(table, tmp_path / "run", shots=2, queries=1)
-    assert small(table, tmp_path / "run", skip_bad=True).about["ways"] == 2
+    assert small(table, tmp_path / "run", skip_bad=True).record.ways == 2
 
 
 def test_too_many_ways_are_told_with_what_there_is(tmp_path):
@@ -224,7 +224,7 @@ def test_a_row_without_a_target(tmp_path):
     table = birds(tmp_path, species="")
     with pytest.raises(DataError, match="row 2, column 'species': the target is missing"):
         small(table, tmp_path / "run")
-    assert small(table, tmp_path / "run", skip_bad=True).about["rows"] != {"train": 18, "val": 6, "test": 6}
+    assert small(table, tmp_path / "run", skip_bad=True).record.rows != {"train": 18, "val": 6, "test": 6}
 
 
 def test_a_table_with_no_input(tmp_path, capsys):

@@ -22,7 +22,8 @@ from omnishot.objectives.classify import Classify
 from omnishot.runs.checkpoint import CHECKPOINT
 from omnishot.runs.run import Run
 from omnishot.training.selection import Selection
-from omnishot.training.train import _plan, train
+from omnishot.training.task_loaders import task_loaders
+from omnishot.training.train import train
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def temperature(learner: Any) -> float:
 
 
 def test_it_is_the_likeliest_on_the_validation_tasks_at_the_best_parameters(run):
-    loader = _plan(run.dataset(), run.config)[0][1]
+    loader = task_loaders(run.dataset(), run.config).val
     outcomes = [
         run.learner.objective.to_arrays(*each) for each in answered(run.learner, loader, run.config.val_episodes)
     ]
@@ -137,7 +138,7 @@ def test_without_validation_tasks_it_stays_1(birds, tmp_path):
     rows = [row for row in tables.read(birds) if row["species"] in tables.SPECIES[:4]]
     table = tables.write(birds.parent / "four_species.csv", rows)
     run = train(table, target="species", out=tmp_path / "none", **tables.QUICK)
-    assert "val" not in run.about["rows"] or not run.about["rows"]["val"]
+    assert "val" not in run.record.rows or not run.record.rows["val"]
     assert temperature(run.learner) == 1
     assert not any("tuned" in r for r in records(run))
 
@@ -155,7 +156,7 @@ def test_numbers_have_none(tmp_path):
     options = tables.QUICK | {"learner": "maml", "tabular": {"width": 4}}
     options = {name: value for name, value in options.items() if name not in ("image", "text")}
     run = train(rows, target="y", group="who", objective="regress", out=tmp_path / "numbers", **options)
-    assert run.about["rows"]["val"]
+    assert run.record.rows["val"]
     assert run.summary()["tuned"] == {}
 
 
@@ -167,7 +168,7 @@ def test_train_tells_it(birds, tmp_path, capsys):
 
 
 def test_figures_of_training_are_at_1(run, monkeypatch):
-    loader = _plan(run.dataset(), run.config)[0][1]
+    loader = task_loaders(run.dataset(), run.config).val
     monkeypatch.setattr(run.learner, "objective", Classify())
     found = run_episodes(run.learner, loader, run.config.val_episodes)
     last = [r for r in records(run) if r["step"] == run.summary()["best_step"] and "val_loss" in r]

@@ -66,11 +66,11 @@ def test_texts_that_have_no_room_are_named(tmp_path):
     options = SMALL | {"steps": 0, "target": "text"}
     coarse, fine = ({"times": times, "width": 4, "seconds": 0.3} for times in (16, 2))
     crowded = table(tmp_path / "crowded", ["aabb", "ccaa", "bbcc", "abba"])
-    named = r"16 of 16 .* too long for decoder 'ctc'.*row \d+ needs 6 moments for '(aabb|ccaa|bbcc)', and rows have 2"
+    named = r"16 of 16 .* too long for decoder 'ctc'.*row \d+ needs 6 time steps for '(aabb|ccaa|bbcc)', and rows have 2"
     with pytest.raises(DataError, match=named):
         om.train(crowded, out=tmp_path / "run", audio=coarse, **options)
     some = table(tmp_path / "some", ["ab", "ba", "ac", "ca", "cb", "aabbccaabb"])
-    named = r": 4 of 24 training texts .* needs 15 moments for 'aabbccaabb', and rows have 14.* not learned from"
+    named = r": 4 of 24 training texts .* needs 15 time steps for 'aabbccaabb', and rows have 14.* nothing is learned from"
     with pytest.warns(UserWarning, match=named):
         om.train(some, out=tmp_path / "warned", audio=fine, **options)
     om.train(crowded, out=tmp_path / "other", audio=coarse, objective_options={"decoder": "gru"}, **options)

@@ -320,7 +320,7 @@ def test_remembered_rows_are_training_rows_drawn_by_the_seed(quick):
 
 def test_more_places_than_training_rows_are_filled_with_some_rows_twice(quick):
     run = quick(**TRANSFER | {"memory": 50})
-    rows = run.about["rows"]["train"]
+    rows = run.record.rows["train"]
     kept = run.learner.memory.inputs[0].flatten(1)
     assert rows < 50
     assert torch.equal(kept[rows:], kept[: 50 - rows])

@@ -13,6 +13,7 @@ from omnishot.core.options import keywords
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import Config, from_options, split_input_options
 from omnishot.experiment.objective import restore_objective
+from omnishot.experiment.record import LearnerRecord
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.modality import from_json
@@ -57,31 +58,19 @@ def build_learner(
     return learner.to(memory_format=torch.channels_last).eval()
 
 
-def describe_learner(learner: Learner, config: Config, ways: Any, labels: int) -> dict[str, Any]:
-    """What `restore_learner` needs, as JSON: everything but the parameters."""
-    return {
-        "config": config.to_options(),
-        "modalities": {name: m.to_json() for name, m in learner.network.modalities.items()},
-        "objective": learner.objective.to_json(),
-        "ways": ways,
-        "labels": labels,
-    }
-
-
-def restore_learner(about: Mapping[str, Any], frozen: Mapping[str, Tensor] | None = None) -> tuple[Config, Learner]:
-    """The inverse of `describe_learner`: its config, and a learner with new random parameters.
+def restore_learner(record: LearnerRecord, frozen: Mapping[str, Tensor] | None = None) -> tuple[Config, Learner]:
+    """The config of a recorded learner, and the learner with new random parameters.
 
     Args:
-        about: from `describe_learner`.
         frozen: the weights of frozen encoders (`omnishot.modality.features.frozen_weights`).
 
     Raises:
         DataError: if frozen weights are missing or changed.
     """
-    modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in about["modalities"].items()}
-    objective = restore_objective(about["objective"])
-    config = from_options(about["config"], {name: m.cell_kind for name, m in modalities.items()}, type(objective))
-    return config, build_learner(config, modalities, objective, most_ways(about["ways"]), about["labels"])
+    modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in record.modalities.items()}
+    objective = restore_objective(record.objective)
+    config = from_options(record.config, {name: m.cell_kind for name, m in modalities.items()}, type(objective))
+    return config, build_learner(config, modalities, objective, most_ways(record.ways), record.labels)
 
 
 def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str, Tensor]) -> Modality:

@@ -30,7 +30,7 @@ def learning(run: Run) -> Section | None:
         [loss for _, loss in losses],
         f"Training loss by step, from {losses[0][1]:.3g} to {losses[-1][1]:.3g}",
     )
-    tasks = shape(run.about["ways"], run.about["shots"])
+    tasks = shape(run.record.ways, run.record.shots)
     caption = f"{config.tasks} training tasks a step, {tasks}, seed {config.seed}."
     html = markup.figure("Training loss, each step and running mean", chart, caption)
     name = f"val_{run.learner.objective.metric}"
@@ -53,7 +53,7 @@ def measured(found: Mapping[str, Sequence[Point]], own_steps: int | None) -> Sec
 
 def _validation(run: Run, steps: list[int], means: list[float], ci95: list[float]) -> str:
     config, name, best = run.config, run.learner.objective.metric, run.summary()["best_step"]
-    metric, ways = metric_of(name), most_ways(run.about["ways"])
+    metric, ways = metric_of(name), most_ways(run.record.ways)
     label = f"validation {metric.label.lower()}"
     chart = pictures.line_chart(
         steps, means, ci95, xlabel="meta-training step", ylabel=label,
@@ -63,7 +63,7 @@ def _validation(run: Run, steps: list[int], means: list[float], ci95: list[float
     )  # fmt: skip
     caption = (
         f"{config.val_episodes} validation episodes, always the same, seed {seeds.validation(config.seed)}; "
-        f"{shape(ways, most_ways(run.about['shots']))}; {ductive(run.learner.transductive)}; "
+        f"{shape(ways, most_ways(run.record.shots))}; {ductive(run.learner.transductive)}; "
         "the band is the 95% interval of the mean over episodes."
     )
     return markup.figure(label.capitalize(), chart, caption)

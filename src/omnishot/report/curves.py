@@ -108,7 +108,7 @@ def task_loader(
         raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
     shots = least(run.config.shots)
     tasks = data.tasks(part, shots, skip_small=run.config.skip_bad)
-    shape = Shape(min(8, episodes), ways or least(run.about["ways"]), shots, tasks.queries)
+    shape = Shape(min(8, episodes), ways or least(run.record.ways), shots, tasks.queries)
     return Loader(data.store, tasks.source, shape, seed)
 
 

@@ -26,9 +26,9 @@ from omnishot.table.splits import PARTS
 
 def headline(run: Run, groups: Sequence[Sequence[Figure]]) -> str:
     """One line about the run, and its main figure with interval and protocol."""
-    config, about = run.config, run.about
+    config, record = run.config, run.record
     fused = f"{config.fused_by} fusion of " if len(run.learner.network.modalities) > 1 else "on "
-    said = f"{config.learner}, {fused}{_inputs(run)}; {shape(about['ways'], about['shots'])}"
+    said = f"{config.learner}, {fused}{_inputs(run)}; {shape(record.ways, record.shots)}"
     html = f'<p class="lead">{markup.text(said)}</p>'
     if not groups:
         return html + markup.note("This run has not been evaluated yet: omnishot evaluate RUN does.")
@@ -58,7 +58,7 @@ def about_run(run: Run, data: Dataset | None) -> Section:
         "Learner": config.learner + "".join(f", {n} {v}" for n, v in config.options.items()),
         "Inputs": _inputs(run),
         "Fusion": f"{config.fused_by}, {config.dim} wide",
-        "Training tasks": shape(run.about["ways"], run.about["shots"]),
+        "Training tasks": shape(run.record.ways, run.record.shots),
         "Predicts": f"{', '.join(run.schema.targets)} ({learner.objective.gives})",
         "Parameters": f"{sum(p.numel() for p in learner.parameters() if p.requires_grad):,}",
         "Steps": f"{trained['step']:,}, each of {config.tasks} tasks"
@@ -67,20 +67,20 @@ def about_run(run: Run, data: Dataset | None) -> Section:
         "Best step": f"{trained['best_step']:,}" if trained["best"] is not None else "the last: no validation",
         "Training time": duration(trained["seconds"]),
         "Seed": config.seed,
-        "Table": Path(run.about["source"]).name if run.about["source"] else "in memory",
+        "Table": Path(run.record.source).name if run.record.source else "in memory",
     }
     if not learner.meta_trained:
         del what["Best step"], what["Training time"]
     if len(learner.network.modalities) == 1:
         del what["Fusion"]
-    counts = [f"{run.about['rows'][part]:,} {part}" for part in PARTS if run.about["rows"].get(part)]
+    counts = [f"{run.record.rows[part]:,} {part}" for part in PARTS if run.record.rows.get(part)]
     what["Rows"] = ", ".join(counts)
     noun = f"Groups ({run.schema.group})" if run.schema.group else "Classes"
     if data:
         members = {part: len(data.members(part)) for part in PARTS}
         what[noun] = ", ".join(f"{n:,} {part}" for part, n in members.items() if n)
-    elif run.about["trained_on"]:
-        what[noun] = f"{len(run.about['trained_on']):,} train"
+    elif run.record.trained_on:
+        what[noun] = f"{len(run.record.trained_on):,} train"
     return Section("The run", markup.facts(what))
 
 

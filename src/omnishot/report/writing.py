@@ -64,7 +64,7 @@ def by_protocol(run: Run) -> list[list[Figure]]:
 
     Within one protocol the figure that counts comes first: the objective's metric with every input as it is.
     """
-    shape = (least(run.about["ways"]), least(run.about["shots"]))
+    shape = (least(run.record.ways), least(run.record.shots))
     groups: dict[tuple, list[Figure]] = {}
     for f in run.figures():
         key = (f.episodes, f.seed, f.split, f.ways, f.shots, f.queries, f.gallery, f.transductive)

@@ -28,6 +28,7 @@ from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.experiment.build import restore_learner
 from omnishot.experiment.dataset import bad_cells
 from omnishot.experiment.new_modality import New, NewModality, look_at, meet, read_with_new, widened
+from omnishot.experiment.record import LearnerRecord
 from omnishot.learners.base import Learner, State
 from omnishot.modality.base import Modality
 from omnishot.modality.features import Features, frozen_weights
@@ -58,7 +59,7 @@ class Model:
         learner, state: what was learned across tasks and from this task's rows.
         schema: which columns are the inputs.
         classes_: the classes, or labels, sorted; empty where something else is predicted.
-        about: what it takes to rebuild the learner (`describe_learner`).
+        record: what the learner is rebuilt from.
         new_modality: what was learned of inputs that the run was trained without, if there are any.
         words: where texts are predicted, the task's own words: those that its rows say and the run did not know.
     """
@@ -67,12 +68,12 @@ class Model:
     state: State
     schema: Schema
     classes_: np.ndarray
-    about: Mapping[str, Any]
+    record: LearnerRecord
     new_modality: NewModality | None = None
     words: tuple[str, ...] = ()
 
     @classmethod
-    def adapt(cls, learner: Learner, schema: Schema, rows: Any, about: Mapping[str, Any], new: New = ()) -> Model:
+    def adapt(cls, learner: Learner, schema: Schema, rows: Any, record: LearnerRecord, new: New = ()) -> Model:
         """Learn a task from labelled rows (see `Run.adapt`)."""
         table, kinds = read_with_new(rows, schema, new)
         store, bad = decode_table(table, learner.network.modalities)
@@ -96,8 +97,8 @@ class Model:
             new_modality = NewModality.fit(learner, labelled, cells, modalities)
             labelled = new_modality.tell(labelled, cells, learning=True)
         device = learner.device
-        state = learner.adapt(learned_from(labelled, about["config"].get("extra_shots", False)).to(device))
-        return cls(learner, state, widened(schema, kinds), np.array(classes), about, new_modality, encoded.words)
+        state = learner.adapt(learned_from(labelled, record.config.get("extra_shots", False)).to(device))
+        return cls(learner, state, widened(schema, kinds), np.array(classes), record, new_modality, encoded.words)
 
     @property
     def notes(self) -> dict[str, str]:
@@ -187,7 +188,8 @@ class Model:
     def save(self, path: str | Path) -> Path:
         """Write an `.omni` file: a zip of safetensors and JSON, nothing that runs code when it is opened."""
         path = check_name(path)
-        about = {"format": FORMAT, **self.about, "schema": self.schema.to_json(), "classes": self.classes_.tolist()}
+        about = {"format": FORMAT, **self.record.to_json()}
+        about |= {"schema": self.schema.to_json(), "classes": self.classes_.tolist()}
         about |= {"words": list(self.words)} if self.words else {}
         about["notes"] = self.notes  # for people: they follow from the state
         if self.new_modality:
@@ -219,19 +221,19 @@ class Model:
                 met = load_tensors(archive.read(NEW_MODALITY)) if "new_modality" in about else {}
             if about["format"] > FORMAT:
                 raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
-            about.pop("notes", None)
-            _, learner = restore_learner(about, frozen)
+            record = LearnerRecord.from_json(about)
+            _, learner = restore_learner(record, frozen)
             learner.load_state_dict(params)
-            schema, classes = Schema.from_json(about.pop("schema")), np.array(about.pop("classes"))
-            words = tuple(about.pop("words", ()))
-            new_modality = NewModality.from_json(about.pop("new_modality"), met) if "new_modality" in about else None
+            schema, classes = Schema.from_json(about["schema"]), np.array(about["classes"])
+            words = tuple(about.get("words", ()))
+            new_modality = NewModality.from_json(about["new_modality"], met) if "new_modality" in about else None
         except FileNotFoundError:
             raise DataError(f"{path} does not exist") from None
         except OmnishotError:
             raise
         except Exception as error:  # whatever a damaged file makes the readers say
             raise DataError(f"{path} is not a whole Omnishot model: {error}") from error
-        return cls(learner, unflatten(state), schema, classes, about, new_modality, words)
+        return cls(learner, unflatten(state), schema, classes, record, new_modality, words)
 
     def _predict(self, table: Table) -> tuple[Tensor, list[BadCell]]:
         """What the objective keeps of the prediction of every row, `[rows, …]`, and the cells taken as missing.

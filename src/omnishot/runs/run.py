@@ -11,21 +11,23 @@ import numpy as np
 from torch import Tensor
 
 from omnishot.core.distributed import ALONE, Ranks, join
-from omnishot.core.storage import FORMAT, read_json, read_tensors, write_json
+from omnishot.core.storage import read_json, read_tensors, write_json
 from omnishot.episodes.store import named_inputs
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation.episodes import Evaluation, Figure
 from omnishot.evaluation.protocol import Protocol, attack_said, spoiled
 from omnishot.evaluation.retrieval import retrieval_figures
 from omnishot.experiment import dataset
-from omnishot.experiment.build import describe_learner, pick_device, restore_learner, restore_modality
-from omnishot.experiment.config import Config, read_toml
+from omnishot.experiment.build import pick_device, restore_learner, restore_modality
+from omnishot.experiment.config import Config
 from omnishot.experiment.dataset import Dataset
 from omnishot.experiment.new_modality import New, read_with_new
+from omnishot.experiment.record import LearnerRecord
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
 from omnishot.runs.checkpoint import CHECKPOINT, load_parameters
 from omnishot.runs.model import FROZEN, Model
+from omnishot.runs.record import RunRecord
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
 from omnishot.table.splits import PARTS
@@ -39,7 +41,7 @@ class Run:
     folder: Path
     config: Config
     learner: Learner = field(repr=False)
-    about: Mapping[str, Any] = field(repr=False)
+    record: RunRecord = field(repr=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
@@ -49,8 +51,8 @@ class Run:
             DataError: if it is no run, was cut off before its first checkpoint, or is damaged.
         """
         folder = Path(folder)
-        about = read_about(folder)
-        config, learner = restore_learner(about, read_frozen(folder, about))
+        record = RunRecord.read(folder)
+        config, learner = restore_learner(record, read_frozen(folder, record))
         path = folder / "best" / CHECKPOINT
         if not path.exists():
             raise DataError(f"{folder} has no best checkpoint yet: go on training with --resume")
@@ -59,12 +61,12 @@ class Run:
         for modality in learner.network.modalities.values():
             if isinstance(modality, Features):
                 modality.module.to(device)
-        return cls(folder, config, learner.to(device), about)
+        return cls(folder, config, learner.to(device), record)
 
     @property
     def schema(self) -> Schema:
         """What each column of the training table was."""
-        return Schema.from_json(self.about["schema"])
+        return self.record.schema
 
     def adapt(self, rows: Any, new: New = ()) -> Model:
         """A model for a new task from a few labelled rows: any number of classes, unequal shots, missing cells.
@@ -81,8 +83,8 @@ class Run:
             UsageError: for an unknown column, more classes than a fixed head has, a new column that is an input
                 already, or a learner that does not read the network's features.
         """
-        about = describe_learner(self.learner, self.config, self.about["ways"], self.about["labels"])
-        return Model.adapt(self.learner, self.schema, rows, about, new)
+        record = LearnerRecord.of(self.learner, self.config, self.record.ways, self.record.labels)
+        return Model.adapt(self.learner, self.schema, rows, record, new)
 
     def evaluate(
         self,
@@ -169,7 +171,7 @@ class Run:
         self.learner.to(device)
         data = self._dataset(table, split, ranks.host(), new)
         shown = progress and ranks.rank == 0
-        found = protocol.measure(self.learner, self.config, self.about["ways"], data, device, ranks, shown)
+        found = protocol.measure(self.learner, self.config, self.record.ways, data, device, ranks, shown)
         if save and ranks.rank == 0:
             self._keep(found)
         return Evaluation(tuple(found))
@@ -228,7 +230,7 @@ class Run:
             "learner": self.config.learner,
             "fusion": self.config.fused_by,
             "modalities": list(self.learner.network.modalities),
-            "rows": self.about["rows"],
+            "rows": dict(self.record.rows),
             "metric": self.learner.objective.metric,
             **{name: state.get(name) for name in ("step", "best", "best_step", "seconds", "waited")},
             "tuned": {record["tuned"]: record["value"] for record in best.get("tuned", ())},
@@ -245,11 +247,11 @@ class Run:
         Raises:
             DataError: if it was in memory, is gone or has changed.
         """
-        source = self.about["source"]
+        source = self.record.source
         if source is None:
             raise DataError(f"{self.folder} was trained on a table in memory: give the table again (table=…)")
         table = read_rows(Path(source), self.schema)
-        if table.fingerprint != self.about["fingerprint"]:
+        if table.fingerprint != self.record.fingerprint:
             raise DataError(f"{source} has changed since {self.folder} was trained: train again, or give a table")
         return table
 
@@ -266,7 +268,7 @@ class Run:
             return dataset.build(rows, self.config, learner.network.modalities, learner.objective, host=host)
         parts = np.full(len(rows), split) if rows.schema.split is None else None
         data = dataset.build(rows, self.config, learner.network.modalities, learner.objective, parts, host=host)
-        shared = sorted(data.members(split) & set(self.about["trained_on"]))
+        shared = sorted(data.members(split) & set(self.record.trained_on))
         if shared and split != "train":
             raise DataError(
                 f"{rows.name}: the run was trained on {', '.join(shared[:5])}{' …' if len(shared) > 5 else ''}, so the "
@@ -286,31 +288,13 @@ def _key(record: Mapping[str, Any]) -> str:
     return repr(sorted((k, repr(v)) for k, v in record.items() if k not in ("mean", "ci95", "seconds")))
 
 
-def read_about(folder: Path) -> dict[str, Any]:
-    """What a run folder says of its run.
-
-    Raises:
-        DataError: if it is no run, damaged, edited, or of a newer format.
-    """
-    if not (folder / "table.json").exists() or not (folder / "config.toml").exists():
-        raise DataError(f"{folder} is not a run: it lacks table.json or config.toml")
-    about = read_json(folder / "table.json")
-    if not isinstance(about, dict) or "format" not in about:
-        raise DataError(f"{folder / 'table.json'} was not written by Omnishot")
-    if about["format"] > FORMAT:
-        raise DataError(f"{folder} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade Omnishot")
-    if read_toml(folder / "config.toml") != about["config"]:
-        raise DataError(f"{folder / 'config.toml'} is not what the run was trained with: it is damaged, or was edited")
-    return about
-
-
-def read_frozen(folder: Path, about: Mapping[str, Any]) -> dict[str, Tensor]:
+def read_frozen(folder: Path, record: RunRecord) -> dict[str, Tensor]:
     """The weights of a run's frozen encoders, if it has any, by `input/name`.
 
     Raises:
         DataError: if the file is missing or damaged.
     """
-    has = any(settings["kind"] == Features.kind for settings in about["modalities"].values())
+    has = any(settings["kind"] == Features.kind for settings in record.modalities.values())
     return read_tensors(folder / FROZEN)[0] if has else {}
 
 
@@ -320,7 +304,7 @@ def frozen_inputs(folder: Path) -> dict[str, Features]:
     Raises:
         DataError: if the run is damaged.
     """
-    about = read_about(folder)
-    weights = read_frozen(folder, about)
-    found = {name: restore_modality(name, settings, weights) for name, settings in about["modalities"].items()}
+    record = RunRecord.read(folder)
+    weights = read_frozen(folder, record)
+    found = {name: restore_modality(name, settings, weights) for name, settings in record.modalities.items()}
     return {name: modality for name, modality in found.items() if isinstance(modality, Features)}

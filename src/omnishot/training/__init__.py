@@ -1,1 +1,1 @@
-"""The one training loop, model selection, logging."""
+"""Training: options and data are prepared (`train`), the loop (`trainer`), selection, logging, budgets of time."""

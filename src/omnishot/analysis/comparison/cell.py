@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omnishot.episodes.loader import Loader
 from omnishot.errors import DataError, OmnishotError
 from omnishot.evaluation.episodes import Figure
-from omnishot.experiment.config import Config
-from omnishot.learners.base import Learner
 from omnishot.training.budget import Budget, measure
-from omnishot.training.train import train
+from omnishot.training.train import Training, prepare, train
 from omnishot.training.trainer import Interrupted
 
 
@@ -72,7 +69,7 @@ class CellTraining:
         folder: of the run.
         budget: of the meta-training.
         test: options of `Run.evaluate`.
-        save: called with the cell when its number of steps is settled, before training begins.
+        save: called with the cell when its number of steps is known, before training begins.
     """
 
     cell: Cell
@@ -97,7 +94,9 @@ class CellTraining:
             if (self.folder / "config.toml").exists():
                 run = train(table, out=self.folder, resume=True, progress=self.progress)
             else:
-                run = train(table, out=self.folder, progress=self.progress, settle=self._settle, **options)
+                training = prepare(table, out=self.folder, progress=self.progress, **options)
+                self._set_steps(training)
+                run = training.run()
             test_table = None if isinstance(table, str | Path) else table
             evaluation = run.evaluate(test_table, progress=self.progress, **self.test)
             if not math.isfinite(evaluation.mean):
@@ -118,13 +117,14 @@ class CellTraining:
             parameters=sum(p.numel() for p in run.learner.parameters()),
         )
 
-    def _settle(self, learner: Learner, training: Loader, val: Loader | None, config: Config) -> Config:
-        """The config with as many steps as fit into a budget of time; unchanged for a budget of steps."""
+    def _set_steps(self, training: Training) -> None:
+        """Set as many steps as fit into a budget of time; a budget of steps is an option of the training already."""
+        learner, config, tasks = training.learner, training.config, training.tasks
         if self.budget.minutes is None or not learner.meta_trained:
-            return config
+            return
         seconds = 60 * self.budget.minutes
-        pace = measure(learner, training, val, config, seconds)
+        pace = measure(learner, tasks.train, tasks.val, config, seconds)
         steps, every = pace.fit(seconds, config.val_every)
         self.cell = dataclasses.replace(self.cell, planned_seconds=pace.seconds(steps, every))
         self.save(self.cell)
-        return dataclasses.replace(config, steps=steps, val_every=every, plan=pace.plan)
+        training.config = dataclasses.replace(config, steps=steps, val_every=every, plan=pace.plan)

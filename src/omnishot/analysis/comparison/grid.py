@@ -23,7 +23,7 @@ from omnishot.table.schema import Column
 from omnishot.table.splits import assign
 from omnishot.table.table import Table
 from omnishot.training.budget import Budget
-from omnishot.training.train import TABLE_OPTIONS
+from omnishot.training.options import TABLE_OPTIONS
 
 
 @dataclass(frozen=True)

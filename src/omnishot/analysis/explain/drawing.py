@@ -41,7 +41,7 @@ def draw(
     shots = least(run.config.shots)
     tasks = data.tasks(part, shots, run.config.queries, skip_small=run.config.skip_bad)
     rng, spoil = seeds.explained_task(seed), seeds.explained_corruption(seed)
-    drawn = tasks.source.draw(rng, 1, ways or least(run.about["ways"]), shots, tasks.queries)
+    drawn = tasks.source.draw(rng, 1, ways or least(run.record.ways), shots, tasks.queries)
     support, query = (
         part_of(data.table, data.store, index[0], _target(data, index[0], classes), drawn.ways, missing or {}, spoil)
         for index, classes in ((drawn.support, drawn.support_target), (drawn.query, drawn.query_target))

@@ -101,7 +101,7 @@ def _of_model(model: Model, asked: Table, support: Any) -> Task:
     said, learned_from = f"rows of {Path(asked.name).name}, answered by the model", None
     if support is not None:
         labelled = read_rows(support, model.schema)
-        learned_from, found = _support(labelled, learner, model.about["config"].get("extra_shots", False))
+        learned_from, found = _support(labelled, learner, model.record.config.get("extra_shots", False))
         if found != names:
             raise DataError(
                 f"{labelled.name} has the classes {', '.join(found)}, the model {', '.join(names)}: give the rows that "

@@ -98,7 +98,7 @@ def robustness(
         *_attacks(spoiled, attacks, epsilons, attack_steps, modalities),
     ]
     task = {
-        "ways": ways or least(first.about["ways"]),
+        "ways": ways or least(first.record.ways),
         "shots": shots or least(first.config.shots),
         "queries": queries,
         "episodes": episodes,
@@ -200,7 +200,7 @@ def _check_alike(runs: Mapping[str, Run], data: Mapping[str, Dataset]) -> None:
         if own != inputs:
             said = f"the run {other} reads {', '.join(own)}, {name} {', '.join(inputs)}"
             raise UsageError(f"{said}: give runs that read the same inputs")
-        same = run.about["fingerprint"] == first.about["fingerprint"]
+        same = run.record.fingerprint == first.record.fingerprint
         if not same or not np.array_equal(data[other].parts, data[name].parts):
             what = "deals its table into other parts" if same else "was trained on another table"
             raise UsageError(f"the run {other} {what} than {name}: their tasks cannot be the same")

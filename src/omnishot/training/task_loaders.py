@@ -1,0 +1,114 @@
+"""The training and validation tasks of a data set, and the rows that a learner with a memory keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from omnishot.core import seeds
+from omnishot.episodes.loader import Loader, Range, Shape
+from omnishot.episodes.rows import Rows
+from omnishot.episodes.store import matching_inputs, placed
+from omnishot.errors import UsageError
+from omnishot.evaluation.protocol import checked_ways
+from omnishot.experiment.build import most_ways
+from omnishot.experiment.config import Config
+from omnishot.experiment.dataset import TRAINING_QUERIES, WAYS, Dataset, Tasks
+from omnishot.modality.base import Modality
+from omnishot.table.splits import PARTS
+
+
+@dataclass(frozen=True)
+class TaskLoaders:
+    """Where training and validation tasks come from.
+
+    Args:
+        val: None for a data set without a validation part.
+        ways: classes of a training task, a number or a range; None where no class is predicted.
+        labels: how many training classes there are; 0 where no class is predicted.
+    """
+
+    train: Loader
+    val: Loader | None
+    ways: Range | None
+    labels: int
+
+
+def task_loaders(data: Dataset, config: Config) -> TaskLoaders:
+    """The loaders that a config describes.
+
+    Raises:
+        DataError: if a part has too few classes or rows.
+        UsageError: for `cross` with a single input.
+    """
+    most_shots = max(config.shots) if isinstance(config.shots, tuple) else config.shots
+    parts = [part for part in PARTS if (data.parts == part).any()]
+    tasks = {
+        part: data.tasks(part, most_shots, config.queries, at_most=TRAINING_QUERIES, skip_small=config.skip_bad)
+        for part in parts
+    }
+    ways = _ways(config, data, tasks)
+    if config.cross and len(data.store.modalities) < 2:
+        only = next(iter(data.store.modalities))
+        raise UsageError(f"cross={config.cross}: {data.table.name} has one input only, {only!r}: leave cross out")
+    train = Loader(
+        data.store,
+        tasks["train"].source,
+        Shape(config.tasks, ways, config.shots, tasks["train"].queries),
+        seed=config.seed,
+        labels=data.labels(),
+        rotations=config.rotations,
+        dropout=_dropout(config, data.store.modalities),
+        cross=config.cross,
+        extra_shots=config.extra_shots,
+        noise=matching_inputs(config.noise, data.store.modalities),
+        noise_varies=True,
+        augment=matching_inputs(config.augment, data.store.modalities),
+    )
+    val = None
+    if "val" in tasks:
+        val = Loader(
+            data.store,
+            tasks["val"].source,
+            Shape(1, most_ways(ways), most_shots, tasks["val"].queries),
+            seed=seeds.validation(config.seed),
+            cross=config.cross,
+            extra_shots=config.extra_shots,
+        )
+    labels = int(train.labels.max()) + 1 if train.labels is not None else 0
+    return TaskLoaders(train, val, ways, labels * (4 if config.rotations else 1))
+
+
+def _ways(config: Config, data: Dataset, tasks: Mapping[str, Tasks]) -> Range | None:
+    """Classes of a training task: as the config says, else as many as every group has, or 5 if every part has them."""
+    most = [t.ways for t in tasks.values() if t.ways is not None]
+    if not most:
+        return None
+    ways = config.ways
+    if ways is None:
+        ways = min(most) if data.table.schema.group else min(WAYS, *most)
+    for part, of_part in tasks.items():
+        checked_ways(most_ways(ways), of_part, part)
+    return ways
+
+
+def _dropout(config: Config, modalities: Mapping[str, Modality]) -> float | dict[str, float]:
+    """The rate of modality dropout; 0 for a single input."""
+    if len(modalities) == 1:
+        return 0.0
+    return matching_inputs(config.dropout, modalities) if isinstance(config.dropout, dict) else config.dropout
+
+
+def memory_rows(train: Loader, count: int) -> Rows:
+    """Rows that training tasks consist of, `[count]`, drawn by the seed; some of them repeated if there are fewer."""
+    rows, store = train.source.index.order, train.store
+    rng = seeds.memory_rows(train.seed)
+    index = np.resize(rng.choice(rows, min(count, len(rows)), replace=False), count).astype(np.int64)
+    target = None if store.target is None else placed(store.target[index], store.device)
+    label = None
+    if train.labels is not None:  # where pictures are rotated, the label of the upright ones
+        label = placed(train.labels[index] * (4 if train.rotations else 1), store.device)
+    return dataclasses.replace(store.gather(index), target=target, label=label)
