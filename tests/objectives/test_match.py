@@ -57,10 +57,10 @@ def relations(tmp_path_factory):
 def test_a_plain_import_is_understood(numbers, relations):
     schema = read_table(numbers, target="relatedness", objective="match").schema
     assert list(schema.inputs()) == ["sentence_a", "sentence_b"]
-    assert (schema.objective, schema.kind) == ("match", "regress")
+    assert schema.objective == "match"
     schema = read_table(relations, target="entailment", objective="match").schema
     assert list(schema.inputs()) == ["sentence_a", "sentence_b"]
-    assert (schema.objective, schema.kind) == ("match", "classify")
+    assert schema.objective == "relate"
     assert type(schema).from_json(json.loads(json.dumps(schema.to_json()))) == schema
 
 
@@ -76,8 +76,8 @@ def test_two_texts_and_a_fraction_are_pairs_to_match_unless_rows_are_grouped():
 def test_ratings_in_whole_numbers_are_numbers_and_words_are_relations():
     rows = [{"a": f"a text {i} of words", "b": f"and {i} another text", "y": i % 3, "z": "no" if i % 2 else "yes"}
             for i in range(30)]  # fmt: skip
-    assert read_table(rows, target="y", inputs=["a", "b"], objective="match").schema.kind == "regress"
-    assert read_table(rows, target="z", inputs=["a", "b"], objective="match").schema.kind == "classify"
+    assert read_table(rows, target="y", inputs=["a", "b"], objective="match").schema.objective == "match"
+    assert read_table(rows, target="z", inputs=["a", "b"], objective="match").schema.objective == "relate"
     assert read_table(rows, target="y", inputs=["a", "b"]).schema.objective == "classify"
 
 

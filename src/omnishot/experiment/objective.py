@@ -16,7 +16,7 @@ def objective_class(schema: Schema) -> type[Objective]:
     Raises:
         UsageError: if the table has no target.
     """
-    return OBJECTIVES.load(("relate" if schema.relation else schema.objective) or "")
+    return OBJECTIVES.load(schema.objective or "")
 
 
 def restore_objective(settings: Mapping[str, Any]) -> Objective:

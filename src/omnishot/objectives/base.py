@@ -20,6 +20,7 @@ from omnishot.nn.heads import Head
 from omnishot.nn.network import Network
 from omnishot.objectives.targets import TableTarget, TaskTarget, codes_of
 from omnishot.table.table import Table
+from omnishot.table.targets import OF_GROUPS
 
 #: The scaler of a task's targets, tensors by name; empty where targets keep the unit of the table's.
 Scaler = Mapping[str, Tensor]
@@ -42,8 +43,11 @@ class Objective(ABC):
     gives: ClassVar[str]
     #: What a learner must be able to read: `CLASSES`, `NUMBERS` or `OWN_HEAD`.
     kind: ClassVar[str] = OWN_HEAD
-    #: What a cell of the target holds: "class", "number", "text" (or a list of texts) or "labels" (a list of them).
+    #: What a cell of the target holds, and what tasks are made of without a group column (`omnishot.table.targets`).
     target_form: ClassVar[str]
+    tasks_of: ClassVar[str] = OF_GROUPS
+    #: Whether several columns may be the target.
+    several_targets: ClassVar[bool] = False
     #: The metric that selects models.
     metric: ClassVar[str]
     #: Metrics of this objective that the table of metrics lacks, by name (`omnishot.metrics.metric`).

@@ -23,6 +23,7 @@ from omnishot.objectives.calibration import (
 )
 from omnishot.objectives.targets import TableTarget, TaskTarget
 from omnishot.table.table import Table
+from omnishot.table.targets import CLASS, OF_CLASSES
 
 
 class Classify(Objective):
@@ -38,7 +39,8 @@ class Classify(Objective):
     gives = "a class"
     metric = "accuracy"
     kind = CLASSES
-    target_form = "class"
+    target_form = CLASS
+    tasks_of = OF_CLASSES
     fitted = ("temperature",)
     explainable = True
 

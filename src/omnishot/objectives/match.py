@@ -10,6 +10,7 @@ from omnishot.metrics.relatedness import relatedness_figures
 from omnishot.objectives.regress import Regress
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table
+from omnishot.table.targets import OF_ROWS
 
 #: Options of a training that compares two inputs.
 PAIRED = MappingProxyType({"fusion": "pair", "shared": True})
@@ -31,6 +32,8 @@ class Match(Regress):
 
     name = "match"
     metric = "pearson"
+    tasks_of = OF_ROWS
+    several_targets = False
     defaults = MappingProxyType({**Regress.defaults, **PAIRED})
 
     def group_rows(self, table: Table, parts: np.ndarray, seed: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from omnishot.nn.network import Network
 from omnishot.objectives.base import NUMBERS, Objective, Scaler, target_of
 from omnishot.objectives.targets import TableTarget, TaskTarget, numbers_of
 from omnishot.table.table import Table
+from omnishot.table.targets import NUMBER
 
 #: One number, or one of each target.
 Numbers = float | Sequence[float] | np.ndarray
@@ -43,7 +44,8 @@ class Regress(Objective):
     name = "regress"
     gives = "a number"
     kind = NUMBERS
-    target_form = "number"
+    target_form = NUMBER
+    several_targets = True
     metric = "mae"
     defaults = MappingProxyType({"learner": "maml"})
     explainable = True

@@ -7,6 +7,7 @@ import numpy as np
 from omnishot.objectives.classify import Classify
 from omnishot.objectives.match import PAIRED, pairs_of_parts
 from omnishot.table.table import Table
+from omnishot.table.targets import OF_ROWS
 
 
 class Relate(Classify):
@@ -17,6 +18,7 @@ class Relate(Classify):
     """
 
     name = "relate"
+    tasks_of = OF_ROWS
     defaults = PAIRED
 
     def group_rows(self, table: Table, parts: np.ndarray, seed: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from omnishot.nn.network import Network
 from omnishot.objectives.base import Objective, target_of
 from omnishot.objectives.targets import TableTarget, TaskTarget
 from omnishot.table.table import Table
+from omnishot.table.targets import LABELS, OF_ROWS
 
 
 class Tag(Objective):
@@ -37,7 +38,8 @@ class Tag(Objective):
 
     name = "tag"
     gives = "labels"
-    target_form = "labels"
+    target_form = LABELS
+    tasks_of = OF_ROWS
     defaults = MappingProxyType({"learner": "maml"})
     metric = "mean_average_precision"
 

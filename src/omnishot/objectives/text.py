@@ -23,6 +23,7 @@ from omnishot.objectives.base import Objective, target_of
 from omnishot.objectives.targets import TableTarget, TaskTarget
 from omnishot.objectives.vocabulary import UNITS, Vocabulary, shared_tokens
 from omnishot.table.table import Table
+from omnishot.table.targets import OF_ROWS, TEXT
 
 #: The option that holds options of the decoder.
 NESTED = "decoder_options"
@@ -58,7 +59,8 @@ class TextObjective(Objective):
     """
 
     gives = "a text"
-    target_form = "text"
+    target_form = TEXT
+    tasks_of = OF_ROWS
     defaults = MappingProxyType({"learner": "maml", "level": TOKEN})
     writes_texts = True
     # Defaults of the options:

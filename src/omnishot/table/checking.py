@@ -11,8 +11,8 @@ import pandas as pd
 from omnishot.table.cells import missing, open_cell
 from omnishot.table.describing import BadCell, Report, describe
 from omnishot.table.parallel import in_chunks
-from omnishot.table.schema import TEXT_OBJECTIVES
 from omnishot.table.table import Table, require_target
+from omnishot.table.targets import NUMBER, TEXT
 from omnishot.table.texts import text_problem
 
 __all__ = ["BadCell", "Report", "check", "describe"]
@@ -73,7 +73,7 @@ def _unlabelled(table: Table) -> list[tuple[int, str, str]]:
         if name is not None:
             gaps = np.flatnonzero(table.frame[name].isna())
             bad += [(int(row), name, f"the {what} is missing") for row in gaps]
-    if schema.kind == "regress":
+    if schema.target_form == NUMBER:
         for target in schema.targets:
             column = table.frame[target]
             numbers = pd.to_numeric(column, errors="coerce")
@@ -84,7 +84,7 @@ def _unlabelled(table: Table) -> list[tuple[int, str, str]]:
 
 def bad_texts(table: Table) -> list[tuple[int, str, str]]:
     """Present targets without a usable text as (row, column, reason), where the objective learns texts."""
-    if table.schema.objective not in TEXT_OBJECTIVES:
+    if table.schema.target_form != TEXT:
         return []
     name = require_target(table)
     problems = ((i, text_problem(cell)) for i, cell in enumerate(table.frame[name]) if not missing(cell))

@@ -14,6 +14,7 @@ from omnishot.table.cells import media_kind
 from omnishot.table.frames import is_text
 from omnishot.table.splits import PARTS
 from omnishot.table.table import Table, cell_name
+from omnishot.table.targets import CLASS
 
 EXAMPLE_LENGTH = 32
 
@@ -119,7 +120,7 @@ def describe(
 
 def _part(table: Table, rows: np.ndarray) -> dict[str, int]:
     counts = {"rows": int(rows.sum())}
-    if table.schema.kind == "classify":
+    if table.schema.target_form == CLASS:
         counts["classes"] = len(np.setdiff1d(table.labels[0][rows], [-1]))
     if table.schema.group is not None:
         counts["groups"] = len(np.setdiff1d(table.groups[0][rows], [-1]))

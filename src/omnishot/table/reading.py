@@ -46,7 +46,7 @@ def read_table(
             or note.
         inputs: the only columns to learn from.
         split: column of train, val and test, used if it exists; None ignores it.
-        objective: "classify", "regress", "match", "caption", "answer" or "transcribe".
+        objective: by name; see `omnishot list objectives`.
         folder: where paths in a table in memory start from (a file's paths start from its own folder);
             None refuses paths.
 

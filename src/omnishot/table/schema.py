@@ -11,16 +11,12 @@ import pandas as pd
 
 from omnishot.errors import UsageError, choose
 from omnishot.table.inference import infer_modality, infer_objective, tabular_kind
+from omnishot.table.targets import objective_names, target_of
 
 MEDIA = ("image", "audio", "video", "series")
 VALUES = ("text", "number", "category")
 TABULAR = ("number", "category")
 KINDS = (*MEDIA, *VALUES, "tabular", "note")
-OBJECTIVES = ("answer", "caption", "classify", "match", "regress", "tag", "transcribe")
-#: Those whose target is a text, or a list of texts.
-TEXT_OBJECTIVES = ("answer", "caption", "transcribe")
-#: Those whose target may be a list of texts.
-LISTED = (*TEXT_OBJECTIVES, "tag")
 TARGET_NAMES = ("label", "target", "class", "y")
 
 
@@ -35,19 +31,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns in table order, and the objective (one of `OBJECTIVES`; None without a target).
-
-    `relation`: the objective is `match`, and the target is a class instead of a number.
-    """
+    """The columns in table order, and the name of the objective (None without a target)."""
 
     columns: tuple[Column, ...]
     objective: str | None
-    relation: bool = False
 
     @property
-    def kind(self) -> str | None:
-        """The kind of target: the objective itself, or for `match` "classify" or "regress"."""
-        return self.objective if self.objective != "match" else "classify" if self.relation else "regress"
+    def target_form(self) -> str | None:
+        """What a cell of the target holds (`omnishot.table.targets`); None without a target."""
+        return None if self.objective is None else target_of(self.objective).form
+
+    @property
+    def tasks_of(self) -> str | None:
+        """What tasks are made of without a group column (`omnishot.table.targets`); None without a target."""
+        return None if self.objective is None else target_of(self.objective).tasks
 
     @property
     def target(self) -> str | None:
@@ -96,7 +93,7 @@ class Schema:
     def from_json(cls, saved: Mapping[str, Any]) -> Schema:
         """The inverse of `to_json`."""
         columns = tuple(Column(**column) for column in saved["columns"])
-        return cls(columns, saved["objective"], saved.get("relation", False))
+        return cls(columns, saved["objective"])
 
     def _named(self, role: str) -> str | None:
         return next((column.name for column in self.columns if column.role == role), None)
@@ -150,15 +147,16 @@ def infer(
     if any(c.name == "tabular" and c.modality not in (*TABULAR, None) for c in columns):
         raise UsageError("no image, text, audio, video or series column may be named 'tabular': rename it")
     if objective is not None:
-        choose("objective", objective, OBJECTIVES)
+        choose("objective", objective, objective_names())
     elif targets:
         objective = "regress" if len(targets) > 1 else infer_objective(frame[targets[0]])
         if objective == "regress" and len(targets) == 1 and group is None and _paired(columns):
             objective = "match"
-    if len(targets) > 1 and objective != "regress":
+    if objective == "match" and targets and tabular_kind(frame[targets[0]]) == "category":
+        objective = "relate"
+    if len(targets) > 1 and not (objective and target_of(objective).several):
         raise UsageError(f"only numbers can be several targets: to {objective}, say one of {', '.join(targets)}")
-    relation = objective == "match" and bool(targets) and tabular_kind(frame[targets[0]]) == "category"
-    return Schema(columns, objective, relation)
+    return Schema(columns, objective)
 
 
 def _paired(columns: Sequence[Column]) -> bool:

@@ -9,8 +9,9 @@ import numpy as np
 from omnishot.core import seeds
 from omnishot.errors import DataError, UsageError
 from omnishot.table.frames import is_text
-from omnishot.table.schema import LISTED, MEDIA
+from omnishot.table.schema import MEDIA
 from omnishot.table.table import Table, encode
+from omnishot.table.targets import OF_CLASSES, OF_ROWS
 
 PARTS = ("train", "val", "test")
 SPELLINGS = {"validation": "val", "valid": "val", "dev": "val"} | {part: part for part in PARTS}
@@ -78,9 +79,9 @@ def _tasks(table: Table, needed: bool) -> tuple[np.ndarray, tuple[str, ...], str
     """The classes or groups that no two parts may share: codes `[n]` (-1 where missing), names, and which they are."""
     if table.schema.group is not None:
         return *table.groups, "group"
-    if table.schema.objective == "classify":
+    if table.schema.tasks_of == OF_CLASSES:
         return *table.labels, "class"
-    if table.schema.objective in (*LISTED, "match"):
+    if table.schema.tasks_of == OF_ROWS:
         return *_by_file(table), "picture or other input"
     if needed:
         raise UsageError(

@@ -17,6 +17,7 @@ from omnishot.errors import DataError, UsageError
 from omnishot.table.cells import CellProblem, open_cell
 from omnishot.table.frames import is_listed
 from omnishot.table.schema import Schema
+from omnishot.table.targets import CLASS
 from omnishot.table.texts import texts_of
 
 __all__ = ["CellProblem", "Table", "encode", "open_cell", "require_target"]
@@ -45,7 +46,7 @@ class Table:
     @property
     def classes(self) -> tuple[str, ...]:
         """The distinct classes of the target as text, sorted; empty unless the objective is to classify."""
-        return self.labels[1] if self.schema.kind == "classify" else ()
+        return self.labels[1] if self.schema.target_form == CLASS else ()
 
     @cached_property
     def labels(self) -> tuple[np.ndarray, tuple[str, ...]]:

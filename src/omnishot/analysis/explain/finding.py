@@ -22,6 +22,7 @@ from omnishot.runs.model import Model
 from omnishot.runs.run import Run
 from omnishot.table.reading import read_rows
 from omnishot.table.table import Table
+from omnishot.table.targets import NUMBER
 
 #: Query rows that are looked into at most; a large table's first.
 MOST_QUERIES = 200
@@ -65,7 +66,7 @@ def find(of: Run | Model, table: Any = None, support: Any = None, *, seed: int =
 def _drawn(run: Run, rows: Table, seed: int, ways: int | None) -> Task:
     """A task drawn from a table whose rows are all labelled."""
     learner = run.learner
-    if rows.schema.kind == "regress" and rows.schema.group is None:
+    if rows.schema.target_form == NUMBER and rows.schema.group is None:
         order = seeds.explained_task(seed).permutation(len(rows))
         shots = least(run.config.shots)
         if len(rows) <= shots:
