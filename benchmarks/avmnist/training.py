@@ -14,7 +14,8 @@ from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.store import matching_inputs
 from omnishot.episodes.tasks import ClassTasks
 from omnishot.experiment.build import build_learner
-from omnishot.experiment.config import Config, from_options
+from omnishot.experiment.config import Config
+from omnishot.experiment.options import from_options
 from omnishot.learners.base import Learner
 from omnishot.learners.finetune import FineTune
 from omnishot.objectives.classify import Classify

@@ -68,7 +68,7 @@ def test_the_table_has_a_line_for_each_method_in_order(bench, pair):
 
 
 def test_every_setting_is_a_training_that_can_be_asked_for(bench):
-    from omnishot.experiment.config import from_options
+    from omnishot.experiment.options import from_options
 
     for settings in bench.METHODS.values():
         for options in settings:

@@ -72,7 +72,7 @@ def test_scenes_become_pairs_of_a_picture_and_a_sentence(bench, tmp_path):
 
 
 def test_every_setting_is_a_training_that_can_be_asked_for(bench, tmp_path):
-    from omnishot.experiment.config import from_options
+    from omnishot.experiment.options import from_options
 
     (tmp_path / "g.csv").touch()
     (tmp_path / "pairs.csv").touch()

@@ -224,12 +224,12 @@ def test_damaged_frozen_weights_of_a_run_are_refused(birds, first, tmp_path):
     [
         (
             {"photo": {"frozen": "RUN", "encoder": "resnet"}},
-            "settles encoder: leave out photo.encoder, or frozen",
+            "determines encoder: leave out photo.encoder, or frozen",
         ),
-        ({"image": {"size": 16}, "photo": {"frozen": "RUN"}}, "which settles size"),
+        ({"image": {"size": 16}, "photo": {"frozen": "RUN"}}, "which determines size"),
         ({"photo": {"frozen": 3}}, "'photo.frozen' takes the folder of a run, not 3"),
         ({"photo": {"frozen": ""}}, "'photo.frozen' takes the folder of a run, not ''"),
-        ({"photo": {"frozen": "RUN"}, "rotations": True}, "no rotations"),
+        ({"photo": {"frozen": "RUN"}, "rotations": True}, "cannot be rotated"),
         ({"photo": {"frozn": "RUN"}}, "no option 'frozn': did you mean 'frozen'"),
         ({"photo": {"encoder": "scale"}}, "encoder 'scale' reads features, not image; use one of: conv4, resnet"),
     ],

@@ -11,8 +11,9 @@ from torch import Tensor
 from omnishot.core import seeds
 from omnishot.core.options import keywords
 from omnishot.errors import DataError, UsageError
-from omnishot.experiment.config import Config, from_options, split_input_options
+from omnishot.experiment.config import Config
 from omnishot.experiment.objective import restore_objective
+from omnishot.experiment.options import from_options, split_input_options
 from omnishot.experiment.record import LearnerRecord
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner

@@ -1,88 +1,88 @@
-"""All options of a training, said the same way in Python, on the command line and in a TOML file."""
+"""All options of a training."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from omnishot.core.options import keywords, parse, typed
-from omnishot.errors import DataError, UsageError, choose, nearest
+from omnishot.errors import UsageError, choose
 from omnishot.experiment.plan import Plan
-from omnishot.learners import FROM_TABLE, LEARNERS
-from omnishot.modality import modality_class
+from omnishot.learners import LEARNERS
 from omnishot.nn.auxiliary import AUXILIARIES
-from omnishot.nn.encoders import DEFAULTS, ENCODERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.imputation import IMPUTERS, MASK
 from omnishot.nn.network import EARLY, INTERMEDIATE, LEVELS, TOKEN
-from omnishot.objectives.base import Objective
 
 SCHEDULES = ("cosine", "linear", "constant")
-
-
-#: Options of what there is none of at level `early`.
+#: Options of the fusion, which level `early` does not have.
 OF_FUSION = ("fusion", "fuse")
-#: Fields that are tables of options of something else.
+#: Fields of `Config` that hold options of something else, by name.
 TABLES = ("options", "fuse", "objective_options", "inputs")
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a run was asked for.
+    """All options of a training, resolved. `config.toml` in a run folder holds them.
+
+    Options "by input or kind" are dicts whose keys are names of inputs or kinds of input (`photo`, `image`).
 
     Args:
-        learner, fusion: by name; see `omnishot list`. To predict numbers `maml` unless said.
-        level: where the inputs of a row come together: `embedding`, an embedding each; `model`, all of their parts
-            (patches, words, moments), by the fusion `transformer` unless said; `feature`, their plain features side by
-            side, by one encoder and no fusion.
-        imputation: what stands for an absent input's embedding: `mask` nothing, `placeholder` a learned vector, `impute`
-            what the row's other inputs tell of it (trained by the auxiliary objective `reconstruct`).
-        auxiliary: auxiliary objectives of the training, by name with their weight: `infonce`, `sigmoid` and `consensus`
-            align the inputs' embeddings, `reconstruct` trains `impute`, `distil` keeps features as inputs go, `balance`
-            evens the loads of `mixture`'s experts.
-        shared: whether inputs of one kind have one encoder, and of texts one vocabulary, to be compared.
-        dim: width of fused embeddings.
-        ways: classes a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
-        shots: support rows a class (or a group, for numbers), a number or a range.
-        queries: query rows a class in training and validation; None: 5, or as many as the smallest class allows.
-        tasks: tasks a step (the meta-batch).
-        steps: meta-training steps.
-        lr: step size of Adam.
-        schedule: how it falls to nothing over the training, by a `cosine` or `linear`, or stays `constant`.
-        warmup: steps over which it rises before.
+        learner: name of the learner (`omnishot list learners`). The default is that of classification; other
+            objectives have their own (`Objective.defaults`).
+        fusion: name of the fusion (`omnishot list fusions`); not used at level `early`.
+        level: where the inputs of a row are combined. `early`: their plain features, concatenated, are read by one
+            encoder. `intermediate`: an encoder gives each input an embedding; the embeddings are fused. `token`: all
+            tokens of all inputs (patches, words, time steps) are fused, by the fusion `transformer` by default.
+        imputation: what replaces the embedding of a missing input: nothing (`mask`), a learned vector (`placeholder`),
+            or an estimate from the row's other inputs (`impute`, trained by the auxiliary objective `reconstruct`).
+        auxiliary: auxiliary objectives of the training, by name with their weight. `infonce`, `sigmoid` and `consensus`
+            align the embeddings of a row's inputs, `reconstruct` trains `impute`, `distil` makes the features of
+            incomplete rows like those of complete ones, `balance` evens the loads of the experts of `mixture`.
+        shared: whether inputs of one kind share one encoder (and texts one vocabulary).
+        dim: width of embeddings and features.
+        ways: classes of a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
+        shots: support rows per class, or per task where no class is predicted; a number or a range.
+        queries: query rows per class in training and validation; None: 5, or as many as the smallest class allows.
+        tasks: tasks of a training step (the meta-batch).
+        steps: training steps of the outer loop.
+        lr: step size of the outer loop (AdamW).
+        schedule: how that step size falls to zero: `cosine` or `linear`; or `constant`.
+        warmup: steps over which it rises first.
         weight_decay: of AdamW.
-        clip: largest norm of the meta-gradient.
-        val_every, val_episodes: how often and on how many validation tasks models are selected; None: ten times.
-        patience: validations without a better one before training stops; 0: never stop early.
-        dropout: rate of modality dropout in training, for rows with several inputs; or a rate by input or kind.
-        cross: share of the training and validation tasks whose support rows have one input only, drawn at random, and
-            whose query rows have another.
-        extra_shots: whether every cell of a support row counts as a row of its own too (`omnishot.episodes.shots`).
-        noise: noise in training, by input or kind: every cell at a level of its own, drawn evenly from 0 to this one
-            (at most 1), so that clean cells are seen too, and no level up to it is foreign.
-        adversarial: adversarial training, by input or kind: in every step the query rows are first moved by so much to
-            where the task's loss is greater, by FGSM from a random start (`omnishot.evaluation.attacks`; radius
-            as for `epsilon` of `Run.evaluate`). Models are selected on validation tasks as they are.
-        augment: by how much pictures vary in training, 0…1, by input or kind: turned, stretched, sheared, shifted.
-        rotations: pictures of a class turned by quarter turns count as another class (training only).
-        skip_bad: go on without bad cells, rows and classes, listed in the run folder.
-        plan: how a meta-batch's tasks are run: `loop`, `split` or `vmap`, the last two also with how many tasks at a
-            time (`vmap:4`); `auto`: the fastest in a short trial (the gradient is the same).
-        precision: float32; or bfloat16, for products and convolutions only, on devices that are faster at it. The
-            meta-gradient then errs by some per cent, so it is never chosen by itself.
-        device: auto, cpu, cuda, …
+        clip: the norm that the meta-gradient is clipped to.
+        val_every: training steps between two validations; None: ten validations.
+        val_episodes: validation tasks.
+        patience: consecutive validations without improvement after which training stops; 0: it never stops early.
+        dropout: rate of modality dropout in training, or rates by input or kind. Rows keep one input at least.
+        cross: share of training and validation tasks whose support rows have only one input, drawn at random, and whose
+            query rows have only another.
+        extra_shots: whether each cell of a support row is also a support row by itself (`omnishot.episodes.shots`).
+        noise: largest noise level in training, 0 to 1, by input or kind. The level of each cell is drawn uniformly from
+            0 to this one.
+        adversarial: adversarial training, by input or kind: the radius within which FGSM from a random start moves the
+            query rows in every step (`omnishot.evaluation.attacks`; units as for `epsilon` of `Run.evaluate`).
+            Validation tasks are not attacked.
+        augment: strength of image augmentation in training (rotation, scale, shear, shift), 0 to 1, by input or kind.
+        rotations: whether the images of a class, rotated by 90, 180 and 270 degrees, are further classes in training.
+        skip_bad: whether to leave out bad cells, rows and classes (listed in the run folder) instead of refusing them.
+        plan: how the tasks of a meta-batch are run: `loop`, `split` or `vmap`, the last two optionally with the number
+            of tasks at a time (`vmap:4`); or `auto`, the fastest that a short trial finds. All give the same gradient.
+        seed: of every random number (`omnishot.core.seeds`).
+        precision: `float32`; or `bfloat16` for matrix products and convolutions, which puts an error of some per cent
+            into the meta-gradient.
+        device: `auto` (an accelerator if there is one), `cpu`, `cuda`, …
         options: of the learner.
-        fuse: options of the fusion.
+        fuse: of the fusion.
         objective_options: of the objective (`omnishot list objectives`) and, where it writes texts, of its decoder.
-        inputs: by input name or kind: `encoder`, and options of the modality and of the encoder; or `frozen`, the
-            folder of an earlier run, whose encoder of this input is taken as it is and learns no more.
+        inputs: by input or kind: `encoder`, and options of the modality and of the encoder; or `frozen`, the folder of
+            an earlier run whose encoder of this input is used without training it further.
+
+    Raises:
+        UsageError: for a value that is out of range or an unknown name.
     """
 
     learner: str = "protonet"
@@ -152,11 +152,11 @@ class Config:
 
     @property
     def fused_by(self) -> str:
-        """How inputs come together, in a word: the fusion, unless they do so at another level than embeddings."""
+        """How inputs are combined, for people: the fusion, and the level if it is not `intermediate`."""
         return {INTERMEDIATE: self.fusion, TOKEN: f"{self.fusion} of parts", EARLY: "plain features"}[self.level]
 
     def to_options(self) -> dict[str, Any]:
-        """The options, flat, as `from_options` takes them; what is None is left out."""
+        """The options, flat, as `from_options` takes them; those that are None are left out."""
         plain = dataclasses.asdict(self)
         options, inputs = plain.pop("options"), plain.pop("inputs")
         if self.level == EARLY:
@@ -166,159 +166,6 @@ class Config:
     def to_toml(self) -> str:
         """The text of `config.toml`."""
         return tomli_w.dumps(self.to_options())
-
-
-def from_options(
-    given: Mapping[str, Any], inputs: Mapping[str, str], objective: type[Objective] | None = None
-) -> Config:
-    """Options as a user says them, flat, to a Config.
-
-    A name is an option of the training, an option of the chosen learner, `fuse` or `objective_options` with a table of
-    options of the chosen fusion or of the objective, or an input or kind of input whose value is a table of its own;
-    `image.size` means the same as `image = {size: …}`.
-
-    Args:
-        given: the options.
-        inputs: kind by name of the table's inputs.
-        objective: what the table's target is predicted by, which checks its options; None: they are not checked.
-
-    Raises:
-        UsageError: for an unknown option, with the nearest right name, a value of the wrong type, or a fusion where
-            there is none.
-    """
-    said = _nest(given)
-    for name in OF_FUSION:
-        if said.get("level") == EARLY and said.get(name):
-            raise UsageError(
-                f"level='early' puts the inputs' plain features side by side, nothing is fused: leave out {name} "
-                f"({said[name]!r}), or choose another level"
-            )
-    if said.get("level") == TOKEN:
-        said.setdefault("fusion", "transformer")
-    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in TABLES}
-    learner = said.get("learner", Config.learner)
-    fuse = _of_fusion(said.get("fusion", Config.fusion), said.pop("fuse", {}))
-    own = {n: a for n, a in keywords(LEARNERS.load(learner)).items() if n not in FROM_TABLE}
-    places = {*inputs, *inputs.values()}
-    values: dict[str, Any] = {"options": {}, "fuse": fuse, "inputs": {}}
-    values["objective_options"] = _of_objective(objective, said.pop("objective_options", {}))
-    for name, value in said.items():
-        if name in fields:
-            values[name] = typed(name, value, fields[name].type)
-        elif name in own:
-            values["options"][name] = typed(name, value, own[name])
-        elif name in places and isinstance(value, Mapping):
-            values["inputs"][name] = {o: _plain(o, v) for o, v in value.items()}
-        else:
-            raise UsageError(
-                f"no option {name!r} for learner {learner!r}: "
-                + nearest(name, {*fields, *own, *places, "fuse", "objective_options"})
-            )
-    config = Config(**values)
-    for name, kind in inputs.items():
-        split_input_options(config, name, kind)
-    return config
-
-
-def _of_fusion(fusion: str, said: Any) -> dict[str, Any]:
-    """The options of a fusion as it takes them."""
-    if not isinstance(said, Mapping):
-        raise UsageError(f"option 'fuse' takes options of the fusion, as in fuse.NAME, not {said!r}")
-    FUSIONS.check_options(fusion, said)
-    own = keywords(FUSIONS.load(fusion))
-    return {name: typed(f"fuse.{name}", value, own[name]) for name, value in said.items()}
-
-
-def _of_objective(objective: type[Objective] | None, given: Any) -> dict[str, Any]:
-    """The options of an objective as it takes them; where none is known only parsed."""
-    if not isinstance(given, Mapping):
-        raise UsageError(
-            f"option 'objective_options' takes options of the objective, as in objective_options.NAME, not {given!r}"
-        )
-    if objective is None:
-        return {name: parse(value) if isinstance(value, str) else value for name, value in given.items()}
-    return objective.read_options(given)
-
-
-def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """What is said for one input: its encoder, options of the modality, options of the encoder.
-
-    What is said for the input's name counts before what is said for its kind.
-
-    Raises:
-        UsageError: for an option that neither has, with the nearest right name.
-    """
-    said = {**config.inputs.get(kind, {}), **config.inputs.get(name, {})}
-    if "frozen" in said:
-        _check_frozen(config, name, kind, said)
-        return DEFAULTS["features"], {}, {}
-    encoder = said.pop("encoder", DEFAULTS.get(kind, ""))
-    fit = modality_class(kind).fit
-    settings = {n: a for n, a in keywords(fit).items() if n != "kinds"}
-    own = keywords(ENCODERS.load(encoder))
-    for option in said:
-        if option not in settings and option not in own:
-            known = {"encoder", "frozen", *settings, *own}
-            raise UsageError(f"input {name!r} ({kind}, read by {encoder}) has no option {option!r}: "
-                             + nearest(option, known))  # fmt: skip
-    modality_options = {n: typed(f"{name}.{n}", v, settings[n]) for n, v in said.items() if n in settings}
-    encoder_options = {n: typed(f"{name}.{n}", v, own[n]) for n, v in said.items() if n in own}
-    return encoder, modality_options, encoder_options
-
-
-def frozen_from(config: Config, name: str, kind: str) -> str | None:
-    """The folder of the run whose encoder an input is to have, frozen."""
-    return config.inputs.get(name, {}).get("frozen", config.inputs.get(kind, {}).get("frozen"))
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Options from a TOML file.
-
-    Raises:
-        DataError: if the file is missing or no TOML, naming the line.
-    """
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read options from {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid TOML: {error}") from None
-
-
-def _check_frozen(config: Config, name: str, kind: str, said: Mapping[str, Any]) -> None:
-    """Raises UsageError for what does not go with `frozen`."""
-    if not isinstance(said["frozen"], str) or not said["frozen"]:
-        raise UsageError(f"option '{name}.frozen' takes the folder of a run, not {said['frozen']!r}")
-    if others := sorted(said.keys() - {"frozen"}):
-        raise UsageError(
-            f"input {name!r} has its encoder from the run {said['frozen']}, which settles {', '.join(others)}: "
-            f"leave out {' and '.join(f'{name}.{other}' for other in others)}, or frozen"
-        )
-    if config.rotations and kind in ("image", "video"):
-        raise UsageError(f"input {name!r} is frozen, so that its pictures are not at hand to be turned: no rotations")
-
-
-def _plain(option: str, value: Any) -> Any:
-    """An input's option as `config.toml` can hold it; text is parsed unless it names a folder."""
-    if option == "frozen":
-        return str(value) if isinstance(value, Path) else value
-    return parse(value) if isinstance(value, str) else value
-
-
-def _nest(given: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for name, value in given.items():
-        place, dot, option = name.rpartition(".")
-        branch = {option: value} if dot else dict(value) if isinstance(value, Mapping) else None
-        place = place if dot else name
-        if branch is None and value is not None:
-            nested[name] = value
-        elif branch is not None:
-            before = nested.setdefault(place, {})
-            if not isinstance(before, dict):
-                raise UsageError(f"option {place!r} is both {before!r} and a table with {', '.join(branch)}")
-            before.update(branch)
-    return nested
 
 
 def _without_none(tree: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from omnishot.episodes.decoding import decode_table
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import ClassTasks, GroupTasks, TaskSource
 from omnishot.errors import DataError, UsageError
-from omnishot.experiment.config import Config, split_input_options
+from omnishot.experiment.config import Config
 from omnishot.experiment.objective import objective_class
+from omnishot.experiment.options import split_input_options
 from omnishot.modality import fit_inputs
 from omnishot.modality.base import Modality
 from omnishot.objectives.base import Objective

@@ -10,7 +10,7 @@ from typing import Any, Self
 from omnishot.core.storage import FORMAT, read_json
 from omnishot.episodes.loader import Range
 from omnishot.errors import DataError
-from omnishot.experiment.config import read_toml
+from omnishot.experiment.options import read_toml
 from omnishot.experiment.record import LearnerRecord
 from omnishot.table.schema import Schema
 

@@ -6,7 +6,8 @@ import copy
 from pathlib import Path
 
 from omnishot.errors import DataError, UsageError
-from omnishot.experiment.config import Config, frozen_from, split_input_options
+from omnishot.experiment.config import Config
+from omnishot.experiment.options import frozen_from, split_input_options
 from omnishot.modality.features import Features, freeze
 from omnishot.modality.inputs import columns_of
 from omnishot.runs.run import Run

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from omnishot.errors import DataError, UsageError
-from omnishot.experiment.config import OF_FUSION, Config, from_options, read_toml
+from omnishot.experiment.config import OF_FUSION, Config
 from omnishot.experiment.objective import objective_class
+from omnishot.experiment.options import from_options, read_toml
 from omnishot.nn.network import EARLY
 from omnishot.runs.record import RunRecord
 from omnishot.table.schema import Schema

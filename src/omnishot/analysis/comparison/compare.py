@@ -18,7 +18,7 @@ from omnishot.core.distributed import join
 from omnishot.core.storage import write_json
 from omnishot.errors import DataError, UsageError
 from omnishot.evaluation.format import duration, interval
-from omnishot.experiment.config import read_toml
+from omnishot.experiment.options import read_toml
 from omnishot.training.budget import Budget
 
 

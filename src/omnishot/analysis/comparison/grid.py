@@ -12,8 +12,9 @@ import numpy as np
 
 from omnishot.analysis.comparison.cell import Cell
 from omnishot.analysis.comparison.options import choose_all, learner_options, settings
-from omnishot.experiment.config import Config, from_options
+from omnishot.experiment.config import Config
 from omnishot.experiment.objective import objective_class
+from omnishot.experiment.options import from_options
 from omnishot.learners import LEARNERS
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import EARLY

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnishot.errors import DataError, UsageError
-from omnishot.experiment.config import Config, from_options, read_toml, split_input_options
+from omnishot.experiment.config import Config
+from omnishot.experiment.options import from_options, read_toml, split_input_options
 from omnishot.objectives.answer import Answer
 from omnishot.objectives.caption import Caption
 from omnishot.objectives.classify import Classify
@@ -23,9 +24,9 @@ def test_options_are_the_same_in_python_on_the_command_line_and_in_a_file(tmp_pa
         {"learner": "maml", "ways": (2, 5), "inner_lr": 0.5, "second_order": False, "lr": 1, "noise": {"photo": 0.3},
          "image": {"size": [20, 30]}}, INPUTS,
     )  # fmt: skip
-    said = {"learner": "maml", "ways": "2-5", "inner_lr": "0.5", "second_order": "false", "lr": "1",
+    text = {"learner": "maml", "ways": "2-5", "inner_lr": "0.5", "second_order": "false", "lr": "1",
             "noise": {"photo": "0.3"}, "image.size": "[20, 30]"}  # fmt: skip
-    assert from_options(said, INPUTS) == python
+    assert from_options(text, INPUTS) == python
     (tmp_path / "c.toml").write_text(python.to_toml())
     assert from_options(read_toml(tmp_path / "c.toml"), INPUTS) == python
     assert (python.ways, python.lr, python.options) == ((2, 5), 1.0, {"inner_lr": 0.5, "second_order": False})
@@ -70,7 +71,7 @@ def test_where_nothing_is_fused_no_fusion_is_named():
     assert from_options(config.to_options(), INPUTS) == config
 
 
-def test_options_of_the_fusion_are_said_in_a_table_of_their_own(tmp_path):
+def test_options_of_the_fusion_have_a_table_of_their_own(tmp_path):
     config = from_options({"fusion": "sum", "fuse": {"alpha": "gate"}}, INPUTS)
     assert config.fuse == {"alpha": "gate"}
     assert from_options({"fusion": "sum", "fuse.alpha": "gate"}, INPUTS) == config
@@ -79,7 +80,7 @@ def test_options_of_the_fusion_are_said_in_a_table_of_their_own(tmp_path):
     assert from_options(tomllib.loads(config.to_toml()), INPUTS) == config
 
 
-def test_nothing_said_is_the_default():
+def test_no_options_are_the_defaults():
     assert from_options({}, INPUTS) == Config()
     assert from_options({"ways": None, "queries": None}, INPUTS) == Config()
 
