@@ -12,7 +12,7 @@ from torch import Tensor
 
 from omnishot.episodes.rows import Episode, Rows, concatenate
 from omnishot.errors import DataError, UsageError
-from omnishot.experiment.new_modality import TRUSTS, UNJUDGED, NewModality, trust
+from omnishot.experiment.new_modality import DEFAULT_HINT_WEIGHT, HINT_WEIGHTS, NewModality, hint_weight
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.nn.network import build_network
@@ -48,33 +48,33 @@ def accuracy(method: Learner, task: Episode) -> float:
     return method.objective.metrics(method.answer(method.adapt(task.support), task.query), task.query)["accuracy"]
 
 
-def met(method: Learner, task: Episode, support: Rows, query: Rows) -> tuple[NewModality, Episode]:
+def with_hints(method: Learner, task: Episode, support: Rows, query: Rows) -> tuple[NewModality, Episode]:
     new_modality = NewModality.fit(method, task.support, support, SENSOR)
     return new_modality, Episode(
-        new_modality.tell(task.support, support, learning=True), new_modality.tell(task.query, query)
+        new_modality.add_hints(task.support, support, support=True), new_modality.add_hints(task.query, query)
     )
 
 
-def gains(method: Learner, shots: int, noise: float, tasks: int = 15) -> list[float]:
-    found = []
+def improvements(method: Learner, shots: int, noise: float, tasks: int = 15) -> list[float]:
+    results = []
     for seed in range(tasks):
         task, support, query = task_of(seed, shots, noise)
-        found.append(accuracy(method, met(method, task, support, query)[1]) - accuracy(method, task))
-    return found
+        results.append(accuracy(method, with_hints(method, task, support, query)[1]) - accuracy(method, task))
+    return results
 
 
 @pytest.mark.parametrize("shots", [2, 5])
 def test_a_second_view_of_the_classes_helps_and_noise_costs_little(shots):
     method = known()
-    assert np.mean(gains(method, shots, noise=0.7)) > 0.1
-    assert np.mean(gains(method, shots, noise=1e4)) > -0.02
+    assert np.mean(improvements(method, shots, noise=0.7)) > 0.1
+    assert np.mean(improvements(method, shots, noise=1e4)) > -0.02
 
 
 def test_what_tells_nothing_counts_little():
     method, counts = known(), {}
     for noise in (0.3, 1e4):
-        found = (met(method, *task_of(seed, 10, noise))[0] for seed in range(10))
-        counts[noise] = np.mean([float(n.state["trust"] * n.state["explained"]) for n in found])
+        results = (with_hints(method, *task_of(seed, 10, noise))[0] for seed in range(10))
+        counts[noise] = np.mean([float(n.state["hint_weight"] * n.state["explained"]) for n in results])
     assert counts[1e4] < 0.05 < 0.2 < counts[0.3]
 
 
@@ -88,10 +88,10 @@ def test_rows_of_the_new_input_alone_are_learned_from_and_recognised():
             Rows(task.support.inputs, support_present, task.support.target, None, WAYS),
             Rows(task.query.inputs, query_present, task.query.target, None, WAYS),
         )
-        new_modality, told = met(method, task, support, query)
+        new_modality, hinted = with_hints(method, task, support, query)
         assert new_modality.pairs == len(task.support) // 2
-        assert torch.equal(told.support.hinted, ~support_present[:, 0])  # rows that have both keep their features
-        figures.append(accuracy(method, told))
+        assert torch.equal(hinted.support.hinted, ~support_present[:, 0])  # rows that have both keep their features
+        figures.append(accuracy(method, hinted))
     assert np.mean(figures) > 0.6  # chance is 0.2
 
 
@@ -107,8 +107,8 @@ def test_what_stands_in_an_absent_new_cell_changes_nothing(junk):
             present[1::3] = False
             x = torch.where(present[..., None], half.inputs["sensor"], what)
             halves.append(Rows({"sensor": x}, present))
-        told = met(method, task, *halves)[1]
-        answers.append(method.answer(method.adapt(told.support), told.query))
+        hinted = with_hints(method, task, *halves)[1]
+        answers.append(method.answer(method.adapt(hinted.support), hinted.query))
     plain = method.answer(method.adapt(task.support), task.query)
     assert torch.equal(*answers)
     assert torch.equal(answers[0][1::3], plain[1::3])
@@ -121,12 +121,12 @@ def test_every_learner_that_reads_features_takes_hints(name):
     task, support, query = task_of(1)
     task.support.present[0] = False
     task.query.present[0] = False
-    _, told = met(method, task, support, query)
-    state = method.adapt(told.support)
-    answer, plain = method.answer(state, told.query), method.answer(method.adapt(task.support), task.query)
+    _, hinted = with_hints(method, task, support, query)
+    state = method.adapt(hinted.support)
+    answer, plain = method.answer(state, hinted.query), method.answer(method.adapt(task.support), task.query)
     assert answer.isfinite().all()
     assert ((answer - plain).abs().amax(-1) > 1e-9).all()
-    empty = told.query.with_hint(told.query.hint, torch.zeros_like(told.query.hinted))
+    empty = hinted.query.with_hint(hinted.query.hint, torch.zeros_like(hinted.query.hinted))
     assert torch.equal(method.answer(state, empty), method.answer(state, task.query))
 
 
@@ -181,15 +181,15 @@ def test_trust_is_judged_by_rows_left_out_of_their_class():
     features = torch.randn(40, 6, generator=g, dtype=torch.float64)
     of_class = 3 * torch.eye(6, dtype=torch.float64)[target]
     rows = Rows({}, torch.ones(40, 0, dtype=torch.bool), target, None, 4)
-    assert trust(features, of_class, rows) >= 2
-    assert trust(features + of_class, 5 * torch.randn(40, 6, generator=g, dtype=torch.float64), rows) == 0
+    assert hint_weight(features, of_class, rows) >= 2
+    assert hint_weight(features + of_class, 5 * torch.randn(40, 6, generator=g, dtype=torch.float64), rows) == 0
     one_each = Rows({}, rows.present[:4], target[:4], None, 4)
-    assert trust(features[:4], of_class[:4], one_each) == UNJUDGED
+    assert hint_weight(features[:4], of_class[:4], one_each) == DEFAULT_HINT_WEIGHT
     a_class_without_rows = Rows({}, rows.present, target, None, 7)
-    assert trust(features, of_class, a_class_without_rows) == trust(features, of_class, rows)
+    assert hint_weight(features, of_class, a_class_without_rows) == hint_weight(features, of_class, rows)
     number = Rows({}, rows.present, of_class[:, :1] + of_class[:, 1:2])
-    assert trust(features, of_class, number) == max(TRUSTS)
-    assert trust(of_class, features, number) == 0
+    assert hint_weight(features, of_class, number) == max(HINT_WEIGHTS)
+    assert hint_weight(of_class, features, number) == 0
 
 
 def test_numbers_are_predicted_with_new_inputs_too():
@@ -203,10 +203,10 @@ def test_numbers_are_predicted_with_new_inputs_too():
         own = (x @ weight).split([30, 30])
         task = Episode(*(Rows(r.inputs, r.present, y) for r, y in zip((task.support, task.query), own, strict=True)))
         cells = [Rows({"sensor": half.unflatten(1, (12, 2))}, task.support.present) for half in x.split([30, 30])]
-        new_modality, told = met(method, task, *cells)
-        assert new_modality.state["trust"] in TRUSTS
+        new_modality, hinted = with_hints(method, task, *cells)
+        assert new_modality.state["hint_weight"] in HINT_WEIGHTS
         errors.append([method.objective.metrics(method.answer(method.adapt(e.support), e.query), e.query)["mae"]
-                       for e in (told, task)])  # fmt: skip
+                       for e in (hinted, task)])  # fmt: skip
     assert np.isfinite(errors).all()
 
 
@@ -214,11 +214,11 @@ def test_two_pairs_are_needed():
     method, (task, support, query) = known(), task_of(0)
     support.present[1:] = False
     with pytest.raises(DataError, match=r"1 support rows have sensor and a known input \(facts\).*two such rows"):
-        met(method, task, support, query)
+        with_hints(method, task, support, query)
     support.present[:] = True
     task.support.present[:] = False
     with pytest.raises(DataError, match="0 support rows have sensor"):
-        met(method, task, support, query)
+        with_hints(method, task, support, query)
 
 
 def test_several_new_inputs_count_alike_and_each_may_be_absent():
@@ -231,9 +231,9 @@ def test_several_new_inputs_count_alike_and_each_may_be_absent():
         return Rows(inputs, torch.cat([cells.present, words.present], 1))
 
     new_modality = NewModality.fit(method, task.support, both(support, 1), modalities)
-    told = new_modality.tell(task.query, both(query, 2))
-    assert told.hint.isfinite().all()
-    assert told.hinted.all()
+    hinted = new_modality.add_hints(task.query, both(query, 2))
+    assert hinted.hint.isfinite().all()
+    assert hinted.hinted.all()
     assert list(new_modality.notes) == ["new input sensor and words"]
     again = NewModality.from_json(new_modality.to_json(), new_modality.state)
-    assert torch.equal(again.tell(task.query, both(query, 2)).hint, told.hint)
+    assert torch.equal(again.add_hints(task.query, both(query, 2)).hint, hinted.hint)

@@ -178,5 +178,5 @@ def test_wrong_options_of_the_objective_are_explained(case):
 
 
 def test_options_of_the_objective_are_a_table():
-    with pytest.raises(UsageError, match="as in objective_options.NAME, not 3"):
+    with pytest.raises(UsageError, match=r"as in objective_options\.NAME, not 3"):
         from_options({"objective_options": 3}, INPUTS, Tag)

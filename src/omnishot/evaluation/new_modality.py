@@ -18,7 +18,7 @@ from omnishot.episodes.shots import learned_from
 from omnishot.errors import DataError
 from omnishot.evaluation.episodes import Figure, interval, records, scored, summed
 from omnishot.experiment.dataset import bad_cells
-from omnishot.experiment.new_modality import NewModality, look_at, meet
+from omnishot.experiment.new_modality import NewModality, decode_new_inputs, fit_new_inputs
 from omnishot.learners.base import Learner
 from omnishot.table.cells import missing
 from omnishot.table.table import Table
@@ -54,15 +54,15 @@ class Meeting:
         learned, asked = (self.table.select(rows[t]) for rows in (drawn.support, drawn.query))
         here = np.any([[not missing(cell) for cell in learned.frame[name]] for name in self.kinds], 0)
         if (here & task.support.present.any(-1).cpu().numpy()).sum() >= 2:
-            modalities, first, wrong = meet(learned, self.kinds)
-            rest, more = look_at(asked, modalities)
+            modalities, first, wrong = fit_new_inputs(learned, self.kinds)
+            rest, more = decode_new_inputs(asked, modalities)
             for table, bad in ((learned, wrong), (asked, more)):
                 if bad and not self.skip_bad:
                     raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
             support, query = (store.gather(np.arange(len(store))) for store in (first, rest))
             new_modality = NewModality.fit(self.learner, task.support, support, modalities)
             task = Episode(
-                new_modality.tell(task.support, support, learning=True), new_modality.tell(task.query, query)
+                new_modality.add_hints(task.support, support, support=True), new_modality.add_hints(task.query, query)
             )
         return Episode(learned_from(task.support, self.loader.extra_shots), task.query)
 

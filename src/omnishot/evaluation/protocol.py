@@ -20,7 +20,7 @@ from omnishot.evaluation.new_modality import Meeting, gains
 from omnishot.evaluation.open_set import open_set_figures
 from omnishot.experiment.config import Config
 from omnishot.experiment.dataset import Dataset, Tasks
-from omnishot.experiment.new_modality import New, kinds_of
+from omnishot.experiment.new_modality import NewColumns, kinds_of
 from omnishot.learners.base import Learner
 from omnishot.modality.base import Modality
 from omnishot.table.splits import PARTS
@@ -47,7 +47,7 @@ class Protocol:
     queries: int | None = None
     adapted: bool = True
     open_set: int = 0
-    new: New = ()
+    new: NewColumns = ()
     subsets: bool = True
     spoiled: Mapping[str, Any] = field(default_factory=dict)
     attack: Attack | None = None

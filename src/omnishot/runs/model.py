@@ -27,7 +27,14 @@ from omnishot.episodes.store import Store
 from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.experiment.build import restore_learner
 from omnishot.experiment.dataset import bad_cells
-from omnishot.experiment.new_modality import New, NewModality, look_at, meet, read_with_new, widened
+from omnishot.experiment.new_modality import (
+    NewColumns,
+    NewModality,
+    decode_new_inputs,
+    fit_new_inputs,
+    read_with_new,
+    with_inputs,
+)
 from omnishot.experiment.record import LearnerRecord
 from omnishot.learners.base import Learner, State
 from omnishot.modality.base import Modality
@@ -73,7 +80,7 @@ class Model:
     words: tuple[str, ...] = ()
 
     @classmethod
-    def adapt(cls, learner: Learner, schema: Schema, rows: Any, record: LearnerRecord, new: New = ()) -> Model:
+    def adapt(cls, learner: Learner, schema: Schema, rows: Any, record: LearnerRecord, new: NewColumns = ()) -> Model:
         """Learn a task from labelled rows (see `Run.adapt`)."""
         table, kinds = read_with_new(rows, schema, new)
         store, bad = decode_table(table, learner.network.modalities)
@@ -84,7 +91,7 @@ class Model:
             gaps = np.flatnonzero(table.frame[target].isna()).tolist()
             bad = [*bad, *(BadCell(i, target, "the target is missing", table.row_number(i)) for i in gaps)]
         bad = [*bad, *(BadCell(i, name, reason, table.row_number(i)) for i, name, reason in bad_texts(table))]
-        modalities, arrived, wrong = meet(table, kinds)
+        modalities, arrived, wrong = fit_new_inputs(table, kinds)
         if bad := sorted([*bad, *wrong], key=lambda cell: cell.row):
             raise DataError(bad_cells(table, bad, "Mend them, or leave these cells empty"))
         encoded = learner.objective.encode_task(table)
@@ -95,10 +102,10 @@ class Model:
         if modalities:
             cells = arrived.gather(np.arange(len(table)))
             new_modality = NewModality.fit(learner, labelled, cells, modalities)
-            labelled = new_modality.tell(labelled, cells, learning=True)
+            labelled = new_modality.add_hints(labelled, cells, support=True)
         device = learner.device
         state = learner.adapt(learned_from(labelled, record.config.get("extra_shots", False)).to(device))
-        return cls(learner, state, widened(schema, kinds), np.array(classes), record, new_modality, encoded.words)
+        return cls(learner, state, with_inputs(schema, kinds), np.array(classes), record, new_modality, encoded.words)
 
     @property
     def notes(self) -> dict[str, str]:
@@ -246,7 +253,7 @@ class Model:
         scores, bad = [], []
         for part in _ranges(total, total if whole else size):
             some = table.select(part) if len(part) < total else table
-            (store, found), (arrived, wrong) = decode_table(some, learner.network.modalities), look_at(some, new)
+            (store, found), (arrived, wrong) = decode_table(some, learner.network.modalities), decode_new_inputs(some, new)
             found = sorted([*found, *wrong], key=lambda cell: cell.row)
             bad += [dataclasses.replace(cell, row=cell.row + part.start) for cell in found]
             chunks = _ranges(len(part), len(part) if whole else CHUNK)
@@ -258,7 +265,7 @@ class Model:
         device = self.learner.device
         query = Rows(rows.inputs, rows.present, ways=len(self.classes_) or None).to(device)
         if self.new_modality:
-            query = self.new_modality.tell(query, arrived.gather(np.asarray(chunk)))
+            query = self.new_modality.add_hints(query, arrived.gather(np.asarray(chunk)))
         return self.learner.objective.compact(self.learner.answer(self.state, query)).cpu()
 
 

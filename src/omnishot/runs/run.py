@@ -21,7 +21,7 @@ from omnishot.experiment import dataset
 from omnishot.experiment.build import pick_device, restore_learner, restore_modality
 from omnishot.experiment.config import Config
 from omnishot.experiment.dataset import Dataset
-from omnishot.experiment.new_modality import New, read_with_new
+from omnishot.experiment.new_modality import NewColumns, read_with_new
 from omnishot.experiment.record import LearnerRecord
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
@@ -68,7 +68,7 @@ class Run:
         """What each column of the training table was."""
         return self.record.schema
 
-    def adapt(self, rows: Any, new: New = ()) -> Model:
+    def adapt(self, rows: Any, new: NewColumns = ()) -> Model:
         """A model for a new task from a few labelled rows: any number of classes, unequal shots, missing cells.
 
         Args:
@@ -103,7 +103,7 @@ class Run:
         attack_steps: int | None = None,
         support_inputs: Sequence[str] = (),
         query_inputs: Sequence[str] = (),
-        new: New = (),
+        new: NewColumns = (),
         open_set: int = 0,
         adapted: bool = True,
         split: str = "test",
@@ -255,11 +255,11 @@ class Run:
             raise DataError(f"{source} has changed since {self.folder} was trained: train again, or give a table")
         return table
 
-    def dataset(self, new: New = ()) -> Dataset:
+    def dataset(self, new: NewColumns = ()) -> Dataset:
         """The run's own table, decoded as in training; with `new` columns, as `evaluate` takes them, read too."""
         return self._dataset(None, "train", new=new)
 
-    def _dataset(self, table: Any, split: str, host: Ranks = ALONE, new: New = ()) -> Dataset:
+    def _dataset(self, table: Any, split: str, host: Ranks = ALONE, new: NewColumns = ()) -> Dataset:
         learner = self.learner
         if isinstance(table, Dataset):
             return table
