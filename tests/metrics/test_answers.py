@@ -66,5 +66,5 @@ def test_figures_are_means_over_rows_of_all_episodes() -> None:
     episodes = [(["red", "blue"], [["red"], ["red"]]), (["red"], [["red"]])]
     assert answer_figures(episodes)["soft_accuracy"][0] == pytest.approx(2 / 3)
     assert answer_figures([(["red"], [["red"]])] * 3)["soft_accuracy"] == (1.0, 0.0)
-    with pytest.raises(DataError, match="Nobody answered"):
+    with pytest.raises(DataError, match="No reference answer"):
         soft_accuracy("red", [])

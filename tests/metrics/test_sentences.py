@@ -125,5 +125,5 @@ def test_blank_references_are_left_out_and_none_at_all_is_refused() -> None:
         corpus_figures([(["a", "the"], [["a"], [" "]])])
     with pytest.raises(DataError, match="2 generated sentences but 1 rows"):
         corpus_figures([(["a", "the"], [["a"]])])
-    with pytest.raises(DataError, match="no sentence to measure"):
+    with pytest.raises(DataError, match="no sentence to score"):
         corpus_figures([])

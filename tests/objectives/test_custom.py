@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,8 @@ class Count(Objective):
     gives = "a count"
     target_form = "number"
     metric = "poisson_deviance"
-    own_metrics = {"poisson_deviance": Metric("Poisson deviance", higher_is_better=False)}
-    defaults = {"learner": "maml"}
+    own_metrics = MappingProxyType({"poisson_deviance": Metric("Poisson deviance", higher_is_better=False)})
+    defaults = MappingProxyType({"learner": "maml"})
 
     def encode_table(self, table: Any) -> TableTarget:
         return TableTarget(numbers_of(table).astype(np.float32))

@@ -1,4 +1,4 @@
-"""A table made ready to draw tasks from: decoded, dealt into parts, with a target."""
+"""A table ready for drawing tasks: decoded, split into parts, its target encoded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from omnishot.table.checking import BadCell, check
 from omnishot.table.splits import assign
 from omnishot.table.table import Table, require_target
 
-WAYS, QUERIES = 5, 15  # unless said, or unless there are fewer
-TRAINING_QUERIES = 5  # fewer, for a faster step
+WAYS, QUERIES = 5, 15  # defaults; fewer where a part has fewer
+TRAINING_QUERIES = 5  # a default that makes a step faster
 SHOWN = 10  # bad cells in a message; all of them are in `omnishot check`
 
 
@@ -72,15 +72,15 @@ class Dataset:
         rows = np.flatnonzero(self.parts == part)
         if not len(rows):
             raise DataError(f"{self.table.name} has no rows in the part {part!r}")
-        skip_small = skip_small or self.clusters is not None  # nobody made those on purpose
+        skip_small = skip_small or self.clusters is not None  # no user chose their sizes
         keys, names = self._keys(rows)
-        found, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        distinct, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         small = counts < shots + (queries or 1)
         if small.any() and not skip_small:
-            raise DataError(self._too_small(part, [names(k) for k in found[small]], counts[small], shots, queries))
+            raise DataError(self._too_small(part, [names(k) for k in distinct[small]], counts[small], shots, queries))
         rows, keys = rows[~small[inverse]], keys[~small[inverse]]
         if not len(rows):
-            raise DataError(self._too_small(part, [names(k) for k in found[:5]], counts[:5], shots, queries))
+            raise DataError(self._too_small(part, [names(k) for k in distinct[:5]], counts[:5], shots, queries))
         queries = queries or min(at_most, int(counts[~small].min()) - shots)
         return Tasks(*self._source(rows, part), queries)
 
@@ -109,11 +109,11 @@ class Dataset:
         if not self.objective.has_classes:
             return None
         codes = np.where(self.parts == "train", self.table.labels[0], -1)
-        found, labels = np.unique(codes, return_inverse=True)
-        return labels - int(found[0] == -1)
+        classes, labels = np.unique(codes, return_inverse=True)
+        return labels - int(classes[0] == -1)
 
     def _keys(self, rows: np.ndarray) -> tuple[np.ndarray, Callable[[int], str]]:
-        """What must have enough rows, by row: the class, the group, or the class within the group; and its name."""
+        """The unit of which a task needs several rows, by row: class, group, or class within the group; and its name."""
         one = (np.zeros(len(self.parts), dtype=np.int64), ("",))
         classify, grouped = self.objective.has_classes, self.groups is not None
         classes, names = self.table.labels if classify else one
@@ -145,9 +145,9 @@ class Dataset:
         what = "class" if self.objective.has_classes else "group"
         listed = ", ".join(f"{n} ({c})" for n, c in list(zip(names, counts, strict=True))[:5])
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        wanted = f"{shots} shots and {queries} queries" if queries else f"{shots} shots and at least 1 query"
+        needed = f"{shots} shots and {queries} queries" if queries else f"{shots} shots and at least 1 query"
         return (
-            f"{self.table.name}, part {part!r}: {wanted} need {shots + (queries or 1)} rows of every {what}; fewer in: "
+            f"{self.table.name}, part {part!r}: {needed} need {shots + (queries or 1)} rows of every {what}; fewer in: "
             f"{listed}{more}. Add rows, ask for fewer shots or queries, or leave them out with skip_bad"
         )
 
@@ -198,9 +198,9 @@ def build(
     return Dataset(table, store, parts, objective, clusters, target.words, tuple(bad))
 
 
-REMEDY = "Mend them, or go on without them with skip_bad (--skip-bad), which lists what it left out in the run folder"
+REMEDY = "Mend them, or leave them out with skip_bad (--skip-bad), which lists them in the run folder"
 
-#: Stands in the column of a bad cell for all inputs of the row.
+#: The column of a bad cell that stands for all inputs of the row.
 EVERY = "(every input)"
 
 

@@ -1,4 +1,4 @@
-"""Soft accuracy of answers that several people gave, and the form in which answers are compared."""
+"""Soft accuracy of answers where several people answered each question (VQA)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from omnishot.errors import DataError
-from omnishot.metrics.resampling import resampled, share
+from omnishot.metrics.resampling import ratio, resampled
 
-#: So many people are enough for an answer to be wholly right.
+#: An answer is fully right if so many people gave it.
 ENOUGH = 3
 ARTICLES = frozenset(("a", "an", "the"))
 _COUNTED = "zero one two three four five six seven eight nine ten"
@@ -20,7 +20,7 @@ _CONTRACTIONS = (
     "wasn't weren't won't wouldn't i'm i've you're you've you'll we've they're they've they'd they'll could've "
     "might've must've should've would've he's she's that's there's what's where's who's how's o'clock ma'am y'all"
 )
-#: By how they look without their apostrophe, which is hardly another word.
+#: By their form without the apostrophe.
 CONTRACTED = {word.replace("'", ""): word for word in _CONTRACTIONS.split()}
 
 
@@ -31,23 +31,23 @@ def answer_figures(episodes: Sequence[tuple[Sequence[str], Sequence[Sequence[str
         episodes: a (answers `[rows]`, people's answers to each row) pair for each.
     """
     scores = [[soft_accuracy(a, r) for a, r in zip(*episode, strict=True)] for episode in episodes]
-    return {"soft_accuracy": resampled(share, np.array([(sum(each), len(each)) for each in scores]))}
+    return {"soft_accuracy": resampled(ratio, np.array([(sum(each), len(each)) for each in scores]))}
 
 
 def soft_accuracy(answer: str, answers: Sequence[str]) -> float:
-    """How far people agree with an answer, 0 … 1 (Antol et al., VQA, ICCV 2015, §3).
+    """How many people agree with an answer, 0 … 1 (Antol et al., VQA, ICCV 2015, §3).
 
-    With each person left out in turn, it is right by as many of the others as gave it, over 3 and at most 1; the mean
-    over persons. The published form asks ten people. Where fewer than four were asked, as many as there are others
-    are enough, and one person's answer has to be met. Answers are compared in their `plain` form.
+    The mean over people of min(1, n / 3), n being how many of the other people gave the answer. The published form asks
+    ten people. With fewer than four, n is divided by the number of other people; with one, the answers must be equal.
+    Answers are compared in their `plain` form.
 
     Raises:
         DataError: if nobody gave an answer.
     """
     if not answers:
-        raise DataError(f"Nobody answered what {answer!r} is an answer to: leave the row out.")
-    said = plain(answer)
-    same = [plain(other) == said for other in answers]
+        raise DataError(f"No reference answer to compare {answer!r} with: leave the row out.")
+    normalised = plain(answer)
+    same = [plain(other) == normalised for other in answers]
     if len(same) == 1:
         return float(same[0])
     enough = min(ENOUGH, len(same) - 1)
@@ -55,7 +55,7 @@ def soft_accuracy(answer: str, answers: Sequence[str]) -> float:
 
 
 def plain(answer: str) -> str:
-    """An answer as it is compared, by the description of VQA's evaluation.
+    """An answer normalised for comparison, as VQA's evaluation describes it.
 
     Lower case; no full stop but a decimal point; number words as digits; no articles; contractions with their
     apostrophe; no comma between digits; a blank for all other punctuation but apostrophe and colon.

@@ -1,4 +1,4 @@
-"""CIDEr-D: how far a sentence says what people say of this row and not of others."""
+"""CIDEr-D: n-grams that a sentence shares with its references, weighed by their rarity."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def cider_d(hypotheses: Sequence[str], references: Sequence[Sequence[str]], sigm
             squares[len(gram) - 1] += weight * weight
         return weights, [math.sqrt(s) for s in squares], len(text.split())
 
-    def alike(hypothesis: str, reference: str) -> float:
-        said, said_norms, said_words = weighted(hypothesis)
-        wanted, wanted_norms, wanted_words = weighted(reference)
+    def similarity(hypothesis: str, reference: str) -> float:
+        grams_h, norms_h, words_h = weighted(hypothesis)
+        grams_r, norms_r, words_r = weighted(reference)
         products = [0.0] * len(ORDERS)
-        for gram, weight in said.items():
-            other = wanted.get(gram, 0.0)
+        for gram, weight in grams_h.items():
+            other = grams_r.get(gram, 0.0)
             products[len(gram) - 1] += min(weight, other) * other
-        norms = [a * b for a, b in zip(said_norms, wanted_norms, strict=True)]
+        norms = [a * b for a, b in zip(norms_h, norms_r, strict=True)]
         cosines = [p / norm if norm else 0.0 for p, norm in zip(products, norms, strict=True)]
-        return sum(cosines) / len(ORDERS) * math.exp(-((said_words - wanted_words) ** 2) / (2 * sigma**2))
+        return sum(cosines) / len(ORDERS) * math.exp(-((words_h - words_r) ** 2) / (2 * sigma**2))
 
     pairs = zip(hypotheses, references, strict=True)
-    return np.array([10 * sum(alike(h, r) for r in row) / len(row) for h, row in pairs], dtype=np.float64)
+    return np.array([10 * sum(similarity(h, r) for r in row) / len(row) for h, row in pairs], dtype=np.float64)
 
 
 def grams(text: str) -> Counter[Gram]:

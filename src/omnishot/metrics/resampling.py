@@ -1,4 +1,4 @@
-"""Intervals of figures that no mean over episodes gives: episodes are drawn again, always the same way."""
+"""Bootstrap intervals, over episodes, of figures that are no mean over episodes; always the same draws."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def resampled(figure: FromSums, statistics: np.ndarray, samples: int = SAMPLES) 
     return value, half_width(figure(draws(len(statistics), samples) @ statistics))
 
 
-def share(sums: np.ndarray) -> np.ndarray:
+def ratio(sums: np.ndarray) -> np.ndarray:
     """The first statistic over the second, `[..., 2]` -> `[...]`; 0 where there is nothing to share."""
     part, whole = sums[..., 0], sums[..., 1]
     return np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole != 0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from omnishot.errors import DataError
-from omnishot.metrics.resampling import resampled, share
+from omnishot.metrics.resampling import ratio, resampled
 
 AT = (1, 5, 10)
 
@@ -86,7 +86,7 @@ def figures_of(found: Sequence[Places], suffix: str = "", at: Sequence[int] = AT
     figures = {}
     for k in at:
         recalls = _units([each.recall(k) for each in found])
-        figures[f"recall_at_{k}{suffix}"] = resampled(share, np.array([(r.sum(), len(r)) for r in recalls]))
+        figures[f"recall_at_{k}{suffix}"] = resampled(ratio, np.array([(r.sum(), len(r)) for r in recalls]))
     ranks = _units([each.rank() for each in found])
     values, inverse = np.unique(np.concatenate(ranks), return_inverse=True)
     owner = np.repeat(np.arange(len(ranks)), [len(r) for r in ranks])

@@ -1,7 +1,7 @@
-"""BLEU and ROUGE-L of generated sentences, and all figures of a corpus of them.
+"""BLEU, ROUGE-L and CIDEr-D of a corpus of generated sentences.
 
-Words are what blanks separate: a caption is lower-cased and its punctuation split off when it is read, so nothing
-is tokenized again here. A reference that is blank counts as not there; a row needs at least one that is not.
+Words are separated by blanks: a caption is lower-cased and tokenized when it is read, and not again here. Blank
+references are ignored; a row needs at least one other.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 
 from omnishot.errors import DataError
 from omnishot.metrics.cider import cider_d
-from omnishot.metrics.resampling import resampled, share
+from omnishot.metrics.resampling import ratio, resampled
 
-#: Generated sentences `[rows]`, and of each row the sentences that people gave.
+#: Generated sentences `[rows]`, and of each row the reference sentences.
 Sentences = tuple[Sequence[str], Sequence[Sequence[str]]]
 ORDERS = (1, 2, 3, 4)
 
@@ -32,21 +32,21 @@ def corpus_figures(episodes: Sequence[Sentences]) -> dict[str, tuple[float, floa
     Raises:
         DataError: without rows, or where a row has no reference.
     """
-    told = [(list(hypotheses), given(hypotheses, references)) for hypotheses, references in episodes]
-    told = [episode for episode in told if episode[0]]
-    if not told:
-        raise DataError("There is no sentence to measure.")
-    counts = np.stack([bleu_counts(*episode).sum(0) for episode in told])
-    found = {f"bleu{n}": resampled(lambda sums, n=n: bleu(sums, n), counts) for n in ORDERS}  # type: ignore[misc]
-    rouge = [rouge_l(*episode) for episode in told]
-    flat = [h for hypotheses, _ in told for h in hypotheses], [r for _, references in told for r in references]
-    cider = np.split(cider_d(*flat), np.cumsum([len(hypotheses) for hypotheses, _ in told])[:-1])
+    corpus = [(list(hypotheses), references_of(hypotheses, references)) for hypotheses, references in episodes]
+    corpus = [episode for episode in corpus if episode[0]]
+    if not corpus:
+        raise DataError("There is no sentence to score.")
+    counts = np.stack([bleu_counts(*episode).sum(0) for episode in corpus])
+    figures = {f"bleu{n}": resampled(lambda sums, n=n: bleu(sums, n), counts) for n in ORDERS}  # type: ignore[misc]
+    rouge = [rouge_l(*episode) for episode in corpus]
+    flat = [h for hypotheses, _ in corpus for h in hypotheses], [r for _, references in corpus for r in references]
+    cider = np.split(cider_d(*flat), np.cumsum([len(hypotheses) for hypotheses, _ in corpus])[:-1])
     for name, values in (("rouge_l", rouge), ("cider_d", cider)):
-        found[name] = resampled(share, np.array([(each.sum(), len(each)) for each in values]))
-    return found
+        figures[name] = resampled(ratio, np.array([(each.sum(), len(each)) for each in values]))
+    return figures
 
 
-def given(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:
+def references_of(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:
     """The references of each row that are not blank.
 
     Raises:
@@ -62,7 +62,7 @@ def given(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> lis
 
 
 def bleu_counts(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
-    """Per row: words said, words of the closest reference, n-grams right (n=1…4), n-grams said: int `[rows, 10]`."""
+    """Per row: words, words of the closest reference, n-grams matched (n=1…4), n-grams: int `[rows, 10]`."""
     from sacrebleu.metrics.bleu import BLEU
 
     scorer = BLEU(tokenize="none", force=True, effective_order=True)
@@ -78,11 +78,11 @@ def bleu(sums: np.ndarray, order: int = 4) -> np.ndarray:
     from sacrebleu.metrics.bleu import BLEU
 
     last = len(ORDERS)
-    found = []
-    for said, wanted, *grams in np.asarray(sums).reshape(-1, 2 + 2 * last).astype(int).tolist():
+    scores = []
+    for length, reference_length, *grams in np.asarray(sums).reshape(-1, 2 + 2 * last).astype(int).tolist():
         right, total = grams[:order], grams[last : last + order]
-        found.append(BLEU.compute_bleu(right, total, said, wanted, "exp", None, False, order).score / 100)
-    return np.minimum(found, 1.0).reshape(np.shape(sums)[:-1])  # rounding may exceed 1
+        scores.append(BLEU.compute_bleu(right, total, length, reference_length, "exp", None, False, order).score / 100)
+    return np.minimum(scores, 1.0).reshape(np.shape(sums)[:-1])  # rounding may exceed 1
 
 
 def rouge_l(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:

@@ -10,12 +10,12 @@ from omnishot.errors import DataError
 def tag_scores(probabilities: np.ndarray, target: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
     """`mean_average_precision`, `f1_micro` and `f1_macro` of one task's rows.
 
-    Average precision (scikit-learn's) and macro F1 are means over the labels that some row has: of one that no row
-    has neither is defined. Micro F1 counts every label, so that saying one that no row has costs. Without any tag in
-    the target all three are 0.
+    Average precision (scikit-learn's) and macro F1 are means over the labels that some row has; for other labels they
+    are undefined. Micro F1 counts every label, so that a prediction of a label that no row has lowers it. Without any
+    label in the target all three are 0.
 
     Args:
-        probabilities: of each label in each row, `[rows, labels]`; a label is said at or above `threshold`.
+        probabilities: of each label in each row, `[rows, labels]`; a label is predicted at or above `threshold`.
         target: which labels each row has, bool `[rows, labels]`.
     """
     from sklearn.metrics import average_precision_score
@@ -26,15 +26,15 @@ def tag_scores(probabilities: np.ndarray, target: np.ndarray, threshold: float =
     probabilities, there = np.nan_to_num(probabilities), np.flatnonzero(target.any(0))
     if not len(there):
         return {"mean_average_precision": 0.0, "f1_micro": 0.0, "f1_macro": 0.0}
-    said = probabilities >= threshold
+    predicted = probabilities >= threshold
     precisions = [average_precision_score(target[:, label], probabilities[:, label]) for label in there]
     return {
         "mean_average_precision": float(np.mean(precisions)),
-        "f1_micro": float(f1(said.ravel(), target.ravel())),
-        "f1_macro": float(f1(said[:, there], target[:, there]).mean()),
+        "f1_micro": float(f1(predicted.ravel(), target.ravel())),
+        "f1_macro": float(f1(predicted[:, there], target[:, there]).mean()),
     }
 
 
-def f1(said: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Harmonic mean of precision and recall along the first axis; 0 where nothing is right."""
-    return 2 * (said & target).sum(0) / np.maximum(said.sum(0) + target.sum(0), 1)
+def f1(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Harmonic mean of precision and recall along the first axis; 0 without a true positive."""
+    return 2 * (predicted & target).sum(0) / np.maximum(predicted.sum(0) + target.sum(0), 1)

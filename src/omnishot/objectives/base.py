@@ -94,12 +94,12 @@ class Objective(ABC):
     @classmethod
     def options(cls) -> dict[str, Any]:
         """Names and types of the constructor's keyword-only parameters, with those that it hands on to its base."""
-        found: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         for each in cls.__mro__:
-            found = keywords(each) | found
+            options = keywords(each) | options
             if all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(each).parameters.values()):
                 break
-        return found
+        return options
 
     @classmethod
     def typed_options(cls, given: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How far confidence is from accuracy, and the temperature that brings them together."""
+"""Calibration of probabilities: its error, and the temperature that reduces it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT = 100.0
 
 def calibration_counts(probabilities: np.ndarray, target: np.ndarray, bins: int = BINS) -> np.ndarray:
     """Per confidence bin: rows, summed confidence, rows right. `[rows, ways]`, `[rows]` -> `[3, bins]`."""
-    confidence = np.nan_to_num(probabilities.max(-1))  # a learner that diverged has none
+    confidence = np.nan_to_num(probabilities.max(-1))  # NaN after a learner diverged
     right = probabilities.argmax(-1) == target
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     weights = (np.ones_like(confidence), confidence, right.astype(float))
@@ -43,9 +43,9 @@ def resampled_calibration_error(counts: np.ndarray, samples: int = 1000) -> tupl
 def fit_temperature(episodes: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
     """The temperature T under which softmax(scores / T) has the least negative log-likelihood (Guo et al. 2017, §4.2).
 
-    To the rows comes one that was labelled by chance, its weight spread evenly over rows and classes: without it the
-    least would be at T = 0 wherever every row is answered right. The likelihood is convex in 1/T, so its slope has one
-    root, which is found by bisection (Brent).
+    One more row is added, labelled by chance, its weight spread evenly over rows and classes: without it the minimum
+    would be at T = 0 wherever every row is predicted correctly. The likelihood is convex in 1/T, so its slope has one
+    root, which Brent's method finds.
 
     Args:
         episodes: a (scores `[rows, ways]`, target `[rows]`) pair for each; ways may differ. A row with a score that
@@ -57,23 +57,23 @@ def fit_temperature(episodes: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
     for scores, target in episodes:
         whole = np.isfinite(scores).all(-1)
         by_ways.setdefault(scores.shape[-1], []).append((scores[whole].astype(np.float64), target[whole]))
-    pooled = [(np.concatenate([s for s, _ in each]), np.concatenate([t for _, t in each])) for each in by_ways.values()]
-    rows = sum(len(target) for _, target in pooled)
-    spread = math.sqrt(sum(scores.var(-1).sum() for scores, _ in pooled) / max(rows, 1))
+    merged = [(np.concatenate([s for s, _ in each]), np.concatenate([t for _, t in each])) for each in by_ways.values()]
+    rows = sum(len(target) for _, target in merged)
+    spread = math.sqrt(sum(scores.var(-1).sum() for scores, _ in merged) / max(rows, 1))
     if not spread:
         return 1.0
-    pooled = [((scores - scores.mean(-1, keepdims=True)) / spread, target) for scores, target in pooled]
+    merged = [((scores - scores.mean(-1, keepdims=True)) / spread, target) for scores, target in merged]
     # Labelled by chance, a row's expected score is its mean, which is now 0.
-    wanted = sum(float(scores[np.arange(len(target)), target].sum()) for scores, target in pooled) / (1 + 1 / rows)
+    expected = sum(float(scores[np.arange(len(target)), target].sum()) for scores, target in merged) / (1 + 1 / rows)
 
-    tensors = [torch.from_numpy(scores) for scores, _ in pooled]
+    tensors = [torch.from_numpy(scores) for scores, _ in merged]
 
     def slope(log_sharpness: float) -> float:
         sharpness = math.exp(log_sharpness)
-        return sum(float(((sharpness * scores).softmax(-1) * scores).sum()) for scores in tensors) - wanted
+        return sum(float(((sharpness * scores).softmax(-1) * scores).sum()) for scores in tensors) - expected
 
     low, high = -math.log(LIMIT), math.log(LIMIT)
-    if slope(low) >= 0:  # scores that tell the classes apart no better than chance
+    if slope(low) >= 0:  # scores no better than chance
         return spread * LIMIT
     return spread / (LIMIT if slope(high) <= 0 else math.exp(brentq(slope, low, high, xtol=1e-12)))
 

@@ -52,6 +52,6 @@ def codes_of(column: pd.Series | None, rows: int, names: tuple[str, ...]) -> np.
     """The class of each of `rows` cells among a task's `names`, int64 `[rows]`; -1 where missing or another class."""
     if column is None:
         return np.full(rows, -1)
-    codes, found = encode(column)
+    codes, values = encode(column)
     place = {name: number for number, name in enumerate(names)}
-    return np.array([place.get(found[code], -1) if code >= 0 else -1 for code in codes], dtype=np.int64)
+    return np.array([place.get(values[code], -1) if code >= 0 else -1 for code in codes], dtype=np.int64)

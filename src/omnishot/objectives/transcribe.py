@@ -1,4 +1,4 @@
-"""Transcripts: what was said."""
+"""Transcripts of speech."""
 
 from __future__ import annotations
 

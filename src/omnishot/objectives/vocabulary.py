@@ -18,12 +18,12 @@ WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 
 
 def words_of(text: str) -> list[str]:
-    """The words and marks of a sentence, in lower case: what BLEU and the like are taken over."""
+    """The words and marks of a sentence, in lower case: the tokens of BLEU and other metrics."""
     return WORD.findall(_plain(text))
 
 
 def characters_of(text: str) -> list[str]:
-    """The characters of a sentence, in lower case, blanks one at a time."""
+    """The characters of a sentence, in lower case; a run of blanks counts as one."""
     return list(" ".join(_plain(text).split()))
 
 
@@ -32,8 +32,8 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", text.lower())
 
 
-#: How a sentence is parted, what stands between its parts when it is put together, and what for a part without a name,
-#: by unit: for a character it is one, or error rates would count several.
+#: By unit: how a sentence is split into tokens, what joins them again, and what stands for an unknown token: one
+#: character where the unit is a character, or error rates would count several.
 UNITS: dict[str, tuple[Callable[[str], list[str]], str, str]] = {
     "word": (words_of, " ", "⟨unknown⟩"),
     "character": (characters_of, "", "\N{REPLACEMENT CHARACTER}"),
@@ -44,7 +44,7 @@ UNITS: dict[str, tuple[Callable[[str], list[str]], str, str]] = {
 class Vocabulary:
     """The tokens that all tasks share, numbered after the special ones.
 
-    A task's own words, which only its rows say, are numbered after these (`omnishot.episodes.words`).
+    A task's own words, which only its rows use, are numbered after these (`omnishot.episodes.words`).
     """
 
     tokens: tuple[str, ...]
@@ -69,13 +69,13 @@ class Vocabulary:
     def encode(self, rows: Sequence[Sequence[str]], longest: int) -> tuple[np.ndarray, tuple[str, ...]]:
         """The sentences of every row as numbers, int32 `[rows, sentences, longest]`, and the words without a number.
 
-        Those get the numbers from `len(self)` on, in the order in which they are said. A sentence ends with EOS and is
-        cut off so that it does; what is left of it, and rows with fewer sentences than others, are padded.
+        Those get the numbers from `len(self)` on, in the order in which they occur. A sentence is cut off to `longest`
+        tokens, the last of which is EOS; shorter sentences, and rows with fewer sentences than others, are padded.
         """
         numbers, own = dict(self.numbers), list[str]()
         most = max((len(texts) for texts in rows), default=1)
-        found = np.full((len(rows), max(most, 1), longest), PAD, dtype=np.int32)
-        for row, texts in zip(found, rows, strict=True):
+        encoded = np.full((len(rows), max(most, 1), longest), PAD, dtype=np.int32)
+        for row, texts in zip(encoded, rows, strict=True):
             for sentence, text in zip(row, texts, strict=False):
                 tokens = self.split(text)[: longest - 1]
                 for token in tokens:
@@ -83,7 +83,7 @@ class Vocabulary:
                         numbers[token] = len(self) + len(own)
                         own.append(token)
                 sentence[: len(tokens) + 1] = [*(numbers[token] for token in tokens), EOS]
-        return found, tuple(own)
+        return encoded, tuple(own)
 
     def decode(self, tokens: np.ndarray, own: Sequence[str] = ()) -> str:
         """A sentence `[longest]` as text; `own` are the task's own words. What has no name is written as ⟨3⟩."""
@@ -97,7 +97,7 @@ class Vocabulary:
 
 
 def shared_tokens(rows: Sequence[Sequence[str]], tasks: np.ndarray, unit: str, least: int) -> tuple[str, ...]:
-    """The tokens of the sentences of `rows` that at least `least` tasks say, the commonest first.
+    """The tokens of the sentences of `rows` that at least `least` tasks use, the most frequent first.
 
     Args:
         tasks: `[rows]`, which task each row belongs to.
@@ -106,9 +106,9 @@ def shared_tokens(rows: Sequence[Sequence[str]], tasks: np.ndarray, unit: str, l
     of_task: dict[int, set[str]] = {}
     counts: Counter[str] = Counter()
     for texts, task in zip(rows, tasks, strict=True):
-        said = [token for text in texts for token in split(text)]
-        counts.update(said)
-        of_task.setdefault(int(task), set()).update(said)
-    tasks_of = Counter(token for said in of_task.values() for token in said)
+        used = [token for text in texts for token in split(text)]
+        counts.update(used)
+        of_task.setdefault(int(task), set()).update(used)
+    tasks_of = Counter(token for used in of_task.values() for token in used)
     shared = [token for token in counts if tasks_of[token] >= min(least, len(of_task))]
     return tuple(sorted(shared, key=lambda token: (-counts[token], token)))
