@@ -15,7 +15,7 @@ from torch import Tensor
 import omnishot as om
 from omnishot.episodes.rows import Rows
 from omnishot.errors import UsageError
-from omnishot.experiment.config import from_options
+from omnishot.experiment.options import from_options
 from omnishot.metrics.metric import Metric, metric_of
 from omnishot.nn.heads import Head, LinearHead
 from omnishot.objectives import OBJECTIVES
