@@ -49,7 +49,7 @@ def test_json_on_stdout_words_on_stderr_and_exit_code_1_for_a_failure(compared, 
     [
         (["--learners", "maml,protonet", "--steps", "1", "--inner-steps", "1"], "say it for maml alone"),
         (["--learners", "maml", "--steps", "1", "--protonet.scale", "1"], "not among the learners compared"),
-        (["--learners", "maml"], "say either minutes or steps"),
+        (["--learners", "maml"], "give either minutes or steps"),
         (["--learners", "maml", "--steps", "many"], "argument --steps: invalid int value: 'many'"),
         (["--learners", "maml,protnet", "--steps", "1"], "did you mean 'protonet'"),
         (["--steps", "1"], "--learners"),

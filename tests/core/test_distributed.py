@@ -1,4 +1,4 @@
-"""Ranks: two processes started by torchrun do what one does, and an accident of one is understood by the other."""
+"""Ranks: two processes started by torchrun give the result of one, and name a rank that has stopped."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def torchrun(*command: object, ok: bool = True) -> str:
 
 
 def environment() -> dict[str, str]:
-    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)}
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent / "src")])}
     return {name: value for name, value in os.environ.items() if name != "WORLD_SIZE"} | own
 
 
 def options() -> list[str]:
-    """The options of `together.OPTIONS` as the command line says them."""
-    said = []
+    """The options of `together.OPTIONS` as command-line arguments."""
+    arguments = []
     for name, value in together.OPTIONS.items():
         pairs = [(f"{name}.{k}", v) for k, v in value.items()] if isinstance(value, dict) else [(name, value)]
-        said += [f"--{n.replace('_', '-')}={v}" for n, v in pairs]
-    return said
+        arguments += [f"--{n.replace('_', '-')}={v}" for n, v in pairs]
+    return arguments
 
 
 def error_of(stderr: str) -> list[str]:
@@ -77,14 +77,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(folder: Path) -> list[dict]:
-    """What each of two ranks found."""
+def results(folder: Path) -> list[dict]:
+    """The results of each of two ranks."""
     return [json.loads((folder / f"found-{rank}.json").read_text()) for rank in (0, 1)]
 
 
-def close(got: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], bound: float) -> None:
-    assert got.keys() == wanted.keys()
-    for name, value in wanted.items():
+def close(got: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], bound: float) -> None:
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
         assert (got[name] - value).norm() <= bound * max(1e-3, value.norm()), name
 
 
@@ -92,10 +92,10 @@ def close(got: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], bound: 
 
 
 @given(st.integers(0, 1000), st.integers(1, 40))
-def test_spans_cover_everything_once_and_evenly(count, world):
-    spans = [Ranks(rank, world).shard(count) for rank in range(world)]
-    assert [i for span in spans for i in span] == list(range(count))
-    assert max(map(len, spans)) - min(map(len, spans)) <= 1
+def test_shards_cover_everything_once_and_evenly(count, world):
+    shards = [Ranks(rank, world).shard(count) for rank in range(world)]
+    assert [i for shard in shards for i in shard] == list(range(count))
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
 
 
 def test_a_plain_process_is_alone(monkeypatch):
@@ -122,34 +122,34 @@ def test_more_ranks_than_accelerators_are_refused():
         Ranks(0, 999, 0, 999).on(torch.device("cuda"))
 
 
-def test_ranks_tell_each_other(found):
-    for rank, own in enumerate(found):
-        told = own["talk"]
-        assert told["rank"] == rank
-        assert told["gathered"] == [{"rank": 0}, {"rank": 1}]
-        assert told["led"] == "rank 0"
-        assert told["raised"] == "rank 0 has no disk"
-        assert told["shared"] == [[[0.0] * 2] * 3, 0]
-        assert told["total"] == [0.0, 3.0, 6.0]
-        assert told["host"] == [rank, 2]
-    assert sorted(own["talk"]["says"] for own in found) == [[False, True], [True, True]]
+def test_ranks_communicate(results):
+    for rank, own in enumerate(results):
+        communicated = own["talk"]
+        assert communicated["rank"] == rank
+        assert communicated["gathered"] == [{"rank": 0}, {"rank": 1}]
+        assert communicated["led"] == "rank 0"
+        assert communicated["raised"] == "rank 0 has no disk"
+        assert communicated["shared"] == [[[0.0] * 2] * 3, 0]
+        assert communicated["total"] == [0.0, 3.0, 6.0]
+        assert communicated["host"] == [rank, 2]
+    assert sorted(own["talk"]["says"] for own in results) == [[False, True], [True, True]]
 
 
 # -- the same as one rank ----------------------------------------------------------------------------------
 
 
 def test_two_ranks_give_the_meta_gradient_of_one(folder):
-    wanted = together.gradients(ALONE)
+    expected = together.gradients(ALONE)
     # Alone, reduce_gradients leaves gradients as they are: this is the learner's own mean over all tasks.
-    assert any(value.norm() > 0 for value in wanted.values())
+    assert any(value.norm() > 0 for value in expected.values())
     ranks = [torch.load(folder / f"gradients-{rank}.pt") for rank in (0, 1)]
     for rank in ranks:
-        close(rank, wanted, 1e-12)
-    assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in wanted)
+        close(rank, expected, 1e-12)
+    assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in expected)
 
 
-def test_a_cache_is_filled_together(found):
-    for own in found:
+def test_a_cache_is_filled_together(results):
+    for own in results:
         cache = own["cache"]
         assert cache["stored"] == [[i, i] for i in range(7)] + [[0, 0]] * 2
         assert cache["present"] == [True] * 7 + [False] * 2
@@ -157,13 +157,13 @@ def test_a_cache_is_filled_together(found):
         assert cache["opened again"] == 0
         assert len(cache["left"]) == 1
         assert cache["derived"] == [[2 * i, 2 * i] for i in range(7)] + [[0, 0]] * 2
-    assert [own["cache"]["opened"] for own in found] == [4, 4]
-    shares = [own["cache"]["doubled"] for own in found]
+    assert [own["cache"]["opened"] for own in results] == [4, 4]
+    shares = [own["cache"]["doubled"] for own in results]
     assert sum(made for made, _ in shares) == 7
     assert all(made == after for made, after in shares)
 
 
-def test_a_run_of_two_ranks_is_that_of_one(folder, found, tmp_path):
+def test_a_run_of_two_ranks_is_that_of_one(folder, results, tmp_path):
     one = train(folder / "birds.csv", target="species", out=tmp_path / "one", **together.OPTIONS)
     parameters = [torch.load(folder / f"parameters-{rank}.pt") for rank in (0, 1)]
     close(parameters[0], one.learner.params(), 1e-4)
@@ -191,14 +191,14 @@ def test_ranks_skip_the_same_step_remember_the_same_rows_and_choose_the_same_val
     assert tuned["old_weight"] == pytest.approx(first["old_weight"].item())
 
 
-def test_two_ranks_find_the_figures_of_one(folder, found):
+def test_two_ranks_give_the_figures_of_one(folder, results):
     from omnishot.runs.run import Run
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as torchrun's ranks have: sums of more threads round otherwise
     alone = Run.load(folder / "whole").evaluate(episodes=21, save=False).to_json()
     torch.set_num_threads(threads)
-    for own in found:
+    for own in results:
         assert own["figures"] == [figure | {"seconds": 0} for figure in alone]
     assert len(json.loads((folder / "whole" / "evaluation.json").read_text())) == len(alone)
 
@@ -212,8 +212,8 @@ def test_whatever_stops_a_rank_stops_all_and_the_run_resumes_to_the_same_result(
     assert len(error_of(killed)) == 1
     assert "rank 1 of 2 (counted from 0) stopped" in error_of(killed)[0]
     assert "--resume" in error_of(killed)[0]
-    told = torchrun(TESTS / "support" / "together.py", "accident:1:6:SIGTERM", *command, "--resume", ok=False)
-    assert [line.split(";")[0] for line in error_of(told)] == ["omnishot: error: stopped at step 7 of 10"]
+    stopped = torchrun(TESTS / "support" / "together.py", "accident:1:6:SIGTERM", *command, "--resume", ok=False)
+    assert [line.split(";")[0] for line in error_of(stopped)] == ["omnishot: error: stopped at step 7 of 10"]
     assert torchrun("-m", "omnishot", *command, "--resume").count("the run is in") == 1
     for name in ("best", "last"):
         whole, resumed = (read(out / name / "checkpoint.safetensors") for out in (folder / "whole", tmp_path / "run"))
@@ -221,10 +221,10 @@ def test_whatever_stops_a_rank_stops_all_and_the_run_resumes_to_the_same_result(
         assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
-def test_an_error_of_all_is_told_once(found):
-    assert [own["code"] for own in found] == [2, 2]
-    assert sorted(bool(own["error"]) for own in found) == [False, True]
-    assert "already holds a run" in found[0]["error"] + found[1]["error"]
+def test_an_error_of_all_ranks_is_printed_once(results):
+    assert [own["code"] for own in results] == [2, 2]
+    assert sorted(bool(own["error"]) for own in results) == [False, True]
+    assert "already holds a run" in results[0]["error"] + results[1]["error"]
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:

@@ -16,7 +16,7 @@ import torch
 from support import helpers, tables
 
 from omnishot.cli.main import main
-from omnishot.core.distributed import Ranks, first_to_say, join
+from omnishot.core.distributed import Ranks, is_first_to_report, join
 from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError
 from omnishot.learners.base import Learner, Params
@@ -82,7 +82,7 @@ def talk(ranks: Ranks, folder: Path) -> dict[str, object]:
         "raised": raised,
         "shared": [t.tolist() for t in shared],
         "total": total.tolist(),
-        "says": [first_to_say("both"), first_to_say(f"rank {ranks.rank}")],
+        "says": [is_first_to_report("both"), is_first_to_report(f"rank {ranks.rank}")],
         "host": [ranks.host().rank, ranks.host().world],
     }
 

@@ -11,7 +11,7 @@ from omnishot.cli import adapt, check, compare, data, demo, evaluate, explain, p
 from omnishot.cli import list as listing
 from omnishot.cli import search as searching
 from omnishot.cli.parsing import Parser
-from omnishot.core.distributed import first_to_say
+from omnishot.core.distributed import is_first_to_report
 from omnishot.errors import OmnishotError
 
 COMMANDS = (
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
         return args.func(args) or 0
     except OmnishotError as error:
-        if first_to_say(str(error)):
+        if is_first_to_report(str(error)):
             print(f"omnishot: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """Ranks: processes on one host or many that train, evaluate and decode together, started by torchrun.
 
-Gradients are reduced here, not by DistributedDataParallel, which an inner loop on other parameters than the module's
-own would bypass unnoticed. Nothing here is imported or started by a process that is alone.
+Gradients are reduced here, not by DistributedDataParallel: an inner loop on parameters other than the module's own
+bypasses it, and the ranks drift apart without an error. A process that is alone imports and starts nothing of this.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
-STEP = timedelta(minutes=10)  # the longest that a rank waits for another's part of a meta-step
-PATIENCE = timedelta(days=1)  # … for what takes as long as it takes: reading, decoding, validation
-ROLL_CALL = 5.0  # seconds in which a rank answers that is still there
+STEP_TIMEOUT = timedelta(minutes=10)  # for the other ranks' part of a training step
+LONG_TIMEOUT = timedelta(days=1)  # for work of unknown length: reading, decoding, validation
+ROLL_CALL = 5.0  # seconds within which every rank that still runs reports to the others
 _BY_TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _store: Any = None
-_groups: list[Any] = []  # held here alone: a group closes its connections once nobody holds it
+_groups: list[Any] = []  # the only references: a group closes its connections once nothing refers to it
 
 
 class RankLost(OmnishotError):
-    """Another rank has stopped, so that this one cannot go on."""
+    """Another rank has stopped, so that this one cannot continue."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Processes that work together, one of which this is. Every method but `span` is called by all of them, in order.
+    """Processes that work together, of which this is one. All of them call every method but `shard`, in the same order.
 
     Args:
-        rank: this process among them; rank 0 alone writes files and talks.
-        world: how many they are.
+        rank: number of this process; only rank 0 writes files and messages.
+        world: number of processes.
         local, local_world: the same among those of this host.
     """
 
@@ -51,41 +51,41 @@ class Ranks:
     world: int = 1
     local: int = 0
     local_world: int = 1
-    _objects: int = 0  # which of the groups carries values, and which tensors
+    _objects: int = 0  # index of the group that sends Python values; `_tensors`: of that which sends tensors
     _tensors: int = 0
 
     def shard(self, count: int) -> range:
-        """This rank's share of `range(count)`: the shares are consecutive, in the order of ranks."""
+        """This rank's part of `range(count)`; the parts are consecutive, in the order of ranks."""
         return range(count * self.rank // self.world, count * (self.rank + 1) // self.world)
 
     def gather(self, value: T) -> list[T]:
-        """Every rank's value, by rank; a copy that went through pickle, of the ranks' own making."""
+        """Every rank's value, in the order of ranks. Values are pickled on the way, by the ranks themselves."""
         if self.world == 1:
             return [value]
         import torch.distributed as dist
 
         values: list[Any] = [None] * self.world
-        with _together():
+        with _naming_lost_ranks():
             dist.all_gather_object(values, value, _groups[self._objects])
         return values
 
     def on_main(self, work: Callable[[], T]) -> T:
-        """What `work` gives on rank 0, which alone does it. An error that it explains is raised on every rank."""
+        """The result of `work`, which only rank 0 does; an `OmnishotError` of it is raised on every rank."""
         if self.world == 1:
             return work()
         import torch.distributed as dist
 
-        answer: list[Any] = [None, None]
+        result: list[Any] = [None, None]  # the value, and the error
         if self.rank == 0:
             try:
-                answer[0] = work()
+                result[0] = work()
             except OmnishotError as error:
-                answer[1] = error
-        with _together():
-            dist.broadcast_object_list(answer, group=_groups[self._objects], group_src=0)
-        if answer[1] is not None:
-            raise answer[1]
-        return answer[0]
+                result[1] = error
+        with _naming_lost_ranks():
+            dist.broadcast_object_list(result, group=_groups[self._objects], group_src=0)
+        if result[1] is not None:
+            raise result[1]
+        return result[0]
 
     def reduce(self, tensor: Tensor) -> None:
         """Replace a contiguous tensor by its sum over the ranks, the same on each of them to the bit."""
@@ -93,7 +93,7 @@ class Ranks:
             return
         import torch.distributed as dist
 
-        with _together():
+        with _naming_lost_ranks():
             dist.all_reduce(tensor, group=_groups[self._tensors])
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
@@ -106,17 +106,17 @@ class Ranks:
         with torch.no_grad():
             for tensor in tensors:
                 same = tensor.contiguous()
-                with _together():
+                with _naming_lost_ranks():
                     dist.broadcast(same, group=_groups[self._tensors], group_src=0)
                 tensor.copy_(same)
 
     def reduce_gradients(self, parameters: Iterable[Tensor], weight: float, extra: Tensor) -> Tensor:
-        """Replace each `.grad` by the sum over ranks of `weight` · grad (None: zeros), by one all-reduce.
+        """Replace each `.grad` by the sum over ranks of `weight` · grad (None counts as zeros), by one all-reduce.
 
         Args:
             parameters: in the same order on every rank.
-            weight: of this rank's gradients; alone it must be 1.
-            extra: `[n]`, whatever else is to be summed, unweighted; the sums are returned.
+            weight: of this rank's gradients; must be 1 if there is one rank only.
+            extra: `[n]`, further numbers to sum, without a weight; the sums are returned.
         """
         if self.world == 1:
             return extra
@@ -139,11 +139,11 @@ class Ranks:
             return self
         if self.local_world == 1:
             return ALONE
-        group = _group("gloo", PATIENCE, range(self.rank - self.local, self.rank - self.local + self.local_world))
+        group = _group("gloo", LONG_TIMEOUT, range(self.rank - self.local, self.rank - self.local + self.local_world))
         return Ranks(self.local, self.local_world, self.local, self.local_world, group, group)
 
     def on(self, device: torch.device) -> tuple[Ranks, torch.device]:
-        """These ranks with tensors on a device of that type, and this rank's own one.
+        """These ranks with tensors on devices of that type, and this rank's own device.
 
         Raises:
             UsageError: if a host has more ranks than accelerators.
@@ -153,15 +153,15 @@ class Ranks:
         import torch
 
         if device.type != "cuda":
-            raise UsageError(f"several ranks work on cpu or cuda, not on {device.type}: say --device cpu")
+            raise UsageError(f"several ranks work on cpu or cuda, not on {device.type}: choose --device cpu")
         if self.local_world > torch.cuda.device_count():
             raise UsageError(
                 f"{self.local_world} ranks on a host with {torch.cuda.device_count()} GPUs: start as many as there "
-                "are GPUs (--nproc-per-node), or say --device cpu"
+                "are GPUs (--nproc-per-node), or choose --device cpu"
             )
         own = torch.device("cuda", self.local)
         torch.cuda.set_device(own)
-        return replace(self, _tensors=_group("nccl", STEP)), own
+        return replace(self, _tensors=_group("nccl", STEP_TIMEOUT)), own
 
 
 #: A plain process.
@@ -177,10 +177,10 @@ def join() -> Ranks:
     return ALONE if os.environ.get("WORLD_SIZE", "1") == "1" else _joined()
 
 
-def first_to_say(text: str) -> bool:
-    """Whether no other rank has asked to say the same: what concerns all of them is to be read once."""
+def is_first_to_report(message: str) -> bool:
+    """Whether no other rank has asked this of the same message: an error of all ranks is printed once."""
     with suppress(RuntimeError):
-        return _store is None or _store.add(f"said/{text}", 1) == 1
+        return _store is None or _store.add(f"reported/{message}", 1) == 1
     return True
 
 
@@ -192,49 +192,52 @@ def _joined() -> Ranks:
     if lacking := [name for name in _BY_TORCHRUN if not os.environ.get(name)]:
         raise UsageError(f"WORLD_SIZE is set, {', '.join(lacking)} not: start with torchrun, or unset WORLD_SIZE")
     if not dist.is_initialized():
-        with _together():
-            store, rank, world = next(dist.rendezvous("env://", timeout=STEP))
+        with _naming_lost_ranks():
+            store, rank, world = next(dist.rendezvous("env://", timeout=STEP_TIMEOUT))
             _store = dist.PrefixStore("omnishot", store)
-            dist.init_process_group("gloo", store=_store, rank=rank, world_size=world, timeout=STEP)
+            dist.init_process_group("gloo", store=_store, rank=rank, world_size=world, timeout=STEP_TIMEOUT)
         atexit.register(_leave)
     local, local_world = (int(os.environ.get(n, d)) for n, d in (("LOCAL_RANK", "0"), ("LOCAL_WORLD_SIZE", "1")))
-    groups = _group("gloo", PATIENCE), _group("gloo", STEP)
+    groups = _group("gloo", LONG_TIMEOUT), _group("gloo", STEP_TIMEOUT)
     return Ranks(dist.get_rank(), dist.get_world_size(), local, local_world, *groups)
 
 
 def _group(backend: str, timeout: timedelta, ranks: Sequence[int] | None = None) -> int:
     import torch.distributed as dist
 
-    with _together():
+    with _naming_lost_ranks():
         members = None if ranks is None else list(ranks)
         _groups.append(dist.new_group(members, timeout, backend, use_local_synchronization=members is not None))
     return len(_groups) - 1
 
 
 @contextmanager
-def _together() -> Iterator[None]:
-    """Work of several ranks; if one of them is gone, its connections break, and this says which one it is."""
+def _naming_lost_ranks() -> Iterator[None]:
+    """For communication: if it fails, raise a RankLost that names the ranks that have stopped."""
     problem = None
     try:
         yield
-    except (RuntimeError, IndexError) as error:  # an index of a group that this rank has left
+    except (RuntimeError, IndexError) as error:  # IndexError: this rank has left the group
         problem = str(error) or repr(error)
-    if problem is not None:  # by now nothing holds the error, which holds the group
+    if problem is not None:  # outside of `except`: the error refers to the group, which must close
         raise RankLost(_roll_call(problem.splitlines()[0]))
 
 
 def _roll_call(problem: str) -> str:
-    """Leave the other ranks, and ask who else has left because of this problem: who does not answer is gone."""
+    """Leave the groups, and wait for the other ranks to do the same; a message that names those that do not.
+
+    A rank that leaves breaks the connections of the others, who then come here too; one that was killed does not.
+    """
     import torch.distributed as dist
 
     if _store is None or not dist.is_initialized():
         return f"the other ranks cannot be reached: {problem}"
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun tells us to stop, which we do as soon as we know why
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's; we stop once we know why
     rank, world = dist.get_rank(), dist.get_world_size()
-    _leave()  # breaks our connections too: whoever waits for this rank comes here
+    _leave()
     gone, end = set(range(world)), time.monotonic() + ROLL_CALL
-    with suppress(RuntimeError):  # whoever keeps the store is gone
+    with suppress(RuntimeError):  # the host of the store has stopped
         _store.set(f"here/{rank}", "")
         while gone and time.monotonic() < end:
             gone = {other for other in gone if not _store.check([f"here/{other}"])}
@@ -244,12 +247,12 @@ def _roll_call(problem: str) -> str:
     named = ("rank " if len(gone) == 1 else "ranks ") + ", ".join(map(str, sorted(gone)))
     return (
         f"{named} of {world} (counted from 0) stopped: killed, out of memory, or by an error of its own, which its "
-        "message tells; the others stop too"
+        "message explains; the others stop too"
     )
 
 
 def _leave() -> None:
-    """Close the connections to other ranks. Threads that serve them must have ended before the interpreter does."""
+    """Close the connections to other ranks: their threads must end before the interpreter does."""
     import torch.distributed as dist
 
     _groups.clear()

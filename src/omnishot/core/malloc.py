@@ -16,14 +16,14 @@ _LARGEST = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed memory, from here on and for the whole process; whether that could be done.
+    """Set glibc to keep freed memory, for the rest of the process; returns whether that could be done.
 
-    The process then holds as much memory as it ever needed at a time. Nothing is done under another C library, or
-    where the environment already says how memory is to be handled (`MALLOC_TRIM_THRESHOLD_`, `MALLOC_MMAP_THRESHOLD_`,
-    `GLIBC_TUNABLES`, `LD_PRELOAD`), or with `OMNISHOT_MALLOC=default`.
+    The process then holds the largest amount of memory that it has needed at one time. Nothing is done with another C
+    library, or where the environment already configures the allocator (`MALLOC_TRIM_THRESHOLD_`,
+    `MALLOC_MMAP_THRESHOLD_`, `GLIBC_TUNABLES`, `LD_PRELOAD`), or with `OMNISHOT_MALLOC=default`.
     """
-    said = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD")
-    if os.environ.get("OMNISHOT_MALLOC") == "default" or any(name in os.environ for name in said):
+    settings = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD")
+    if os.environ.get("OMNISHOT_MALLOC") == "default" or any(name in os.environ for name in settings):
         return False
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -69,7 +69,7 @@ def corruption(seed: int, step: int) -> np.random.Generator:
 
 
 def noise(seed: int, column: int) -> int:
-    """The noise of an input, by its position among the inputs (for torch); `seed` is one that `corruption` has drawn."""
+    """The noise of an input, by its position among the inputs (for torch); `seed` was drawn from `corruption`."""
     return seed + column
 
 

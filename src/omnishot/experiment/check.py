@@ -1,4 +1,4 @@
-"""Looking through a whole table before anything is learned from it."""
+"""Checks of a whole table before anything is learned from it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from omnishot.table.table import Table, open_cell
 
 
 def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
-    """What was understood of a table, every bad cell, and what else would keep it from being learned.
+    """The roles and kinds of a table's columns, every bad cell, and all other problems that would stop a training.
 
-    Inputs are fitted on the rows that training with this seed would learn from, or where there is no telling on
-    all rows. What is decoded stays in the cache for the training.
+    Modalities are fitted on the training rows of this seed, or on all rows where those are not known. Decoded cells
+    stay in the cache for the training.
     """
     problems: list[str] = []
     parts = None
@@ -40,20 +40,20 @@ def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
         except DataError as error:
             problems.append(str(error))
             bad += _unreadable(table, name)
-    found = look_through(table, modalities, progress)[1]
-    # Rows without any input are told of only if every input could be looked at.
+    bad_rows = look_through(table, modalities, progress)[1]
+    # Rows without any input can only be listed if every input could be decoded.
     complete = len(modalities) == len(table.schema.inputs())
-    bad += [cell for cell in found if cell.column != EVERY or complete]
+    bad += [cell for cell in bad_rows if cell.column != EVERY or complete]
     return describe(table, parts, sorted(bad, key=lambda cell: cell.row), problems)
 
 
 def _unreadable(table: Table, name: str) -> list[BadCell]:
-    """Why each cell of an input cannot be read, where not one of the training rows' could."""
+    """Why each cell of an input cannot be read, for an input of which no training row can."""
     kind, columns = table.schema.inputs()[name]
-    found = []
+    bad = []
     for row in np.flatnonzero(table.frame[columns[0]].notna()).tolist() if modality_class(kind).media else ():
         try:
             modality_class(kind).fit([open_cell(table.frame[name][row], table.folder)])
         except ValueError as error:
-            found.append(BadCell(row, name, str(error.__cause__ or error), table.row_number(row)))
-    return found
+            bad.append(BadCell(row, name, str(error.__cause__ or error), table.row_number(row)))
+    return bad

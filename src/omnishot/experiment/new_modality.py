@@ -84,8 +84,9 @@ class NewModality:
         both = support.present.any(-1).cpu() & cells.present.any(-1)
         if (pairs := int(both.sum())) < 2:
             raise DataError(
-                f"{pairs} support rows have {_columns(modalities, 'or')} and a known input ({', '.join(support.inputs)}): "
-                "a new input is learned from two such rows or more: add some, or leave it out"
+                f"{pairs} support rows have {_columns(modalities, 'or')} and a known input "
+                f"({', '.join(support.inputs)}): a new input is learned from two such rows or more: add some, or leave "
+                "it out"
             )
         plain = _scales(cells.select(both), modalities)
         x = _read(cells.select(both), modalities, plain)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from omnishot.errors import UsageError, choose
 
 WAYS = ("loop", "split", "vmap")
-GRAPH = "+graph"
+GRAPH_SUFFIX = "+graph"
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class Plan:
     graph: bool = False
 
     def __str__(self) -> str:
-        return (self.way if self.chunk is None else f"{self.way}:{self.chunk}") + GRAPH * self.graph
+        return (self.way if self.chunk is None else f"{self.way}:{self.chunk}") + GRAPH_SUFFIX * self.graph
 
     @classmethod
-    def parse(cls, said: str) -> Plan:
-        """The inverse of `str`.
+    def parse(cls, text: str) -> Plan:
+        """The plan that is written like this.
 
         Raises:
             UsageError: if it is no plan.
         """
-        way, colon, chunk = said.removesuffix(GRAPH).partition(":")
+        way, colon, chunk = text.removesuffix(GRAPH_SUFFIX).partition(":")
         choose("plan", way, WAYS)
         if colon and (way == "loop" or not chunk.isdigit() or int(chunk) < 1):
-            raise UsageError(f"plan {said!r}: after split: or vmap: say how many tasks at a time, as in vmap:4")
-        return cls(way, int(chunk) if colon else None, said.endswith(GRAPH))
+            raise UsageError(f"plan {text!r}: after split: or vmap: comes the number of tasks at a time, as in vmap:4")
+        return cls(way, int(chunk) if colon else None, text.endswith(GRAPH_SUFFIX))
 
 
 LOOP = Plan()

@@ -1,20 +1,18 @@
-"""From one space of vectors to another by ridge regression, in closed form, fitted on a few pairs."""
+"""Ridge regression from one vector space to another, in closed form, fitted on a few pairs."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-#: Penalties that are tried, as multiples of the mean square length of what is mapped.
+#: Penalties that are tried, in units of the mean squared norm of the centred rows of `x`.
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-
-
 #: Eigenvalues `[n]` and eigenvectors `[n, n]` of the inner products of centred rows.
 Spectrum = tuple[Tensor, Tensor]
 
 
 def left_out(x: Tensor, y: Tensor, penalty: float, spectrum: Spectrum | None = None) -> Tensor:
-    """What ridge regression with an intercept says of each row of `y` `[n, out]`, fitted on the other rows.
+    """Leave-one-out predictions of `y` `[n, out]` by ridge regression with an intercept: each row from the others.
 
     min Σ ‖W(x − x̄) + b − y‖² + penalty ‖W‖² is a linear smoother S, so that the row left out is predicted by
     y − (y − Sy) / (1 − Sᵢᵢ) without another fit (Allen's PRESS, 1974). `x` is `[n, width]`; all in n × n matrices.
@@ -35,29 +33,28 @@ def ridge_map(x: Tensor, y: Tensor, penalty: float, spectrum: Spectrum | None = 
 def bridge(x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """The ridge map from `x` `[n, width]` to `y` `[n, out]` whose penalty has the least leave-one-out error.
 
-    Where none has less than the mean of the other rows, the map is zero: then `x` says nothing of `y`.
+    Where none has a smaller error than the mean of the other rows, the map is zero: `x` does not predict `y`.
 
     Returns:
-        `weight` `[width, out]`; `centre` `[width]` and `mean` `[out]`, the means of both; `left_out` `[n, out]`, how
-        far from `mean` each row is said to be with that row left out; `explained`, the share of squared deviations that
-        this explains.
+        `weight` `[width, out]`; `centre` `[width]` and `mean` `[out]`, the means of both; `left_out` `[n, out]`,
+        the leave-one-out predictions minus `mean`; `explained`, the fraction of the variance of `y` that they explain.
     """
     n, scale = len(x), (x - x.mean(0)).square().sum(-1).mean().clamp(min=torch.finfo(x.dtype).tiny)
     without = (y - y.mean(0)) * (n / (n - 1))  # from the mean of the other rows
     best, zero = without.square().sum(), torch.zeros(x.shape[-1], y.shape[-1], dtype=y.dtype, device=y.device)
-    total, weight, said, spectrum = best, zero, torch.zeros_like(y), spectrum_of(x)
+    total, weight, held_out, spectrum = best, zero, torch.zeros_like(y), spectrum_of(x)
     for strength in STRENGTHS:
         penalty = float(strength * scale)
         guess = left_out(x, y, penalty, spectrum)
         error = (y - guess).square().sum()
-        if error < best * (1 - 1e-9):  # no more than rounding is no less
-            best, weight, said = error, ridge_map(x, y, penalty, spectrum), guess - y.mean(0)
+        if error < best * (1 - 1e-9):  # not by rounding alone
+            best, weight, held_out = error, ridge_map(x, y, penalty, spectrum), guess - y.mean(0)
     explained = 1 - best / total.clamp(min=torch.finfo(y.dtype).tiny)
-    return {"weight": weight, "centre": x.mean(0), "mean": y.mean(0), "left_out": said, "explained": explained}
+    return {"weight": weight, "centre": x.mean(0), "mean": y.mean(0), "left_out": held_out, "explained": explained}
 
 
 def spectrum_of(x: Tensor) -> Spectrum:
-    """The spectrum of rows `[n, width]`; no eigenvalue is below zero."""
+    """The spectrum of rows `[n, width]`; negative eigenvalues are set to zero."""
     centred = x - x.mean(0)
     values, vectors = torch.linalg.eigh(centred @ centred.mT)
     return values.clamp(min=0), vectors

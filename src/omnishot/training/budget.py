@@ -1,4 +1,4 @@
-"""What a meta-training may cost, in steps or in time: a time becomes steps by measuring before it begins."""
+"""The budget of a training, in steps or in time. A time is converted to steps before training, by timing real steps."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from omnishot.experiment.config import Config
 from omnishot.learners.base import Learner
 from omnishot.training.trainer import Trainer, autotuned
 
-TRIAL_SECONDS, TRIAL_SHARE = 10.0, 0.05  # of timed steps: so long, but no more than this share of the budget
-TRIAL_STEPS = (3, 500)  # … and so many at least and at most
-TRIAL_EPISODES = 20  # validation tasks that are timed
-VALIDATIONS = 10  # in a training that does not say how often …
-VALIDATION_SHARE = 0.2  # … unless they would take more than this share of the budget
+TIMING_SECONDS, TIMING_FRACTION = 10.0, 0.05  # duration of the timed steps; at most this fraction of the budget
+TIMED_STEPS = (3, 500)  # fewest and most timed steps
+TIMED_EPISODES = 20  # timed validation tasks
+VALIDATIONS = 10  # of a training that does not set val_every; fewer, if they would take more than …
+VALIDATION_FRACTION = 0.2  # … this fraction of the budget
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every learner may spend on meta-training: either `steps`, or `minutes` with validation counted in.
+    """What each learner may spend on meta-training: either `steps`, or `minutes` including validation.
 
     Raises:
-        UsageError: unless exactly one is said, and above 0.
+        UsageError: unless exactly one is given, and above 0.
     """
 
     minutes: float | None = None
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        said = [value for value in (self.minutes, self.steps) if value is not None]
-        if len(said) != 1:
-            raise UsageError("one budget for all: say either minutes or steps (--minutes, --steps)")
-        if not 0 < said[0] < math.inf:
-            raise UsageError(f"the budget must be above 0 and finite, not {said[0]!r}")
+        given = [value for value in (self.minutes, self.steps) if value is not None]
+        if len(given) != 1:
+            raise UsageError("one budget for all: give either minutes or steps (--minutes, --steps)")
+        if not 0 < given[0] < math.inf:
+            raise UsageError(f"the budget must be above 0 and finite, not {given[0]!r}")
 
     def __str__(self) -> str:
         return f"{self.minutes:g} min of meta-training each" if self.minutes else f"{self.steps:,} steps each"
@@ -50,62 +50,60 @@ class Budget:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds that a meta-step and a validation take, and the plan by which steps were run meanwhile."""
+    """Seconds that a training step and a validation take, and the plan by which the timed steps were run."""
 
     step: float
     validation: float
     plan: str
 
-    def fit(self, seconds: float, every: int | None) -> tuple[int, int]:
-        """How many steps fit in a time, validations counted in, and how often one validates; at least 1 each.
+    def steps_within(self, seconds: float, val_every: int | None) -> tuple[int, int]:
+        """How many steps fit into a time including validation, and the steps between two validations; each at least 1.
 
         Args:
-            every: steps from one validation to the next; None: ten validations, or fewer where ten would take more
-                than their share of the time.
+            val_every: steps between two validations; None: ten validations, or fewer if ten would take more than
+                their fraction of the time.
         """
-        if every is not None:
-            return max(1, int(seconds / (self.step + self.validation / every))), every
-        often = VALIDATIONS
-        if often * self.validation > VALIDATION_SHARE * seconds:
-            often = max(1, int(VALIDATION_SHARE * seconds / self.validation))
-        steps = max(1, int((seconds - often * self.validation) / self.step))
-        return steps, math.ceil(steps / often)
+        if val_every is not None:
+            return max(1, int(seconds / (self.step + self.validation / val_every))), val_every
+        validations = VALIDATIONS
+        if validations * self.validation > VALIDATION_FRACTION * seconds:
+            validations = max(1, int(VALIDATION_FRACTION * seconds / self.validation))
+        steps = max(1, int((seconds - validations * self.validation) / self.step))
+        return steps, math.ceil(steps / validations)
 
-    def seconds(self, steps: int, every: int) -> float:
-        """How long so many steps take, validations counted in."""
-        return steps * self.step + self.validation * math.ceil(steps / every)
+    def seconds(self, steps: int, val_every: int) -> float:
+        """The duration of so many steps, including validation."""
+        return steps * self.step + self.validation * math.ceil(steps / val_every)
 
 
-def measure(learner: Learner, train: Loader, val: Loader | None, config: Config, budget: float) -> Pace:
-    """Time real meta-steps and validation tasks of a copy of the learner, after choosing its plan and warming up.
+def measure_pace(learner: Learner, train: Loader, val: Loader | None, config: Config, seconds: float) -> Pace:
+    """Time training steps and validation tasks on a copy of the learner, after autotuning and warming up.
 
     Args:
-        budget: seconds of the training to come, of which the timed steps take a small part.
+        seconds: the duration of the training to come; a small fraction of it is spent here.
 
     Raises:
         DataError: if the learner diverges at once.
     """
-    trial, device = copy.deepcopy(learner), learner.device
-    plan = config.plan
-    if plan == "auto":
-        plan = str(autotuned(trial, train, config)[0])
+    timed, device = copy.deepcopy(learner), learner.device
+    plan = str(autotuned(timed, train, config)[0]) if config.plan == "auto" else config.plan
 
-    def seconds_a_step(steps: int) -> float:
+    def seconds_per_step(steps: int) -> float:
         short = dataclasses.replace(config, steps=steps, val_every=steps, patience=0, plan=plan)
         with tempfile.TemporaryDirectory() as folder:
-            return Trainer(trial, train, None, short, Path(folder)).run().seconds / steps
+            return Trainer(timed, train, None, short, Path(folder)).run().seconds / steps
 
-    least, most = TRIAL_STEPS
-    warm = seconds_a_step(2)
-    step = seconds_a_step(max(least, min(most, int(min(TRIAL_SECONDS, TRIAL_SHARE * budget) / warm))))
-    return Pace(step, _validation_seconds(trial, val, config.val_episodes, device), plan)
+    fewest, most = TIMED_STEPS
+    warm_up = seconds_per_step(2)
+    step = seconds_per_step(max(fewest, min(most, int(min(TIMING_SECONDS, TIMING_FRACTION * seconds) / warm_up))))
+    return Pace(step, _validation_seconds(timed, val, config.val_episodes, device), plan)
 
 
 def _validation_seconds(learner: Learner, val: Loader | None, episodes: int, device: torch.device) -> float:
     if val is None:
         return 0.0
     run_episodes(learner, val, 2, device)
-    timed = min(TRIAL_EPISODES, episodes)
+    timed = min(TIMED_EPISODES, episodes)
     began = time.perf_counter()
     run_episodes(learner, val, timed, device)
     return (time.perf_counter() - began) * episodes / timed

@@ -1,4 +1,4 @@
-"""Inputs whose encoder is taken from an earlier run and frozen."""
+"""Inputs whose encoder comes from an earlier run and is not trained further."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from omnishot.table.schema import Schema
 
 
 def freeze_inputs(config: Config, schema: Schema) -> dict[str, Features]:
-    """The inputs of a table that the config has `frozen`, by name, with the encoders of the earlier runs' best.
+    """The inputs of a table for which the config gives `frozen`, by name, with the encoders of those runs.
 
     Raises:
-        DataError: if an earlier run is none, or damaged.
+        DataError: if an earlier run does not exist, or is damaged.
         UsageError: if it has no encoder to freeze for an input.
     """
     runs: dict[str, Run] = {}
-    found = {}
+    frozen = {}
     for name, (kind, columns) in schema.inputs().items():
         folder = frozen_from(config, name, kind)
         if folder is not None:
             if folder not in runs:
                 runs[folder] = _open(folder, name)
-            found[name] = _freeze_input(runs[folder], name, kind, columns)
-    return found
+            frozen[name] = _freeze_input(runs[folder], name, kind, columns)
+    return frozen
 
 
 def _open(folder: str, name: str) -> Run:
@@ -40,7 +40,7 @@ def _open(folder: str, name: str) -> Run:
 
 
 def _freeze_input(run: Run, name: str, kind: str, columns: tuple[str, ...]) -> Features:
-    """The input of the same name and kind, else the only one of the kind."""
+    """The features of one input by the run's input of the same name and kind, else by its only input of the kind."""
     network = run.learner.network
     same = [n for n, m in network.modalities.items() if m.cell_kind == kind]
     if name not in same and len(same) != 1:

@@ -37,8 +37,8 @@ def check_transcript_lengths(learner: Learner, data: Dataset) -> None:
         f"{data.table.name}: {len(long)} of {len(rows)} training texts are too long for decoder "
         f"{type(head).__name__.lower()!r}, which writes one token a time step: row {data.table.row_number(row)} needs "
         f"{most.max()} time steps for {text!r}, and rows have {time_steps}. Let rows have more (level='token', and "
-        "shorter parts: audio.times=4, --audio.times 4, or less), or choose another decoder (--objective-options.decoder "
-        "transformer)"
+        "shorter parts: audio.times=4, --audio.times 4, or less), or choose another decoder "
+        "(--objective-options.decoder transformer)"
     )
     if len(long) > len(rows) / 2:
         raise DataError(problem)

@@ -134,14 +134,14 @@ def test_there_is_one_budget(options):
 
 def test_a_time_becomes_steps_with_validation_counted_in():
     pace = Pace(0.5, 2.0, "loop")
-    assert pace.fit(200.0, None) == (360, 36)  # and ten validations
+    assert pace.steps_within(200.0, None) == (360, 36)  # and ten validations
     assert pace.seconds(360, 36) == 200.0
-    assert pace.fit(60.0, None) == (96, 16)  # ten would take a third of the time: six
+    assert pace.steps_within(60.0, None) == (96, 16)  # ten would take a third of the time: six
     assert pace.seconds(96, 16) == 60.0
-    assert pace.fit(60.0, 20) == (100, 20)
+    assert pace.steps_within(60.0, 20) == (100, 20)
     assert pace.seconds(100, 20) == 60.0
-    assert pace.fit(1.0, None) == (1, 1)
-    assert Pace(1.0, 0.0, "loop").fit(20.0, None) == (20, 2)  # no validation tasks
+    assert pace.steps_within(1.0, None) == (1, 1)
+    assert Pace(1.0, 0.0, "loop").steps_within(20.0, None) == (20, 2)  # no validation tasks
 
 
 def test_a_budget_of_time_settles_the_steps_of_the_run(birds, tmp_path, monkeypatch):
@@ -151,7 +151,7 @@ def test_a_budget_of_time_settles_the_steps_of_the_run(birds, tmp_path, monkeypa
         timed.append((type(learner).__name__, budget))
         return Pace(1.0, 0.5, "vmap")
 
-    monkeypatch.setattr(comparison_cell, "measure", fixed_pace)
+    monkeypatch.setattr(comparison_cell, "measure_pace", fixed_pace)
     result = quick(birds, tmp_path / "out", learners=["protonet", "centroid"], minutes=0.2, **TEXT)
     assert timed == [("ProtoNet", 12.0)]  # nothing is spent on what is not meta-trained
     cells = {cell.learner: cell for cell in result.cells}
@@ -168,7 +168,7 @@ def test_a_budget_of_time_settles_the_steps_of_the_run(birds, tmp_path, monkeypa
 
 
 def test_the_trial_leaves_the_learner_as_it_was(birds, tmp_path, monkeypatch):
-    own, kept = comparison_cell.measure, {}
+    own, kept = comparison_cell.measure_pace, {}
 
     def fixed_pace(learner, train, val, config, budget):
         before = {name: p.detach().clone() for name, p in learner.named_parameters()}
@@ -176,7 +176,7 @@ def test_the_trial_leaves_the_learner_as_it_was(birds, tmp_path, monkeypatch):
         kept["same"] = all(p.equal(before[name]) for name, p in learner.named_parameters())
         return replace(kept["pace"], step=1.0, validation=0.0)
 
-    monkeypatch.setattr(comparison_cell, "measure", fixed_pace)
+    monkeypatch.setattr(comparison_cell, "measure_pace", fixed_pace)
     quick(birds, tmp_path / "out", learners=["protonet"], minutes=0.1, **TEXT)
     assert kept["same"]
     assert kept["pace"].step > 0
@@ -273,7 +273,7 @@ def crash() -> None:
 
 @pytest.mark.parametrize("how", ["signal", "crash"])
 def test_a_resumed_comparison_equals_one_that_never_stopped(birds, tmp_path, monkeypatch, stop_at, how):
-    monkeypatch.setattr(comparison_cell, "measure", lambda *_: Pace(1.0, 0.0, "loop"))
+    monkeypatch.setattr(comparison_cell, "measure_pace", lambda *_: Pace(1.0, 0.0, "loop"))
     whole = quick(birds, tmp_path / "whole", minutes=0.1, val_every=2, **GRID)
     if how == "signal":
         stop_at("protonet", 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -299,12 +299,12 @@ def test_a_resumed_comparison_equals_one_that_never_stopped(birds, tmp_path, mon
 
 
 def test_a_cell_that_was_cut_off_keeps_the_steps_that_were_settled(birds, tmp_path, monkeypatch, stop_at):
-    monkeypatch.setattr(comparison_cell, "measure", lambda *_: Pace(1.0, 0.0, "loop"))
+    monkeypatch.setattr(comparison_cell, "measure_pace", lambda *_: Pace(1.0, 0.0, "loop"))
     stop_at("protonet", 3, crash)
     options = {"learners": ["protonet"], "minutes": 0.1, **TEXT}
     with pytest.raises(RuntimeError):
         quick(birds, tmp_path / "out", **options)
-    monkeypatch.setattr(comparison_cell, "measure", lambda *_: Pace(2.0, 0.0, "loop"))
+    monkeypatch.setattr(comparison_cell, "measure_pace", lambda *_: Pace(2.0, 0.0, "loop"))
     (cell,) = quick(birds, tmp_path / "out", resume=True, **options).cells
     assert (cell.steps, cell.planned_seconds) == (6, 6.0)
 
@@ -415,7 +415,7 @@ def test_a_table_in_memory(birds, tmp_path):
         ({"learners": "maml"}, "give a list of learners"),
         ({"fusions": ["atention"]}, "unknown fusion 'atention': did you mean 'attention'"),
         ({"episodes": 1}, "episodes must be at least 2"),
-        ({"minutes": 3}, "say either minutes or steps"),
+        ({"minutes": 3}, "give either minutes or steps"),
         ({"target": "specie"}, "unknown column 'specie'"),
         ({"lr": "much"}, "option 'lr' takes float"),
         ({"photo": {"sise": 3}}, "has no option 'sise'"),

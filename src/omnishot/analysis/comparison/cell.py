@@ -11,7 +11,7 @@ from typing import Any
 
 from omnishot.errors import DataError, OmnishotError
 from omnishot.evaluation.episodes import Figure
-from omnishot.training.budget import Budget, measure
+from omnishot.training.budget import Budget, measure_pace
 from omnishot.training.train import Training, prepare, train
 from omnishot.training.trainer import Interrupted
 
@@ -123,8 +123,8 @@ class CellTraining:
         if self.budget.minutes is None or not learner.meta_trained:
             return
         seconds = 60 * self.budget.minutes
-        pace = measure(learner, tasks.train, tasks.val, config, seconds)
-        steps, every = pace.fit(seconds, config.val_every)
+        pace = measure_pace(learner, tasks.train, tasks.val, config, seconds)
+        steps, every = pace.steps_within(seconds, config.val_every)
         self.cell = dataclasses.replace(self.cell, planned_seconds=pace.seconds(steps, every))
         self.save(self.cell)
         training.config = dataclasses.replace(config, steps=steps, val_every=every, plan=pace.plan)
