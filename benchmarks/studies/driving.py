@@ -74,7 +74,7 @@ class Driving:
     steps: int
     episodes: int
     shots: tuple[int, ...] = (5, 10)
-    world: Options = dataclasses.field(default_factory=lambda: {"vehicles": 500, "moments": 30})
+    world: Options = dataclasses.field(default_factory=lambda: {"vehicles": 500, "rows_per_vehicle": 30})
     common: Options = dataclasses.field(default_factory=lambda: COMMON)
 
     def to_json(self) -> dict[str, Any]:

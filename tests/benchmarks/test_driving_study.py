@@ -21,7 +21,7 @@ def bench(script):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return make("driving", tmp_path_factory.mktemp("drives") / "drives.csv", vehicles=10, moments=5)
+    return make("driving", tmp_path_factory.mktemp("drives") / "drives.csv", vehicles=10, rows_per_vehicle=5)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def residual(basis, y):
 
 
 def test_every_task_is_one_function_of_its_family_within_its_ranges(world):
-    seen = {name: [] for name in ALL.split(",")}
+    families = {name: [] for name in ALL.split(",")}
     for _, rows in world.groupby("task"):
         x, y, (family,) = rows.x.to_numpy(), rows.y.to_numpy(), rows._family.unique()
         basis = {
@@ -30,17 +30,17 @@ def test_every_task_is_one_function_of_its_family_within_its_ranges(world):
         }[family]
         basis = np.stack(basis, 1)
         assert residual(basis, y) < 1e-9
-        seen[family].append(np.linalg.lstsq(basis, y, rcond=None)[0])
+        families[family].append(np.linalg.lstsq(basis, y, rcond=None)[0])
     assert world.x.between(-5, 5).all()
-    sine, cosine = np.transpose(seen["sinusoids"])  # a sin(x - phase) = a cos(phase) sin x - a sin(phase) cos x
+    sine, cosine = np.transpose(families["sinusoids"])  # a sin(x - phase) = a cos(phase) sin x - a sin(phase) cos x
     amplitude, phase = np.hypot(sine, cosine), np.arctan2(cosine, sine)
     assert 0.1 <= amplitude.min() < 1.0
     assert 4.0 < amplitude.max() <= 5.0
     assert 0 <= phase.min() < 0.5
     assert 2.6 < phase.max() <= np.pi
-    slopes = np.array(seen["lines"])
+    slopes = np.array(families["lines"])
     assert 2.5 < np.abs(slopes).max() <= 3
-    a, b, c = np.transpose(seen["quadratics"])
+    a, b, c = np.transpose(families["quadratics"])
     assert 0.02 <= np.abs(a).min() < 0.05
     assert 0.12 < np.abs(a).max() <= 0.15
     assert set(np.sign(a)) == {-1, 1}

@@ -17,7 +17,7 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(tmp_path):
         worlds.make("glyphs", tmp_path / "t.csv", alphabet=3)
 
 
-def test_every_world_can_be_found():
+def test_every_world_is_listed():
     for name in worlds.WORLDS.names():
         assert callable(worlds.WORLDS.load(name))
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from omnishot.errors import UsageError, choose
 from omnishot.table.writing import write_frame
+from omnishot.worlds.ranges import check_range
 
 REACH = 5.0  # x lies between -REACH and REACH
-PARTS = ("val", "test", "test", *("train",) * 7)  # dealt in turn to the tasks of a family
+PARTS = ("val", "test", "test", *("train",) * 7)  # the tasks of a family take these splits in turn
 
 
 def _sinusoids(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
@@ -65,7 +66,7 @@ def make(
     Args:
         out: the table to write.
         seed: of everything random, 0 or more.
-        families: joined by commas; tasks are of each in turn.
+        families: joined by commas; the tasks take them in turn.
         tasks: how many functions, 3 or more of each family.
         rows_per_task: values of each function.
         noise: standard deviation of Gaussian noise on y (0.3 in Vuorio et al. 2019).
@@ -78,12 +79,10 @@ def make(
     names = [choose("family", name.strip(), FAMILIES) for name in families.split(",")]
     if len(set(names)) < len(names):
         raise UsageError(f"families = {families!r} names one twice")
-    if seed < 0:
-        raise UsageError(f"seed must be 0 or more, not {seed}")
+    check_range("seed", seed, 0)
     if tasks < 3 * len(names):
         raise UsageError(f"tasks must be {3 * len(names)} or more, 3 of each family, not {tasks}")
-    if rows_per_task < 1:
-        raise UsageError(f"rows_per_task must be 1 or more, not {rows_per_task}")
+    check_range("rows_per_task", rows_per_task, 1)
     if not 0 <= noise < np.inf:
         raise UsageError(f"noise must be 0 or more, and finite, not {noise}")
     return write_frame(

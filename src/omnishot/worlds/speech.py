@@ -1,4 +1,4 @@
-"""Letters' names, spoken by eSpeak NG voices through `espeakng-loader`, which is optional (GPL-3)."""
+"""Speech by eSpeak NG voices through `espeakng-loader`, which is optional (GPL-3), and recordings of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Utterance = tuple[str, str, int, int]
 
 
 def installed() -> bool:
-    """Whether names can be spoken here."""
+    """Whether eSpeak NG can be loaded here."""
     return importlib.util.find_spec("espeakng_loader") is not None
 
 
@@ -46,7 +46,7 @@ def speak(utterances: Sequence[Utterance]) -> Generator[np.ndarray, None, None]:
     The same list gives the same samples every time. The next ones are spoken while one is used.
 
     Raises:
-        DataError: with eSpeak NG's own words, if it fails.
+        DataError: with eSpeak NG's own message, if it fails.
     """
     program = [sys.executable, "-P", str(Path(__file__).with_name("espeak.py"))]
     pipe = subprocess.PIPE
@@ -64,8 +64,8 @@ def speak(utterances: Sequence[Utterance]) -> Generator[np.ndarray, None, None]:
                 data = process.stdout.read(2 * int.from_bytes(header, "little")) if len(header) == 4 else b""
                 if not data:
                     complaints.seek(0)
-                    said = complaints.read().decode(errors="replace").strip() or "it fell silent"
-                    raise DataError(f"eSpeak NG could not speak {utterance}: {said}")
+                    reason = complaints.read().decode(errors="replace").strip() or "it wrote nothing"
+                    raise DataError(f"eSpeak NG could not speak {utterance}: {reason}")
                 yield np.frombuffer(data, "<i2")
         finally:
             process.kill()

@@ -6,7 +6,7 @@ import pytest
 from omnishot.worlds import espeak, speech
 from omnishot.worlds.accents.lexicon import ENGLISHES, LANGUAGES, LONGEST, SHORTEST, sentence, sentences
 
-WITH_SENTENCES = [name for name, language in LANGUAGES.items() if language.slots]
+WITH_SENTENCES = [name for name, language in LANGUAGES.items() if language.phrases]
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
@@ -27,12 +27,12 @@ def test_every_split_has_languages_of_words_and_of_sentences():
 @pytest.mark.parametrize("name", WITH_SENTENCES)
 def test_sentences_are_short_and_as_many_as_counted(name):
     language, rng = LANGUAGES[name], np.random.default_rng(0)
-    said = [sentence(language, rng) for _ in range(20_000)]
-    assert {len(text.split()) for text in said} <= set(range(SHORTEST, LONGEST + 1))
-    assert 1000 < len(set(said)) <= sentences(language)
-    assert max(len(text) for text in said) < 60
-    tails = tuple(f" {tail}" for tail in language.slots[-1])
-    assert 0.45 < np.mean([text.endswith(tails) for text in said]) < 0.55
+    texts = [sentence(language, rng) for _ in range(20_000)]
+    assert {len(text.split()) for text in texts} <= set(range(SHORTEST, LONGEST + 1))
+    assert 1000 < len(set(texts)) <= sentences(language)
+    assert max(len(text) for text in texts) < 60
+    tails = tuple(f" {tail}" for tail in language.phrases[-1])
+    assert 0.45 < np.mean([text.endswith(tails) for text in texts]) < 0.55
 
 
 def test_counting_sentences_agrees_with_listing_them():
@@ -40,13 +40,13 @@ def test_counting_sentences_agrees_with_listing_them():
     assert len({sentence(language, rng) for _ in range(100_000)}) == sentences(language)
 
 
-def test_sentences_of_held_out_languages_use_letters_that_training_has_seen():
+def test_sentences_of_held_out_languages_use_letters_of_training():
     def letters(split):
         return {
             c
             for name in WITH_SENTENCES
             if LANGUAGES[name].split == split
-            for s in LANGUAGES[name].slots
+            for s in LANGUAGES[name].phrases
             for c in "".join(s)
         }
 
@@ -55,11 +55,11 @@ def test_sentences_of_held_out_languages_use_letters_that_training_has_seen():
 
 @pytest.mark.skipif(not speech.installed(), reason="espeakng-loader is not installed")
 def test_every_language_speaks_and_its_words_sound_different():
-    said = [(word, f"{name}+m1", 160, 50) for name in LANGUAGES for word in LANGUAGES[name].words]
-    said += [("water", f"{name}+m1", 160, 50) for name in ENGLISHES]
-    sounds = list(speech.speak(said))
+    requests = [(word, f"{name}+m1", 160, 50) for name in LANGUAGES for word in LANGUAGES[name].words]
+    requests += [("water", f"{name}+m1", 160, 50) for name in ENGLISHES]
+    sounds = list(speech.speak(requests))
     assert all(0.05 < len(sound) / espeak.RATE < 1.5 for sound in sounds)
     heard = {}
-    for (word, reader, *_), sound in zip(said, sounds, strict=True):
+    for (word, reader, *_), sound in zip(requests, sounds, strict=True):
         twin = heard.setdefault((reader, sound.tobytes()), word)
         assert twin == word, f"{reader} says {word} and {twin} alike"

@@ -46,7 +46,7 @@ def test_recordings_are_whole_loud_and_noisy():
     assert (again == heard).all()
 
 
-def test_a_microphone_has_a_gain_of_its_own():
+def test_a_microphone_has_a_frequency_response_of_its_own():
     both = tone(200) // 2 + tone(3000) // 2
 
     def balance(ripples):

@@ -23,7 +23,7 @@ def test_pictures_are_small_and_in_colour():
     assert (picture == camera.view(LEVEL, STRAIGHT, np.random.default_rng(0))).all()
 
 
-def test_the_horizon_lies_where_the_camera_looks():
+def test_the_horizon_lies_where_the_camera_points():
     down = dataclasses.replace(LEVEL, pitch=np.deg2rad(5))
     far = 1e5
     assert camera.project(LEVEL, STRAIGHT, far)[0] / camera.FINE == pytest.approx(24, abs=0.1)
@@ -61,7 +61,7 @@ def test_a_curve_to_the_right_moves_the_road_to_the_right():
     assert grey(-0.012) + 4 < grey(0.0) < grey(0.012) - 4
 
 
-def test_a_lead_looks_larger_when_near():
+def test_a_lead_vehicle_is_larger_when_near():
     empty = look(moment=dataclasses.replace(STRAIGHT, distance=900.0))
     near, far = (look(moment=dataclasses.replace(STRAIGHT, distance=d)) for d in (8.0, 30.0))
     changed = [(np.abs(picture - empty).max(-1) > 40).sum() for picture in (near, far)]
@@ -73,7 +73,7 @@ def test_weather_hides_what_is_far():
     empty = dataclasses.replace(STRAIGHT, distance=900.0)
     pictures = {w: dataclasses.replace(LEVEL, weather=w) for w in WEATHERS}
 
-    def seen(weather):
+    def contrast(weather):
         shots = [look(pictures[weather], lead, s) - look(pictures[weather], empty, s) for s in range(8)]
         row, column, metre = (v / camera.FINE for v in camera.project(LEVEL, lead, 45.0))
         half = metre * 0.8
@@ -81,5 +81,5 @@ def test_weather_hides_what_is_far():
             np.mean(shots, 0)[int(row - 1.3 * metre) : int(row), int(column - half) : int(column + half)]
         ).mean()
 
-    assert seen("clear") > 2 * seen("fog")
+    assert contrast("clear") > 2 * contrast("fog")
     assert look(pictures["night"]).mean() < 0.5 * look(pictures["clear"]).mean()

@@ -27,7 +27,7 @@ def peak(vehicle):
     return np.median(tops) * sensors.BIN, np.median(speeds)
 
 
-def test_the_lead_echoes_where_it_is_as_fast_as_it_comes():
+def test_the_lead_vehicle_echoes_at_its_distance_and_closing_speed():
     distance, closing = peak(VEHICLE)
     assert distance == pytest.approx(30, abs=2)
     assert closing == pytest.approx(6, abs=0.5)
@@ -39,7 +39,7 @@ def test_calibration_moves_the_echo():
     assert closing == pytest.approx(8, abs=0.5)
 
 
-def test_gain_raises_the_whole_profile():
+def test_radar_gain_raises_the_whole_profile():
     louder = dataclasses.replace(VEHICLE, radar_gain=5.0)
     quiet, loud = (sensors.radar(vehicle, MOMENT, np.random.default_rng(1)) for vehicle in (VEHICLE, louder))
     assert quiet.shape == (sensors.BINS, 2)

@@ -8,20 +8,20 @@ from sklearn.linear_model import LinearRegression
 from omnishot.worlds.driving import vehicles as world
 
 
-def fleet(vehicles, moments, seed=0):
+def fleet(vehicles, count, seed=0):
     for number in range(vehicles):
         rng = np.random.default_rng([seed, number])
         vehicle = world.draw_vehicle(rng)
-        yield vehicle, [world.draw_moment(vehicle, rng) for _ in range(moments)]
+        yield vehicle, [world.draw_moment(vehicle, rng) for _ in range(count)]
 
 
 def table(drives):
     """Curvature and sideways acceleration `[rows, 2]`, steering `[rows]`."""
-    rows = [(m.curvature, m.speed**2 * m.curvature, world.steering(v, m)) for v, moments in drives for m in moments]
+    rows = [(m.curvature, m.speed**2 * m.curvature, world.steering(v, m)) for v, drive in drives for m in drive]
     return np.array(rows)[:, :2], np.array(rows)[:, 2]
 
 
-def test_ten_moments_pin_down_a_vehicles_steering_and_other_vehicles_do_not():
+def test_ten_rows_fit_a_vehicles_steering_and_rows_of_others_do_not():
     known, unseen = list(fleet(60, 40)), list(fleet(15, 40, seed=1))
     everybody = GradientBoostingRegressor(random_state=0).fit(*table(known))
     adapted, unadapted = [], []
@@ -51,16 +51,16 @@ def test_time_to_collision(distance, closing, seconds):
     assert world.collision(dataclasses.replace(moment, distance=distance, closing=closing)) == seconds
 
 
-def test_nobody_takes_a_curve_too_fast_and_no_lead_drives_backwards():
-    for _, moments in fleet(40, 20):
-        for moment in moments:
+def test_no_vehicle_takes_a_curve_too_fast_and_no_lead_drives_backwards():
+    for _, drive in fleet(40, 20):
+        for moment in drive:
             assert abs(moment.curvature) * moment.speed**2 <= world.SIDEWAYS + 1e-9
             assert abs(moment.curvature) <= world.SHARPEST
             assert moment.closing <= moment.speed
 
 
-def test_what_lies_behind_says_something_of_the_curve_ahead_and_not_all():
+def test_the_curvature_behind_is_correlated_with_the_curvature_ahead():
     ahead, behind = np.transpose(
-        [(m.curvature, m.bend - m.twist * m.speed) for _, moments in fleet(40, 20) for m in moments]
+        [(m.curvature, m.bend - m.twist * m.speed) for _, drive in fleet(40, 20) for m in drive]
     )
     assert 0.5 < np.corrcoef(ahead, behind)[0, 1] < 0.85

@@ -7,7 +7,7 @@ from omnishot.errors import UsageError
 from omnishot.worlds import make
 from omnishot.worlds.driving.world import SENSORS
 
-SMALL = {"vehicles": 10, "moments": 8}
+SMALL = {"vehicles": 10, "rows_per_vehicle": 8}
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_every_vehicle_has_its_moments_in_one_split(world):
+def test_every_vehicle_has_its_rows_in_one_split(world):
     table = pd.read_csv(world)
     notes = ["_weather", "_curvature", "_distance", "_closing"]
     assert list(table.columns) == [*SENSORS, "steering", "collision", "vehicle", *notes, "split"]
@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another_world(world, tmp
 
 
 def test_more_vehicles_change_none(world, tmp_path):
-    more = make("driving", tmp_path / "d.csv", vehicles=12, moments=8)
+    more = make("driving", tmp_path / "d.csv", vehicles=12, rows_per_vehicle=8)
     pd.testing.assert_frame_equal(pd.read_csv(more)[:80], pd.read_csv(world))
 
 
@@ -67,7 +67,7 @@ def test_failures_empty_cells_and_change_nothing_else(world, tmp_path):
     ("options", "message"),
     [
         ({"vehicles": 2}, "vehicles must be 3 or more"),
-        ({"moments": 0}, "moments must be 1 or more"),
+        ({"rows_per_vehicle": 0}, "rows_per_vehicle must be 1 or more"),
         ({"failures": 1.0}, "failures must be 0 or more, and below 1"),
         ({"seed": -1}, "seed must be 0 or more"),
     ],

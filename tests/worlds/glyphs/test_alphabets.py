@@ -3,7 +3,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from omnishot.worlds.glyphs.alphabets import ALPHABETS, letters
-from omnishot.worlds.pictures import faces_of, outline
+from omnishot.worlds.glyphs.pictures import faces_of, outline
 
 LETTERS = letters()
 
@@ -38,8 +38,8 @@ def test_names_are_what_the_letters_are_called():
 
 
 def test_letters_of_an_alphabet_look_different():
-    seen = defaultdict(dict)
+    drawn = defaultdict(dict)
     for letter in LETTERS:
         shape = outline(letter.char, faces_of(letter.char)[0]).tobytes()
-        assert shape not in seen[letter.alphabet], (letter.label, seen[letter.alphabet][shape])
-        seen[letter.alphabet][shape] = letter.label
+        assert shape not in drawn[letter.alphabet], (letter.label, drawn[letter.alphabet][shape])
+        drawn[letter.alphabet][shape] = letter.label

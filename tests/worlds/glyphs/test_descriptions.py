@@ -23,7 +23,7 @@ def test_no_description_holds_the_name():
 
 def test_a_name_among_the_phrases_is_left_out():
     letter = BY_LABEL["phonetic open e"]
-    assert any(descriptions.tells(word, letter) for word in descriptions.PHRASES["holes"]["0"][0].split())
+    assert any(descriptions.reveals_name(word, letter) for word in descriptions.PHRASES["holes"]["0"][0].split())
     texts = [descriptions.describe(letter, np.random.default_rng(seed)) for seed in range(50)]
     assert any("shape" in text for text in texts)
     assert not any("open" in text for text in texts)
@@ -74,7 +74,7 @@ def test_descriptions_vary_and_follow_the_generator():
     assert texts == [descriptions.describe(letter, np.random.default_rng(seed)) for seed in range(20)]
 
 
-def test_descriptions_of_a_letter_share_more_words_than_those_of_two():
+def test_descriptions_of_one_letter_have_more_words_in_common_than_those_of_two():
     def words(label: str, seed: int) -> set[str]:
         return set(descriptions.describe(BY_LABEL[label], np.random.default_rng(seed)).split())
 

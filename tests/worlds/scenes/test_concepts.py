@@ -8,10 +8,10 @@ from omnishot.worlds.scenes import colours as scene_colours
 from omnishot.worlds.scenes import shapes as scene_shapes
 from omnishot.worlds.scenes import textures as scene_textures
 from omnishot.worlds.scenes.concepts import concepts
-from omnishot.worlds.scenes.words import VOCABULARY, invent
+from omnishot.worlds.scenes.vocabulary import VOCABULARY, invent
 
 CONCEPTS = concepts(120, 0)
-LOOKS = {kind: [c.look for c in CONCEPTS if c.kind == kind] for kind in ("colour", "shape", "texture")}
+APPEARANCES = {kind: [c.appearance for c in CONCEPTS if c.kind == kind] for kind in ("colour", "shape", "texture")}
 GRID = np.meshgrid(np.linspace(-0.7, 0.7, 20), np.linspace(-0.7, 0.7, 20))
 
 
@@ -25,12 +25,14 @@ def test_words_are_different_and_none_is_known():
 def test_more_concepts_leave_those_before_as_they_are():
     few = concepts(12, 0)
     assert [(c.word, c.kind, c.split) for c in few] == [(c.word, c.kind, c.split) for c in CONCEPTS[:12]]
-    assert all(np.array_equal(a.look, b.look) for a, b in zip(few, CONCEPTS, strict=False) if a.kind != "texture")
+    assert all(
+        np.array_equal(a.appearance, b.appearance) for a, b in zip(few, CONCEPTS, strict=False) if a.kind != "texture"
+    )
 
 
 def test_new_colours_can_be_shown_and_are_farther_from_the_basic_ones_than_things_of_a_colour_vary():
     basic = np.stack([scene_colours.lab(*colour) for colour in scene_colours.BASIC.values()])
-    for look in LOOKS["colour"]:
+    for look in APPEARANCES["colour"]:
         shown = scene_colours.to_rgb(look)
         assert shown.min() >= 0
         assert shown.max() <= 255
@@ -50,19 +52,19 @@ def test_colours_are_as_published(colour, rgb):
 
 
 def test_new_colours_are_spread():
-    gaps = [np.linalg.norm(a - b) for a, b in itertools.combinations(LOOKS["colour"], 2)]
+    gaps = [np.linalg.norm(a - b) for a, b in itertools.combinations(APPEARANCES["colour"], 2)]
     assert min(gaps) > 0.04
 
 
 def test_shapes_are_centred_and_reach_one():
-    for outline in LOOKS["shape"]:
+    for outline in APPEARANCES["shape"]:
         assert np.hypot(*outline.T).max() == pytest.approx(1)
         assert outline.min(0) == pytest.approx(-outline.max(0))
 
 
 def test_a_turned_basic_shape_is_nothing_new():
     """Compared on a finer grid than the one they were chosen with, at other turns."""
-    for outline in LOOKS["shape"]:
+    for outline in APPEARANCES["shape"]:
         for basic in scene_shapes.BASIC.values():
             for angle in (0, 37, 90, 171):
                 turned = scene_shapes.turned(scene_shapes.settle(basic), angle)
@@ -70,7 +72,7 @@ def test_a_turned_basic_shape_is_nothing_new():
 
 
 def difference(one, other):
-    """The share of the joint area of two outlines of unit area that only one covers, by testing points of a grid."""
+    """The fraction of the joint area of two outlines of unit area that only one covers, by testing points of a grid."""
     from matplotlib.path import Path
 
     points = np.stack(np.meshgrid(np.linspace(-1.2, 1.2, 40), np.linspace(-1.2, 1.2, 40)), -1).reshape(-1, 2)
@@ -83,11 +85,11 @@ def difference(one, other):
 
 
 def test_many_families_of_shapes_are_among_the_new_ones():
-    assert len({len(outline) for outline in LOOKS["shape"]}) > 8
+    assert len({len(outline) for outline in APPEARANCES["shape"]}) > 8
 
 
 def test_new_textures_leave_most_of_the_colour_and_are_no_known_one():
-    for texture in LOOKS["texture"]:
+    for texture in APPEARANCES["texture"]:
         face = texture(*GRID)
         assert face.dtype == bool
         assert 0.05 < face.mean() < 0.7
@@ -95,8 +97,8 @@ def test_new_textures_leave_most_of_the_colour_and_are_no_known_one():
             for seed in range(6):
                 known = scene_textures.vary(name, np.random.default_rng(seed))(*GRID)
                 assert (known != face).mean() > 0.08, name
-    assert len({texture(*GRID).tobytes() for texture in LOOKS["texture"]}) == len(LOOKS["texture"])
+    assert len({texture(*GRID).tobytes() for texture in APPEARANCES["texture"]}) == len(APPEARANCES["texture"])
 
 
 def test_textures_of_many_kinds_are_among_the_new_ones():
-    assert len(Counter(texture.func for texture in LOOKS["texture"])) > 8
+    assert len(Counter(texture.func for texture in APPEARANCES["texture"])) > 8

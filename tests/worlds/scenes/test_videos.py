@@ -9,13 +9,13 @@ import pytest
 
 from omnishot.errors import UsageError
 from omnishot.worlds import make
-from omnishot.worlds.scenes import events as scene_happenings
+from omnishot.worlds.scenes import clip_sentences as scene_clip_sentences
 from omnishot.worlds.scenes import motion as scene_motion
 from omnishot.worlds.scenes import videos as scene_videos
 from omnishot.worlds.scenes.concepts import concepts
 from omnishot.worlds.scenes.layout import Scene, Thing
 from omnishot.worlds.scenes.motion import Clip, Motion
-from omnishot.worlds.scenes.words import VOCABULARY
+from omnishot.worlds.scenes.vocabulary import VOCABULARY
 
 encoded = pytest.mark.skipif(not scene_videos.installed(), reason="PyAV is not installed")
 CONCEPTS = concepts(9, 3)
@@ -90,9 +90,9 @@ def does(part, thing, motion):
 def test_sentences_are_true_of_their_clip_and_known_words_suffice():
     elsewhere, count = 0, 0
     for (concept, clip), (_, other) in zip(CLIPS, CLIPS[1:] + CLIPS[:1], strict=True):
-        for sentence in scene_happenings.sentences(clip, 5, np.random.default_rng(1)):
+        for sentence in scene_clip_sentences.sentences(clip, 5, np.random.default_rng(1)):
             assert true(sentence, clip, concept.word), (sentence, clip)
-            assert set(sentence.split()) - {concept.word} <= VOCABULARY | scene_happenings.VOCABULARY, sentence
+            assert set(sentence.split()) - {concept.word} <= VOCABULARY | scene_clip_sentences.VOCABULARY, sentence
             elsewhere += true(sentence, other, concept.word)
             count += 1
     assert elsewhere < 0.4 * count
@@ -158,14 +158,14 @@ def test_the_table_holds_clips_and_sounds_and_the_same_bytes_each_time(tmp_path)
 
 
 @encoded
-def test_encoding_keeps_what_is_seen():
+def test_encoding_keeps_the_pictures():
     import av
 
     concept, clip = CLIPS[0]
     frames = scene_videos.draw(clip, concept, 64, np.random.default_rng(0))
     with av.open(io.BytesIO(scene_videos.encode_mp4(frames))) as file:
-        seen = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
-    assert np.abs(seen.astype(float) - frames).mean() < 8
+        decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
+    assert np.abs(decoded.astype(float) - frames).mean() < 8
 
 
 def test_without_pyav_videos_are_refused(monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 from omnishot.errors import UsageError
 from omnishot.worlds import make
 from omnishot.worlds.scenes.layout import Scene
-from omnishot.worlds.scenes.words import VOCABULARY
+from omnishot.worlds.scenes.vocabulary import VOCABULARY
 
 SMALL = {"concepts": 30, "pictures": 3}
 
@@ -35,10 +35,10 @@ def test_a_row_for_every_picture_with_its_columns(table):
     assert list(table.columns) == ["image", "caption", "concept", "split", "_kind", "_scene"]
     assert (table.concept.value_counts() == 3).all()
     assert table.concept.nunique() == 30
-    assert all(len(set(said)) == 5 for said in table.caption)
+    assert all(len(set(texts)) == 5 for texts in table.caption)
 
 
-def test_kinds_are_dealt_evenly_and_every_split_has_each(table):
+def test_kinds_are_equally_frequent_and_every_split_has_each(table):
     tasks = table.groupby("concept").first()
     assert (table.groupby("concept").split.nunique() == 1).all()
     counts = tasks.groupby("_kind").split.value_counts().unstack()
@@ -59,18 +59,20 @@ def rows(table):
 def test_every_scene_has_its_new_thing_once_or_not_at_all_and_everything_else_is_known(rows):
     for row in rows:
         first, *others = Scene.from_json(row.scene).things
-        said = [value for thing in (first, *others) for value in (thing.colour, thing.shape, thing.texture, thing.size)]
-        assert Counter(said)[row.concept] == shows(row)
-        assert set(said) - {row.concept} <= VOCABULARY
+        values = [
+            value for thing in (first, *others) for value in (thing.colour, thing.shape, thing.texture, thing.size)
+        ]
+        assert Counter(values)[row.concept] == shows(row)
+        assert set(values) - {row.concept} <= VOCABULARY
 
 
-def test_a_share_of_the_pictures_is_without_the_new_word(rows, tmp_path):
+def test_a_fraction_of_the_pictures_is_without_the_new_word(rows, tmp_path):
     assert 0.15 < np.mean([not shows(row) for row in rows]) < 0.45
     for without in (0, 0.9):
         made = make("scenes", tmp_path / "s.jsonl", without=without, concepts=30, pictures=4, size=24)
-        told = pd.read_json(made, lines=True)
-        said = np.mean([row.concept in row.caption[0] for row in told.itertuples()])
-        assert said == 1 if without == 0 else said < 0.3
+        captions = pd.read_json(made, lines=True)
+        mentioned = np.mean([row.concept in row.caption[0] for row in captions.itertuples()])
+        assert mentioned == 1 if without == 0 else mentioned < 0.3
 
 
 def test_every_sentence_has_the_new_word_if_the_picture_has_it_and_known_ones_only(rows):
@@ -114,14 +116,14 @@ def test_more_pictures_and_sentences_change_none_of_those_before(table, tmp_path
     first = more.groupby("concept", sort=False).head(3).reset_index()
     assert list(first.concept) == list(table.concept)
     assert list(first._scene) == list(table._scene)
-    assert [said[:5] for said in first.caption] == list(table.caption)
+    assert [texts[:5] for texts in first.caption] == list(table.caption)
 
 
 def test_text_tables_hold_the_sentences_as_json_and_parquet_everything(table, tmp_path):
     text = pd.read_csv(make("scenes", tmp_path / "s.csv", **SMALL))
     assert [json.loads(cell) for cell in text.caption] == list(table.caption)
     inside = pd.read_parquet(make("scenes", tmp_path / "s.parquet", **SMALL))
-    assert [list(said) for said in inside.caption] == list(table.caption)
+    assert [list(texts) for texts in inside.caption] == list(table.caption)
     assert [bytes(cell) for cell in inside.image] == [(tmp_path / cell).read_bytes() for cell in text.image]
 
 

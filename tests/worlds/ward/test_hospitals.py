@@ -32,7 +32,7 @@ def test_the_worse_the_faster_the_pulse_and_the_lower_pressure_and_oxygen():
     assert change == pytest.approx([22, -22, -3.2, 0.4], abs=2)
 
 
-def test_every_course_looks_different():
+def test_every_course_differs():
     days = {course: day(ill(0.5, course)) for course in COURSES}
     scale = np.array([8, 10, 1, 0.3])
     for course, other in ((a, b) for a in COURSES for b in COURSES if a < b):
@@ -46,7 +46,7 @@ def test_fahrenheit_is_another_unit_of_the_same_day():
     np.testing.assert_array_equal(fahrenheit[:, :3], celsius[:, :3])
 
 
-def test_holes_are_hours_and_values_that_nobody_measured():
+def test_holes_are_missing_hours_and_values():
     open_ = dataclasses.replace(HOSPITAL, holes=0.3)
     days = np.stack([world.vitals(open_, PATIENT, np.random.default_rng(seed)) for seed in range(50)])
     assert np.isnan(days).mean() == pytest.approx(0.15, abs=0.02)
@@ -69,6 +69,6 @@ def test_labs_rise_with_what_is_wrong_in_the_hospitals_unit():
 def test_the_outcome_follows_the_hospitals_own_lines():
     strict, lax = (dataclasses.replace(HOSPITAL, beds=b, intensive=b + 1) for b in (-0.9, 0.2))
     sick = dataclasses.replace(PATIENT, age=55, severity=(0.4, 0.4, -0.5, -0.5))
-    assert world.to_arrays(strict, sick) == "ward"
-    assert world.to_arrays(lax, sick) == "home"
-    assert world.to_arrays(lax, dataclasses.replace(sick, severity=(1.0,) * 4)) == "intensive care"
+    assert world.outcome(strict, sick) == "ward"
+    assert world.outcome(lax, sick) == "home"
+    assert world.outcome(lax, dataclasses.replace(sick, severity=(1.0,) * 4)) == "intensive care"

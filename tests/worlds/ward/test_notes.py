@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from omnishot.worlds.ward.hospitals import draw_hospital
-from omnishot.worlds.ward.notes import SAID, note
+from omnishot.worlds.ward.notes import PHRASES, note
 from omnishot.worlds.ward.patients import GRAVE, MILD, draw_patient
 
 PLAIN = dataclasses.replace(
@@ -27,13 +27,13 @@ def write(seed=0, **habits):
 @pytest.mark.parametrize("terse", [False, True])
 def test_a_note_says_what_is_there_and_what_is_not(terse):
     for seed in range(20):
-        there, absent, *rest = write(seed, terse=terse).split(". ")
+        present, denied, *rest = write(seed, terse=terse).split(". ")
         assert not rest
-        assert SAID["fainting"][terse] in there
-        assert SAID["chest pain"][terse] in there
-        assert SAID["rash"][terse] in absent
-        assert any(word in absent.lower() for word in DENIALS)
-        assert not any(word in there.lower() for word in DENIALS)
+        assert PHRASES["fainting"][terse] in present
+        assert PHRASES["chest pain"][terse] in present
+        assert PHRASES["rash"][terse] in denied
+        assert any(word in denied.lower() for word in DENIALS)
+        assert not any(word in present.lower() for word in DENIALS)
 
 
 def test_hospitals_write_in_their_own_manner():
@@ -51,5 +51,5 @@ def test_a_patient_without_findings_has_no_complaint_and_one_without_denials_one
 
 
 def test_every_finding_has_words_of_its_own():
-    assert set(SAID) == {*GRAVE, *MILD}
-    assert len({words for both in SAID.values() for words in set(both)}) >= 2 * len(SAID) - 1
+    assert set(PHRASES) == {*GRAVE, *MILD}
+    assert len({words for both in PHRASES.values() for words in set(both)}) >= 2 * len(PHRASES) - 1

@@ -42,7 +42,7 @@ def test_hospitals_draw_the_line_elsewhere():
         Counter(outcome(draw_hospital("h", np.random.default_rng([2, i])), p) for p in patients) for i in range(40)
     ]
     for name, low, high in (("home", 0.15, 0.65), ("ward", 0.15, 0.45), ("intensive care", 0.07, 0.65)):
-        of = np.array([share[name] / 500 for share in shares])
+        of = np.array([fraction[name] / 500 for fraction in shares])
         assert low <= of.min()
         assert of.max() <= high
         assert np.ptp(of) > 0.1
@@ -66,7 +66,7 @@ def test_the_graver_the_note_the_more_grave_findings():
     assert abs(np.corrcoef(mild, severity)[0, 1]) < 0.1
 
 
-def test_conditions_differ_and_share_their_signs():
+def test_conditions_differ_and_have_signs_in_common():
     conditions = draw_conditions(60, np.random.default_rng(0))
     assert len({c.name for c in conditions}) == 60
     assert len({(c.shadow, c.brings, c.course, c.labs) for c in conditions}) == 60
@@ -75,7 +75,7 @@ def test_conditions_differ_and_share_their_signs():
     assert len(draw_conditions(len(NAMES), np.random.default_rng(0))) == len(NAMES)
 
 
-def test_a_condition_is_told_by_its_signs_together():
+def test_a_condition_is_recognised_by_its_signs_together():
     conditions = draw_conditions(30, np.random.default_rng(1))
     sick = [
         (c, draw_sufferer(c, np.random.default_rng([2, i, j]))) for i, c in enumerate(conditions) for j in range(60)
@@ -89,9 +89,9 @@ def test_a_condition_is_told_by_its_signs_together():
         "labs": np.array([[lab * sign > 1 for lab in p.labs for sign in (-1, 1)] for _, p in sick]),
     }
 
-    def told(names):
+    def accuracy(names):
         x = np.concatenate([signs[name] for name in names], 1)[order]
         return BernoulliNB().fit(x[:900], y[:900]).score(x[900:], y[900:])
 
-    assert told(signs) > 0.75
-    assert max(told([name]) for name in signs) < 0.4
+    assert accuracy(signs) > 0.75
+    assert max(accuracy([name]) for name in signs) < 0.4

@@ -1,4 +1,4 @@
-"""What the voices of the world `accents` say: common words of many languages, and sentences of some."""
+"""The texts of the world `accents`: common words of many languages, and sentences of some."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ SHORTEST, LONGEST = 3, 7  # words of a sentence
 
 @dataclass(frozen=True)
 class Language:
-    """Words in lower case, in the language's own spelling, and four slots of phrases that make any sentence.
+    """Words in lower case, in the language's own spelling, and four lists of phrases that make any sentence.
 
-    Who, does, what (in the case that the verb asks for), and when, where or how, which may be left out. `split` is
-    where the language's voices are when languages are what is unseen.
+    `phrases`: who, does, what (in the case that the verb takes), and when, where or how, which is optional. `split` is
+    that of the language's voices in tables of unseen languages.
     """
 
     split: str
     words: tuple[str, ...]
-    slots: tuple[tuple[str, ...], ...] = ()
+    phrases: tuple[tuple[str, ...], ...] = ()
 
 
-def _language(split: str, words: str, *slots: str) -> Language:
-    return Language(split, tuple(words.split()), tuple(tuple(slot.split("|")) for slot in slots))
+def _language(split: str, words: str, *phrases: str) -> Language:
+    return Language(split, tuple(words.split()), tuple(tuple(part.split("|")) for part in phrases))
 
 
 #: By eSpeak NG's name: numbers, colours, animals, things; forty words a language.
@@ -177,16 +177,16 @@ ENGLISHES = (
 
 
 def sentence(language: Language, rng: np.random.Generator) -> str:
-    """A random sentence of `SHORTEST` to `LONGEST` words, of which half say when, where or how."""
-    slots = language.slots if rng.random() < 0.5 else language.slots[:-1]
+    """A random sentence of `SHORTEST` to `LONGEST` words, half of them with a phrase of time, place or manner."""
+    parts = language.phrases if rng.random() < 0.5 else language.phrases[:-1]
     while True:
-        text = " ".join(slot[rng.integers(len(slot))] for slot in slots)
+        text = " ".join(part[rng.integers(len(part))] for part in parts)
         if SHORTEST <= len(text.split()) <= LONGEST:
             return text
 
 
 def sentences(language: Language) -> int:
     """How many different sentences there are."""
-    lengths = [[len(phrase.split()) for phrase in slot] for slot in language.slots]
+    lengths = [[len(phrase.split()) for phrase in part] for part in language.phrases]
     combinations = itertools.product(*lengths[:-1], [0, *lengths[-1]])
     return sum(SHORTEST <= sum(combination) <= LONGEST for combination in combinations)

@@ -19,7 +19,7 @@ PAUSE = 0.06  # seconds before and after, at most
 
 @dataclass(frozen=True)
 class Voice:
-    """Who speaks and into what: the tract scales all frequencies, `ripples [RIPPLES]` is a gain (dB) over pitch."""
+    """A speaker and a microphone: `tract` scales all frequencies, `ripples [RIPPLES]` (dB) shape the spectrum."""
 
     name: str
     reader: str
@@ -40,13 +40,13 @@ def draw(language: str, taken: Collection[str], rng: np.random.Generator) -> Voi
 
 
 def utter(voice: Voice, text: str, rng: np.random.Generator) -> Utterance:
-    """A request for one take of `text`: nobody says anything twice at quite the same pitch and speed."""
+    """A request for one take of `text`, with a little random pitch and speed."""
     pitch = int(np.clip(voice.pitch + rng.integers(-6, 7), 0, 99))
     return text, voice.reader, round(voice.speed * rng.uniform(0.9, 1.1)), pitch
 
 
 def record(voice: Voice, samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the voice's microphone hears of spoken `samples [n]`: int16 `[m]` at 8 kHz, whole, with noise."""
+    """A recording of spoken `samples [n]` by the voice's microphone: int16 `[m]` at 8 kHz, whole, with noise."""
     count = max(round(len(samples) * voice.tract), 2)
     sound = np.interp(np.linspace(0, len(samples) - 1, count), np.arange(len(samples)), samples.astype(np.float64))
     sound = np.pad(sound, tuple(rng.integers(0, int(RATE * PAUSE), 2)))
@@ -58,8 +58,8 @@ def record(voice: Voice, samples: np.ndarray, rng: np.random.Generator) -> np.nd
 
 
 def _colour(sound: np.ndarray, ripples: tuple[float, ...]) -> np.ndarray:
-    """`sound [n]` with the gain of a microphone: cosines over the octaves from 125 Hz to 4 kHz."""
+    """`sound [n]` with the frequency response of a microphone: cosines over the octaves from 125 Hz to 4 kHz."""
     spectrum = np.fft.rfft(sound)
     octave = np.log2(np.clip(np.linspace(0, RATE / 2, len(spectrum)), 125, None) / 125) / 5
-    decibels = sum(gain * np.cos(np.pi * (k + 1) * octave) for k, gain in enumerate(ripples))
+    decibels = sum(ripple * np.cos(np.pi * (k + 1) * octave) for k, ripple in enumerate(ripples))
     return np.fft.irfft(spectrum * 10 ** (decibels / 20), len(sound))

@@ -15,19 +15,20 @@ from omnishot.table.writing import TableWriter
 from omnishot.worlds import speech
 from omnishot.worlds.accents.lexicon import ENGLISHES, LANGUAGES, sentence, sentences
 from omnishot.worlds.accents.voices import Voice, draw, record, utter
+from omnishot.worlds.ranges import check_range
 
 FORMS, UNSEEN = ("words", "sentences"), ("voices", "accents", "languages")
 VOICES = {"words": 90, "sentences": 64}
-PARTS = ("train", "test", "val", "train", "train")  # dealt in turn to the voices of a language, and start over
+PARTS = ("train", "test", "val", "train", "train")  # the voices of a language take these splits in turn
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A voice, the language it comes from, the language of what it says, and its part of the table."""
+    """A voice, its own language, the language of its texts, and its split."""
 
     voice: Voice
-    speaks: str
-    says: str
+    language: str
+    reads: str
     split: str
 
 
@@ -44,9 +45,9 @@ def make(
     utterances: int = 60,
     progress: bool = False,
 ) -> Path:
-    """Words and short sentences spoken by many voices: recognition and transcription of who was never heard.
+    """Words and short sentences spoken by many voices: recognition and transcription of unseen speakers.
 
-    Columns: `audio` (8 kHz mono WAV), `word` (a class) or `text` (what was said, in lower case), `voice` (the group),
+    Columns: `audio` (8 kHz mono WAV), `word` (a class) or `text` (in lower case), `voice` (the group),
     `_language` (a note: of the voice), `split` (train, val or test; no voice in two). A voice is a language's or a
     region's way of speaking, a variant of eSpeak NG's, a pitch, a speed, a vocal tract and a microphone; a take
     differs in pitch, speed, loudness and noise. The same seed and options give the same files with the same versions
@@ -74,34 +75,40 @@ def make(
     choose("form", form, FORMS)
     choose("unseen", unseen, UNSEEN)
     voices = VOICES[form] if voices is None else voices
-    for name, value, low, high in (
-        ("seed", seed, 0, None),
-        ("voices", voices, 3, None),
-        ("words", words, 2, 40),
-        ("takes", takes, 1, None),
-        ("utterances", utterances, 1, None),
+    for name, value, low in (
+        ("seed", seed, 0),
+        ("voices", voices, 3),
+        ("takes", takes, 1),
+        ("utterances", utterances, 1),
     ):
-        if value < low or (high is not None and value > high):
-            raise UsageError(f"{name} must be {low} {'or more' if high is None else f'to {high}'}, not {value}")
-    speakers = _cast(_named(languages, form, unseen), unseen, voices, seed)
+        check_range(name, value, low)
+    check_range("words", words, 2, 40)
+    speakers = _cast(_language_names(languages, form, unseen), unseen, voices, seed)
     if form == "words":
-        said = [[word for word in LANGUAGES[s.says].words[:words] for _ in range(takes)] for s in speakers]
+        texts = [[word for word in LANGUAGES[s.reads].words[:words] for _ in range(takes)] for s in speakers]
     else:
-        said = [_sentences(s.says, utterances, _rng(seed, who, 1)) for who, s in enumerate(speakers)]
+        texts = [_sentences(s.reads, utterances, _rng(seed, who, 1)) for who, s in enumerate(speakers)]
     if not speech.installed():
         raise UsageError(f"voices need espeakng-loader, which is not installed; install it with: {speech.INSTALL}")
     writer = TableWriter(out)
-    takings = [(who, turn, text) for who, texts in enumerate(said) for turn, text in enumerate(texts)]
-    asked = [utter(speakers[who].voice, text, _rng(seed, who, 2, turn)) for who, turn, text in takings]
-    spoken, bar = speech.speak(asked), Progress(console=Console(stderr=True), disable=not progress)
-    with contextlib.closing(spoken), bar:
-        for (who, turn, text), samples in zip(bar.track(takings, description="accents"), spoken, strict=True):
-            voice = speakers[who].voice
-            heard = speech.encode_wav(record(voice, samples, _rng(seed, who, 3, turn)))
-            audio = writer.media(f"{who:03d}/{turn:04d}.wav", heard)
-            cells = {"audio": audio, "word" if form == "words" else "text": text, "voice": voice.name}
-            writer.row(**cells, _language=speakers[who].speaks, split=speakers[who].split)
+    _write(writer, speakers, texts, "word" if form == "words" else "text", seed, progress)
     return writer.close()
+
+
+def _write(
+    writer: TableWriter, speakers: list[Speaker], texts: list[list[str]], column: str, seed: int, progress: bool
+) -> None:
+    """Speak the texts of every speaker and write one row for each, with the text in `column`."""
+    takes = [(who, turn, text) for who, own in enumerate(texts) for turn, text in enumerate(own)]
+    requests = [utter(speakers[who].voice, text, _rng(seed, who, 2, turn)) for who, turn, text in takes]
+    sounds, bar = speech.speak(requests), Progress(console=Console(stderr=True), disable=not progress)
+    with contextlib.closing(sounds), bar:
+        for (who, turn, text), samples in zip(bar.track(takes, description="accents"), sounds, strict=True):
+            voice = speakers[who].voice
+            recording = speech.encode_wav(record(voice, samples, _rng(seed, who, 3, turn)))
+            audio = writer.media(f"{who:03d}/{turn:04d}.wav", recording)
+            cells = {"audio": audio, column: text, "voice": voice.name}
+            writer.row(**cells, _language=speakers[who].language, split=speakers[who].split)
 
 
 def _rng(*key: int) -> np.random.Generator:
@@ -109,19 +116,19 @@ def _rng(*key: int) -> np.random.Generator:
     return np.random.default_rng(key)
 
 
-def _named(languages: str | None, form: str, unseen: str) -> list[str]:
-    """The languages of the voices, as asked for or by default."""
-    spoken = [name for name, known in LANGUAGES.items() if known.slots or form == "words" or unseen == "accents"]
+def _language_names(languages: str | None, form: str, unseen: str) -> list[str]:
+    """The languages of the voices: those given, or the default."""
+    available = [name for name, known in LANGUAGES.items() if known.phrases or form == "words" or unseen == "accents"]
     if languages is None:
-        return list(ENGLISHES) if (form, unseen) == ("sentences", "voices") else spoken
-    names = [choose("language", name.strip(), {*spoken, *ENGLISHES}) for name in languages.split(",")]
+        return list(ENGLISHES) if (form, unseen) == ("sentences", "voices") else available
+    names = [choose("language", name.strip(), {*available, *ENGLISHES}) for name in languages.split(",")]
     if len(set(names)) < len(names):
         raise UsageError(f"languages = {languages!r} names one twice")
     return names
 
 
 def _cast(names: list[str], unseen: str, count: int, seed: int) -> list[Speaker]:
-    """The voices, in turn of the languages."""
+    """`count` voices, the languages in turn."""
     speakers: list[Speaker] = []
     for who in range(count):
         round_, turn = divmod(who, len(names))
@@ -144,10 +151,10 @@ def _of(split: str) -> list[str]:
 
 
 def _sentences(language: str, count: int, rng: np.random.Generator) -> list[str]:
-    """Different sentences."""
+    """`count` different random sentences of a language."""
     if count > (most := sentences(LANGUAGES[language])):
-        raise UsageError(f"utterances must be at most {most}, as many as there are different ones, not {count}")
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[sentence(LANGUAGES[language], rng)] = None
-    return list(found)
+        raise UsageError(f"utterances must be at most {most}, the number of different ones, not {count}")
+    distinct: dict[str, None] = {}
+    while len(distinct) < count:
+        distinct[sentence(LANGUAGES[language], rng)] = None
+    return list(distinct)

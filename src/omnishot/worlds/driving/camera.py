@@ -1,4 +1,4 @@
-"""What a vehicle of the world `driving` sees: a road that bends, a lead vehicle, and the weather between."""
+"""The camera of a vehicle in the world `driving`: a road that bends, a lead vehicle, and the weather."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAR = 150.0  # m; beyond, the road goes on straight
 LINE, DASH = 0.25, (12.0, 5.0)  # m: width of lines; period and length of dashes
 BODY = (1.8, 1.45)  # m: width and height of the lead
 LAMPS = np.array([0.95, 0.12, 0.08])
-# How far one sees in m, the colour of what hides the rest, light of day, grain.
+# Visibility in m, colour of the haze, daylight, standard deviation of the noise.
 AIR = {
     "clear": (600.0, (0.70, 0.80, 0.92), 1.0, 0.02),
     "fog": (38.0, (0.74, 0.76, 0.78), 0.95, 0.03),
@@ -30,9 +30,9 @@ def view(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarr
     colour = _surface(vehicle, moment, ahead, aside, rng)
     if vehicle.weather == "night":  # headlights
         light = light + 1.1 * np.exp(-ahead / 22 - (aside / (2 + 0.25 * ahead)) ** 2)
-    seen = np.exp(-ahead / sight)[..., None]
-    picture = np.where(ground[..., None], colour * light[..., None] * seen + (1 - seen) * haze, haze)
-    picture = _lead(picture, vehicle, moment, rng)
+    visible = np.exp(-ahead / sight)[..., None]
+    picture = np.where(ground[..., None], colour * light[..., None] * visible + (1 - visible) * haze, haze)
+    picture = _draw_lead(picture, vehicle, moment, rng)
     picture = picture.reshape(HEIGHT, FINE, WIDTH, FINE, 3).mean((1, 3))
     if vehicle.weather == "rain":
         picture = _rain(picture, rng)
@@ -95,11 +95,11 @@ def _surface(
     return np.where((edges | dashes)[..., None], 0.92, colour)
 
 
-def _lead(picture: np.ndarray, vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
-    """The picture with the lead's back in it: shadow, body, window, lamps, each as solid as the air lets it be."""
+def _draw_lead(picture: np.ndarray, vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
+    """The picture with the lead's back in it: shadow, body, window, lamps, each seen through the haze."""
     sight, haze, light, _ = AIR[vehicle.weather]
     row, column, metre = project(vehicle, moment, moment.distance)
-    seen = np.exp(-moment.distance / sight)
+    visible = np.exp(-moment.distance / sight)
     if vehicle.weather == "night":
         light = light + 0.8 * np.exp(-moment.distance / 22)
     wide, high = BODY[0] * metre, BODY[1] * metre
@@ -109,7 +109,7 @@ def _lead(picture: np.ndarray, vehicle: Vehicle, moment: Moment, rng: np.random.
         """A rectangle in parts of the lead's width (from its middle) and height (from the ground)."""
         cover = _cover(row - top * high, row - bottom * high, HEIGHT * FINE)[:, None]
         cover = cover * _cover(column + left * wide, column + right * wide, WIDTH * FINE)[None]
-        shown = np.clip(colour * shine, 0, 1) * seen + (1 - seen) * np.array(haze)
+        shown = np.clip(colour * shine, 0, 1) * visible + (1 - visible) * np.array(haze)
         return picture + cover[..., None] * (shown - picture)
 
     picture = box(-0.55, 0.55, -0.08, 0.12, np.full(3, 0.08), light)

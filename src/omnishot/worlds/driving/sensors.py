@@ -1,4 +1,4 @@
-"""What a vehicle of the world `driving` senses beside its camera: a radar's range profile, and its own motion."""
+"""The sensors of a vehicle in the world `driving` beside its camera: a radar's range profile, and its own motion."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from omnishot.worlds.driving.vehicles import Moment, Vehicle
 BINS, BIN = 64, 2.0  # of a range profile, and their width in m
 BLUR = 2.2  # m, standard deviation of an echo
 FLOOR = {"clear": 0.01, "fog": 0.015, "night": 0.01, "rain": 0.04}  # noise power; an echo from 10 m away has 1
-LOOKS = 4  # that a profile is the mean of
+AVERAGED = 4  # radar sweeps that a profile is the mean of
 POSTS = 4  # at most, at the roadside
 STEPS, STEP = 20, 0.1  # of the motion, and their length in s
 
 
 def radar(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
-    """Range profile `[BINS, 2]`: power in dB, and the speed (m/s) at which what is there comes nearer.
+    """Range profile `[BINS, 2]`: power in dB, and closing speed (m/s).
 
-    The lead is the strongest echo of what moves; posts stand still, so they come nearer as fast as one drives.
+    The lead is the strongest echo of what moves; posts stand still, so their closing speed is that of the vehicle.
     """
     posts = [(d, moment.speed, 0.15) for d in rng.uniform(10, 110, rng.integers(0, POSTS + 1))]
     place = np.arange(BINS) * BIN
-    power = FLOOR[vehicle.weather] * rng.gamma(LOOKS, 1 / LOOKS, BINS)
+    power = FLOOR[vehicle.weather] * rng.gamma(AVERAGED, 1 / AVERAGED, BINS)
     flow = power * rng.normal(0, 2, BINS)
     for distance, closing, size in [(moment.distance, moment.closing, 1.0), *posts]:
         shown = vehicle.radar_scale * distance + vehicle.radar_offset
@@ -42,7 +42,7 @@ def motion(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.nda
     return (sensed + rng.normal(0, (0.15, 0.15, 0.2), (STEPS, 3))).astype(np.float32)
 
 
-def alive(moments: int, failures: float, rng: np.random.Generator) -> np.ndarray:
-    """Whether a sensor works at each moment of a drive: bool `[moments]`, dead over one stretch of that share."""
-    dead, start = round(failures * moments), rng.integers(moments)
-    return (np.arange(moments) - start) % moments >= dead
+def alive(rows: int, failures: float, rng: np.random.Generator) -> np.ndarray:
+    """Whether a sensor works in each row of a drive: bool `[rows]`, False over one stretch of that fraction."""
+    dead, start = round(failures * rows), rng.integers(rows)
+    return (np.arange(rows) - start) % rows >= dead

@@ -1,4 +1,4 @@
-"""The vehicles of the world `driving`, the moments of their drives, and what follows from both."""
+"""The vehicles of the world `driving`, moments of their drives, and the targets that follow from both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WEATHERS, SHARES = ("clear", "fog", "night", "rain"), (0.4, 0.2, 0.2, 0.2)
+WEATHERS, FRACTIONS = ("clear", "fog", "night", "rain"), (0.4, 0.2, 0.2, 0.2)
 PREVIEW = 1.0  # seconds ahead that a driver steers for
 SIDEWAYS = 2.5  # m/s², the most that a driver takes a curve with
 SHARPEST = 0.02  # 1/m
@@ -62,14 +62,14 @@ class Moment:
 
     @property
     def curvature(self) -> float:
-        """Where the driver looks."""
+        """The curvature (1/m) where the vehicle is in `PREVIEW` seconds."""
         return self.bend + self.twist * PREVIEW * self.speed
 
 
 def draw_vehicle(rng: np.random.Generator) -> Vehicle:
     """A random vehicle."""
     return Vehicle(
-        weather=str(rng.choice(WEATHERS, p=SHARES)),
+        weather=str(rng.choice(WEATHERS, p=FRACTIONS)),
         pace=rng.uniform(11, 25),
         lane=rng.uniform(3.0, 3.8),
         pitch=np.deg2rad(rng.uniform(0, 6)),
@@ -90,7 +90,7 @@ def draw_vehicle(rng: np.random.Generator) -> Vehicle:
 
 
 def draw_moment(vehicle: Vehicle, rng: np.random.Generator) -> Moment:
-    """A random moment of its drive: what lies behind says something of what lies ahead, and not all."""
+    """A random moment of its drive: the curvature behind is correlated with the curvature ahead."""
     speed = max(5.0, rng.normal(vehicle.pace, 2.5))
     sharpest = min(SHARPEST, SIDEWAYS / speed**2)
     ahead, other = rng.uniform(-sharpest, sharpest, 2)
@@ -117,5 +117,5 @@ def steering(vehicle: Vehicle, moment: Moment) -> float:
 
 
 def collision(moment: Moment) -> float:
-    """Seconds until the lead is reached if both go on as they do, at most `CAP`."""
+    """Seconds until the lead is reached at constant speeds, at most `CAP`."""
     return min(moment.distance / moment.closing, CAP) if moment.closing > 0 else CAP

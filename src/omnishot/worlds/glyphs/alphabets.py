@@ -39,14 +39,14 @@ class Letter:
         return f"{self.alphabet} {'capital ' if self.case == 'capital' else ''}{self.name}"
 
 
-def _span(first: str, last: str) -> str:
+def _char_range(first: str, last: str) -> str:
     return "".join(map(chr, range(ord(first), ord(last) + 1)))
 
 
 def _plain_tifinagh() -> str:
     """Tifinagh without the regional variants, whose names begin with the region."""
-    span = _span("\u2d30", "\u2d65")
-    return "".join(c for c in span if " " not in _AROUND.sub("", unicodedata.name(c)))
+    chars = _char_range("\u2d30", "\u2d65")
+    return "".join(c for c in chars if " " not in _AROUND.sub("", unicodedata.name(c)))
 
 
 def _syllabics() -> str:
@@ -59,20 +59,20 @@ def _syllabics() -> str:
 # prefix of three or more hold all three splits.
 ALPHABETS: dict[str, tuple[str, str]] = {
     "greek": ("train", "αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"),
-    "georgian": ("test", _span("ა", "ჰ")),
-    "armenian": ("val", _span("ա", "ֆ") + _span("Ա", "Ֆ")),
+    "georgian": ("test", _char_range("ა", "ჰ")),
+    "armenian": ("val", _char_range("ա", "ֆ") + _char_range("Ա", "Ֆ")),
     "cyrillic": ("train", "бвгджзийклмнптуфцчшщъыьэюяђѓєљњћџѣѳѵ"),
-    "hebrew": ("test", _span("א", "ת")),
+    "hebrew": ("test", _char_range("א", "ת")),
     "arabic": ("train", "ءابةتثجحخدذرزسشصضطظعغفقكلمنهوىيٹپچڈژڤگ"),
     "latin": ("train", "ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghijlmnqrty"),
     "lao": ("val", "ກຂຄງຈຊຍດຕຖທນບປຜຝພຟມຢຣລວສຫອຮ"),
     "syllabics": ("train", _syllabics()),
-    "nko": ("test", _span("\u07ca", "\u07e7")),
+    "nko": ("test", _char_range("\u07ca", "\u07e7")),
     "tifinagh": ("train", _plain_tifinagh()),
     "phonetic": ("train", "ɐɑɒɔɘəɛɜɞɡɣɤɥɯɵɸɹʃʇʊʌʍʎʒʔʕʘŋðþæß"),
-    "etruscan": ("train", _span("\U00010300", "\U0001031e")),
-    "ogham": ("train", _span("ᚁ", "ᚚ")),
-    "asomtavruli": ("test", _span("Ⴀ", "Ⴠ")),
+    "etruscan": ("train", _char_range("\U00010300", "\U0001031e")),
+    "ogham": ("train", _char_range("ᚁ", "ᚚ")),
+    "asomtavruli": ("test", _char_range("Ⴀ", "Ⴠ")),
     "lisu": ("train", "ꓒꓕꓘꓛꓞꓤꓥꓨꓩꓭꓯꓱꓵꓶꓷ"),
     "coptic": ("train", "ϣϥϧϩϫϭϯ"),
 }

@@ -9,13 +9,13 @@ import numpy as np
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from omnishot.worlds.glyphs.alphabets import Letter
-from omnishot.worlds.pictures import descent, faces_of, outline
+from omnishot.worlds.glyphs.pictures import descent, faces_of, outline
 
-KEPT = 0.6  # share of a letter's facts that a description mentions
-WRONG = 0.1  # share of the mentioned ones that are somebody's mistake
-TYPO = 0.05  # share of the words with a slip of the pen
+KEPT = 0.6  # fraction of a letter's facts that a description mentions
+WRONG = 0.1  # fraction of the mentioned facts that are wrong
+TYPO = 0.05  # fraction of the words with a spelling mistake
 
-# fact -> value -> ways to say it, in words that are hardly ever a letter's name.
+# fact -> value -> phrases for it, in words that are hardly ever a letter's name.
 PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
     "case": {
         "capital": ("capital", "uppercase", "majuscule"),
@@ -129,7 +129,7 @@ def _runs(line: np.ndarray) -> int:
 
 @functools.cache
 def facts(letter: Letter) -> dict[str, str]:
-    """What is true of `letter`: a value of every fact in `PHRASES`, shapes measured on its plainest face."""
+    """The facts of `letter`: a value of every fact in `PHRASES`, shapes measured on its plainest face."""
     image = outline(letter.char, faces_of(letter.char)[0])
     canvas = np.asarray(image) > 127
     rows, columns = np.flatnonzero(canvas.any(1)), np.flatnonzero(canvas.any(0))
@@ -159,12 +159,12 @@ def facts(letter: Letter) -> dict[str, str]:
     }
 
 
-def tells(word: str, letter: Letter) -> bool:
+def reveals_name(word: str, letter: Letter) -> bool:
     """Whether `word` gives the name away: it is one of its words, or holds one of four letters or more."""
     return any(word == part or (len(part) >= 4 and part in word) for part in letter.name.split())
 
 
-def _slip(word: str, rng: np.random.Generator) -> str:
+def _misspell(word: str, rng: np.random.Generator) -> str:
     """`word` with one letter left out, doubled, or swapped with the next."""
     at = int(rng.integers(len(word) - 1))
     match rng.integers(3):
@@ -188,5 +188,5 @@ def describe(letter: Letter, rng: np.random.Generator) -> str:
     phrases += [str(phrase) for phrase in rng.choice(DISTRACTORS, rng.integers(0, 3), replace=False)]
     rng.shuffle(phrases)
     words = [word for phrase in phrases for word in phrase.split()]
-    words = [_slip(word, rng) if len(word) > 3 and rng.random() < TYPO else word for word in words]
-    return " ".join(word for word in words if not tells(word, letter))
+    words = [_misspell(word, rng) if len(word) > 3 and rng.random() < TYPO else word for word in words]
+    return " ".join(word for word in words if not reveals_name(word, letter))

@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from omnishot.errors import UsageError
+from omnishot.table.encoding import encode_png
 from omnishot.table.writing import TableWriter
-from omnishot.worlds import pictures, speech
+from omnishot.worlds import speech
+from omnishot.worlds.glyphs import pictures
 from omnishot.worlds.glyphs.alphabets import ALPHABETS, letters
 from omnishot.worlds.glyphs.descriptions import describe
+from omnishot.worlds.ranges import check_range
 
 FEWEST = 3  # alphabets: one for each split
 
@@ -45,13 +48,11 @@ def make(
     Raises:
         UsageError: for a number out of range, or `sound=True` without `espeakng-loader`.
     """
-    if seed < 0:
-        raise UsageError(f"seed must be 0 or more, not {seed}")
-    if rows_per_letter < 1:
-        raise UsageError(f"rows_per_letter must be 1 or more, not {rows_per_letter}")
-    if alphabets is not None and not FEWEST <= alphabets <= len(ALPHABETS):
-        raise UsageError(f"alphabets must be {FEWEST} to {len(ALPHABETS)}, not {alphabets}")
-    spoken = _decide(sound)
+    check_range("seed", seed, 0)
+    check_range("rows_per_letter", rows_per_letter, 1)
+    if alphabets is not None:
+        check_range("alphabets", alphabets, FEWEST, len(ALPHABETS))
+    spoken = _speaks(sound)
     writer = TableWriter(out)
     rows = [letter for letter in letters(alphabets) for _ in range(rows_per_letter)]
     names = [speech.draw_utterance(letter.name, _rng(seed, row, 0)) for row, letter in enumerate(rows)]
@@ -59,7 +60,7 @@ def make(
     bar = Progress(console=Console(stderr=True), disable=not progress)
     with contextlib.closing(voices), bar:
         for row, (letter, voice) in enumerate(zip(bar.track(rows, description="glyphs"), voices, strict=True)):
-            picture = pictures.encode_png(pictures.draw(letter.char, _rng(seed, row, 1)))
+            picture = encode_png(pictures.draw(letter.char, _rng(seed, row, 1)))
             cells = {"picture": writer.media(f"{row:06d}.png", picture)}
             if voice is not None:
                 recording = speech.encode_wav(speech.record(voice, _rng(seed, row, 2)))
@@ -74,8 +75,8 @@ def _rng(seed: int, row: int, part: int) -> np.random.Generator:
     return np.random.default_rng([seed, row, part])
 
 
-def _decide(sound: bool | None) -> bool:
-    """Whether to speak, given what was asked for and what is installed."""
+def _speaks(sound: bool | None) -> bool:
+    """Whether to speak, by the option `sound` and by what is installed."""
     if sound is False or speech.installed():
         return sound is not False
     missing = f"letters' names cannot be spoken without espeakng-loader; install it with: {speech.INSTALL}"

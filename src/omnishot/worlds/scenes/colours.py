@@ -52,16 +52,16 @@ def to_rgb(colour: np.ndarray) -> np.ndarray:
 def invent(taken: list[np.ndarray], rng: np.random.Generator, candidates: int = 24) -> np.ndarray:
     """A new colour, OKLab `[3]`: one a screen can show, away from the basic ones, far from those `taken` already."""
     basic = np.stack([lab(*colour) for colour in BASIC.values()])
-    found: list[np.ndarray] = []
-    while len(found) < candidates:
+    tried: list[np.ndarray] = []
+    while len(tried) < candidates:
         colour = lab(rng.uniform(*_LIGHTNESS), rng.uniform(*_CHROMA), rng.uniform(0, 360))
         shown = _linear(colour)
         if shown.min() >= 0 and shown.max() <= 1 and np.linalg.norm(basic - colour, axis=1).min() >= APART:
-            found.append(colour)
+            tried.append(colour)
     if not taken:
-        return found[0]
-    gaps = [np.linalg.norm(np.stack(taken) - colour, axis=1).min() for colour in found]
-    return found[int(np.argmax(gaps))]
+        return tried[0]
+    gaps = [np.linalg.norm(np.stack(taken) - colour, axis=1).min() for colour in tried]
+    return tried[int(np.argmax(gaps))]
 
 
 def vary(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Scenes of the world `scenes`: which things there are, where they lie, and what is true of them."""
+"""Scenes of the world `scenes`: their things, the places of the things, and their relations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from omnishot.worlds.scenes.concepts import Concept
-from omnishot.worlds.scenes.words import COLOURS, SHAPES, TEXTURES
+from omnishot.worlds.scenes.vocabulary import COLOURS, SHAPES, TEXTURES
 
-COUNTS = (0.2, 0.45, 0.35)  # share of scenes with one, two, three things
+COUNTS = (0.2, 0.45, 0.35)  # fraction of scenes with one, two, three things
 MOST = len(COUNTS)
 RADII = {"small": (0.145, 0.17), "big": (0.21, 0.245)}  # of a picture's side
-PLAIN = 0.4  # share of things without a texture
+PLAIN = 0.4  # fraction of things without a texture
 NEAR, FAR = 0.4, 0.6  # what is left of NEAR is at the left, what is right of FAR at the right
 TRIES = 20  # of placing things before others are drawn
 CLEAR = 0.12  # least difference along the axis of a relation
@@ -23,7 +23,7 @@ CLEAR = 0.12  # least difference along the axis of a relation
 
 @dataclass(frozen=True)
 class Thing:
-    """A shape in a scene; positions and radius as shares of the picture's side, y downwards."""
+    """A shape in a scene; positions and radius as fractions of the picture's side, y downwards."""
 
     colour: str
     shape: str
@@ -48,8 +48,8 @@ class Scene:
     @classmethod
     def from_json(cls, text: str) -> Scene:
         """The scene that `to_json` described."""
-        found = json.loads(text)
-        return cls(tuple(Thing(**thing) for thing in found["things"]), found["ground"])
+        content = json.loads(text)
+        return cls(tuple(Thing(**thing) for thing in content["things"]), content["ground"])
 
 
 def place(thing: Thing) -> str:
@@ -91,7 +91,7 @@ def _apart(things: Sequence[Thing]) -> bool:
 
 
 def _laid_out(things: Sequence[Thing], rng: np.random.Generator) -> tuple[Thing, ...]:
-    """The things at random places apart from each other, or () if none were found: too large for one picture."""
+    """The things at random places apart from each other, or () if no such places came up: too large for one picture."""
     for _ in range(TRIES):
         spots = [rng.uniform(thing.radius + 0.02, 0.98 - thing.radius, 2).round(3).tolist() for thing in things]
         placed = tuple(replace(thing, x=x, y=y) for thing, (x, y) in zip(things, spots, strict=True))

@@ -1,4 +1,4 @@
-"""Two seconds in the life of a scene: what moves where, what bounces off a wall or appears, and how that sounds."""
+"""Clips of two seconds: which things of a scene move, bounce off a wall or appear, and the sounds of that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omnishot.worlds.scenes.layout import MOST, Scene, Thing, draw_scene
 SECONDS = 2.0
 RATE = 8000  # Hz of the sound
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
-BOUNCING, APPEARING = 0.5, 0.25  # shares of moving things that reach a wall, of things that are not there at first
+BOUNCING, APPEARING = 0.5, 0.25  # fractions of moving things that reach a wall, of things that appear later
 LEAST = 0.18  # of the picture's side, that a moving thing goes at least
 PITCHES = {"big": 240.0, "small": 720.0}  # Hz of the tone when it bounces
 CHIRP = (500.0, 1500.0)  # Hz at the beginning and end of the sound when something appears
@@ -25,9 +25,9 @@ class Motion:
 
     Args:
         direction: of `DIRECTIONS`.
-        speed: shares of the picture's side in a second.
+        speed: fractions of the picture's side per second.
         appears: seconds before it is there, 0 if from the beginning; it moves from then on.
-        bounces: seconds when it meets the wall, 0 if never.
+        bounces: seconds until it reaches the wall, 0 if never.
     """
 
     direction: str
@@ -51,13 +51,13 @@ class Clip:
     @classmethod
     def from_json(cls, text: str) -> Clip:
         """The clip that `to_json` described."""
-        found = json.loads(text)
-        motions = tuple(Motion(**motion) for motion in found.pop("motions"))
-        return cls(Scene.from_json(json.dumps(found)), motions)
+        content = json.loads(text)
+        motions = tuple(Motion(**motion) for motion in content.pop("motions"))
+        return cls(Scene.from_json(json.dumps(content)), motions)
 
 
 def position(thing: Thing, motion: Motion, seconds: float) -> tuple[float, float]:
-    """The centre of the thing at a time: back the way it came once it has met the wall."""
+    """The centre of the thing at a time: after the wall it moves back the same way."""
     gone = max(0.0, seconds - motion.appears)
     if motion.bounces:
         gone = min(gone, 2 * (motion.bounces - motion.appears) - gone)
@@ -85,7 +85,7 @@ def _draw_motion(thing: Thing, moves: bool, rng: np.random.Generator) -> Motion:
     return Motion(way, round(rng.uniform(LEAST, room) / left, 4), appears, 0.0)
 
 
-def _meet(scene: Scene, motions: tuple[Motion, ...]) -> bool:
+def _collide(scene: Scene, motions: tuple[Motion, ...]) -> bool:
     """Whether two things touch at any time."""
     if len(motions) < 2:
         return False
@@ -105,12 +105,12 @@ def draw_clip(concept: Concept, rng: np.random.Generator, *, most: int = MOST) -
         moves = (True, bool(rng.random() < 0.4))
         motions = tuple(_draw_motion(t, m, rng) for t, m in zip(scene.things, moves, strict=False))
         happens = motions[0].direction != "still" or motions[0].appears > 0
-        if happens and not _meet(scene, motions):
+        if happens and not _collide(scene, motions):
             return Clip(scene, motions)
 
 
 def sound(clip: Clip, rng: np.random.Generator) -> np.ndarray:
-    """What is heard, a tone for every bounce and a chirp for every appearance, over noise: int16 `[n]` at `RATE`."""
+    """The sound, a tone for every bounce and a chirp for every appearance, over noise: int16 `[n]` at `RATE`."""
     heard = rng.normal(0, rng.uniform(0.002, 0.012), int(SECONDS * RATE))
     for thing, motion in zip(clip.scene.things, clip.motions, strict=True):
         if motion.appears:

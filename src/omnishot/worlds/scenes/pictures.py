@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -14,7 +12,7 @@ from omnishot.worlds.scenes.concepts import Concept
 from omnishot.worlds.scenes.layout import Scene, Thing
 
 FINE = 4  # drawn this many times larger, then averaged
-OUTLINED = 0.5  # share of the things with a darker rim
+OUTLINED = 0.5  # fraction of the things with a darker rim
 NOISE = (1.0, 7.0)  # standard deviation, of 255
 _COLOURS = {name: scene_colours.lab(*colour) for name, colour in scene_colours.BASIC.items()}
 _SHAPES = {name: scene_shapes.settle(outline) for name, outline in scene_shapes.BASIC.items()}
@@ -28,11 +26,11 @@ def _ink(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def draw_sprite(thing: Thing, concept: Concept | None, side: int, rng: np.random.Generator) -> Image.Image:
     """The thing alone, RGBA, for a picture of `side` pixels drawn `FINE` times larger."""
-    look = {concept.word: concept.look} if concept is not None else {}
-    outline, colour = look.get(thing.shape), look.get(thing.colour)
+    new = {concept.word: concept.appearance} if concept is not None else {}
+    outline, colour = new.get(thing.shape), new.get(thing.colour)
     outline = _SHAPES[thing.shape] if outline is None else outline
     colour = scene_colours.vary(_COLOURS[thing.colour] if colour is None else colour, rng)
-    texture = look.get(thing.texture) or scene_textures.vary(thing.texture, rng)
+    texture = new.get(thing.texture) or scene_textures.vary(thing.texture, rng)
     angle, stretch = rng.uniform(-scene_shapes.TURN, scene_shapes.TURN), np.exp(rng.uniform(-0.06, 0.06))
     radius = thing.radius * side * FINE
     width = int(np.ceil(2 * radius)) + 2
@@ -63,7 +61,7 @@ def draw_ground(ground: str, side: int, rng: np.random.Generator) -> Image.Image
 
 
 def compose(ground: Image.Image, sprites: list[tuple[Image.Image, float, float]]) -> np.ndarray:
-    """Sprites with their centres (shares of the side) on a background: float `[side, side, 3]` in 0...255."""
+    """Sprites with their centres (fractions of the side) on a background: float `[side, side, 3]` in 0...255."""
     canvas = ground.copy()
     for sprite, x, y in sprites:
         corner = (round(x * canvas.width - sprite.width / 2), round(y * canvas.height - sprite.height / 2))
@@ -82,10 +80,3 @@ def draw(scene: Scene, concept: Concept | None, side: int, rng: np.random.Genera
     sprites = [(draw_sprite(thing, concept, side, rng), thing.x, thing.y) for thing in scene.things]
     picture = compose(draw_ground(scene.ground, side, rng), sprites)
     return soil(picture, rng.uniform(*NOISE), rng)
-
-
-def encode_png(picture: np.ndarray) -> bytes:
-    """uint8 `[height, width, 3]` as a colour PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=3)
-    return file.getvalue()

@@ -1,4 +1,4 @@
-"""Questions about scenes with one right answer, so chosen that no answer is the likelier one before looking."""
+"""Questions about scenes with one right answer, so chosen that no answer is likelier without the picture."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from omnishot.worlds.scenes.layout import FAR, NEAR, Scene, Thing, draw_thing, is_related, place
-from omnishot.worlds.scenes.sentences import article, choice, say
-from omnishot.worlds.scenes.words import COLOURS, KNOWN, NUMBERS, PLACES, RELATIONS, SHAPES, TEXTURES
+from omnishot.worlds.scenes.sentences import article, choice, phrase_for
+from omnishot.worlds.scenes.vocabulary import COLOURS, KNOWN, NUMBERS, PLACES, RELATIONS, SHAPES, TEXTURES
 
-FRESH = 0.6  # how often a question that needs the new word is preferred to one that does not
+FRESH = 0.6  # how often a question that needs the new word is preferred to others
 SLACK = 2  # how far an answer may be ahead of the rarest one to the same form of question
 NEW = "*"  # stands for a new word where answers are counted: each task has another
-BORDER = 0.02  # nearer than this to the border of a place, where something is would be a matter of taste
+BORDER = 0.02  # nearer than this to the border of a place, the place is ambiguous
 
 #: Form of a question -> answers that are kept equally frequent.
 ANSWERS: dict[str, tuple[str, ...]] = {
@@ -50,22 +50,22 @@ class Question:
         return self.form.split()[0]
 
 
-def _phrase(thing: Thing, told: Sequence[str], rng: np.random.Generator) -> str:
-    """The attributes `told` of the thing as words before a noun."""
-    words = [say(a, getattr(thing, a), rng) for a in ("size", "texture", "colour") if a in told]
-    return " ".join([*words, say("shape", thing.shape, rng) if "shape" in told else "thing"])
+def _phrase(thing: Thing, attributes: Sequence[str], rng: np.random.Generator) -> str:
+    """Some attributes of the thing as words before a noun."""
+    words = [phrase_for(a, getattr(thing, a), rng) for a in ("size", "texture", "colour") if a in attributes]
+    return " ".join([*words, phrase_for("shape", thing.shape, rng) if "shape" in attributes else "thing"])
 
 
 def _the(scene: Scene, thing: Thing, without: str, rng: np.random.Generator) -> str | None:
-    """Words for the thing that fit no other of the scene and do not tell the attribute `without`; None if none are."""
+    """A phrase that fits this thing only and omits the attribute `without`; None if there is none."""
     attributes = [a for a in KNOWN if a != without]
     for count in (1, 2):
         ways = []
-        for told in itertools.combinations(attributes, count):
-            values = [tuple(getattr(t, a) for a in told) for t in scene.things]
-            if values.count(tuple(getattr(thing, a) for a in told)) == 1:
-                ways.append(told)
-        fresh = [told for told in ways if any(getattr(thing, a) not in KNOWN[a] for a in told)]
+        for chosen in itertools.combinations(attributes, count):
+            values = [tuple(getattr(t, a) for a in chosen) for t in scene.things]
+            if values.count(tuple(getattr(thing, a) for a in chosen)) == 1:
+                ways.append(chosen)
+        fresh = [chosen for chosen in ways if any(getattr(thing, a) not in KNOWN[a] for a in chosen)]
         if ways:
             ways = fresh if fresh and rng.random() < FRESH else ways
             return f"the {_phrase(thing, ways[rng.integers(len(ways))], rng)}"
@@ -73,28 +73,28 @@ def _the(scene: Scene, thing: Thing, without: str, rng: np.random.Generator) -> 
 
 
 def _exists(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
-    """Two attributes of a thing, for a no with one of them from another thing, there or not."""
+    """Whether a thing with two attributes exists; for a no one attribute is that of another thing."""
     opening = choice(rng, ("is there", "can you see", "do you see"))
-    strangers = [*scene.things, *(draw_thing(rng) for _ in range(4))]
+    others = [*scene.things, *(draw_thing(rng) for _ in range(4))]
     for thing in scene.things:
         for pair in itertools.combinations(KNOWN, 2):
             kept, changed = pair if rng.random() < 0.5 else pair[::-1]
             yield Question("exists", f"{opening} {article(_phrase(thing, pair, rng))}?", "yes")
-            stranger = strangers[rng.integers(len(strangers))]
-            values = {kept: getattr(thing, kept), changed: getattr(stranger, changed)}
+            source = others[rng.integers(len(others))]
+            values = {kept: getattr(thing, kept), changed: getattr(source, changed)}
             if not any(all(getattr(t, a) == v for a, v in values.items()) for t in scene.things):
                 other = Thing(**(vars(thing) | values))
                 yield Question("exists", f"{opening} {article(_phrase(other, pair, rng))}?", "no")
 
 
 def _related(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
-    """Where one thing lies from another, for a no the opposite way."""
+    """The relation of one thing to another; for a no the opposite relation."""
     for one, other in itertools.permutations(scene.things, 2):
         first, second = _the(scene, one, "", rng), _the(scene, other, "", rng)
         for relation, opposite in _OPPOSITE.items():
             if first and second and is_related(one, relation, other):
-                for said, answer in ((relation, "yes"), (opposite, "no")):
-                    how = choice(rng, RELATIONS[said])
+                for claimed, answer in ((relation, "yes"), (opposite, "no")):
+                    how = choice(rng, RELATIONS[claimed])
                     yield Question("exists related", f"is {first} {how} {second}?", answer)
                 heights = relation in ("above", "below")
                 form, ways = ("heights", "above or below") if heights else ("sides", "to the left or to the right of")
@@ -102,20 +102,22 @@ def _related(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
-    """All things, all but one, and those with some look."""
+    """The number of all things, of all but one, and of those with one attribute."""
     noun = choice(rng, ("things", "shapes"))
     yield Question("count all", f"how many {noun} are there?", NUMBERS[len(scene.things)])
     for thing in scene.things:
-        said = _the(scene, thing, "", rng)
-        if said:
-            yield Question("count others", f"how many {noun} are there besides {said}?", NUMBERS[len(scene.things) - 1])
+        phrase = _the(scene, thing, "", rng)
+        if phrase:
+            yield Question(
+                "count others", f"how many {noun} are there besides {phrase}?", NUMBERS[len(scene.things) - 1]
+            )
     for thing in (*scene.things, draw_thing(rng), draw_thing(rng)):
         for attribute in ("size", "texture", "colour"):
             value = getattr(thing, attribute)
             number = sum(getattr(t, attribute) == value for t in scene.things)
             if value in KNOWN[attribute] and number < len(NUMBERS) - 1:
                 yield Question(
-                    "count some", f"how many {say(attribute, value, rng)} {noun} are there?", NUMBERS[number]
+                    "count some", f"how many {phrase_for(attribute, value, rng)} {noun} are there?", NUMBERS[number]
                 )
 
 
@@ -128,14 +130,14 @@ def _attributes(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
     }
     for thing in scene.things:
         for form, ways in asking.items():
-            said = _the(scene, thing, form, rng)
-            if said:
-                yield Question(form, choice(rng, ways).format(said), getattr(thing, form))
-        said = _the(scene, thing, "size", rng)
-        if said:
-            yield Question("compare size", f"is {said} big or small?", thing.size)
+            phrase = _the(scene, thing, form, rng)
+            if phrase:
+                yield Question(form, choice(rng, ways).format(phrase), getattr(thing, form))
+        phrase = _the(scene, thing, "size", rng)
+        if phrase:
+            yield Question("compare size", f"is {phrase} big or small?", thing.size)
             if all(abs(at - edge) > BORDER for at in (thing.x, thing.y) for edge in (NEAR, FAR)):
-                yield Question("where", f"where is {said}?", place(thing))
+                yield Question("where", f"where is {phrase}?", place(thing))
 
 
 def _sizes(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
@@ -154,13 +156,13 @@ _ASKERS: tuple[Callable[[Scene, np.random.Generator], Iterator[Question]], ...] 
 QUESTION_KINDS = tuple(dict.fromkeys(form.split()[0] for form in ANSWERS))
 
 
-def ask(scene: Scene, word: str, count: int, asked: Counter[str], rng: np.random.Generator) -> list[Question]:
-    """`count` different questions about the scene, of different kinds as far as it can be.
+def ask(scene: Scene, word: str, count: int, counts: Counter[str], rng: np.random.Generator) -> list[Question]:
+    """`count` different questions about the scene, of different kinds where possible.
 
     Args:
         word: the task's new word.
-        asked: how often each form, and each form with each answer, was asked before; counts on. What was asked rarely
-            is asked first, which keeps the kinds and the answers to each form equally frequent.
+        counts: how often each form, and each form with each answer, occurred before; updated here. The rarest come
+            first, which keeps the kinds and the answers to each form equally frequent.
     """
     options = [question for asker in _ASKERS for question in asker(scene, rng)]
     options = [options[i] for i in rng.permutation(len(options))]
@@ -168,15 +170,15 @@ def ask(scene: Scene, word: str, count: int, asked: Counter[str], rng: np.random
     while len(chosen) < count:
         kinds = {question.kind for question in chosen}
         left = [question for question in options if question.text not in {q.text for q in chosen}]
-        fair = [question for question in left if _is_fair(question, word, asked)] or left
+        fair = [question for question in left if _is_fair(question, word, counts)] or left
         new = [question for question in fair if question.kind not in kinds] or fair
-        rarest = min(asked[question.kind] for question in new)
-        new = [question for question in new if asked[question.kind] == rarest]
+        rarest = min(counts[question.kind] for question in new)
+        new = [question for question in new if counts[question.kind] == rarest]
         fresh = [question for question in new if word in f"{question.text[:-1]} {question.answer}".split()]
         pool = fresh if fresh and rng.random() < FRESH else new
-        question = min(pool, key=lambda q: (asked[_key(q, word)], asked[q.form]))
+        question = min(pool, key=lambda q: (counts[_key(q, word)], counts[q.form]))
         chosen.append(question)
-        asked.update({question.kind, question.form, _key(question, word)})
+        counts.update({question.kind, question.form, _key(question, word)})
     return chosen
 
 
@@ -184,7 +186,7 @@ def _key(question: Question, word: str) -> str:
     return f"{question.form}: {NEW if question.answer == word else question.answer}"
 
 
-def _is_fair(question: Question, word: str, asked: Counter[str]) -> bool:
-    """Whether the answer is not ahead of the others to this form."""
-    rarest = min(asked[f"{question.form}: {answer}"] for answer in ANSWERS[question.form])
-    return asked[_key(question, word)] <= rarest + SLACK
+def _is_fair(question: Question, word: str, counts: Counter[str]) -> bool:
+    """Whether the answer is not more frequent than the others to this form (but for `SLACK`)."""
+    rarest = min(counts[f"{question.form}: {answer}"] for answer in ANSWERS[question.form])
+    return counts[_key(question, word)] <= rarest + SLACK

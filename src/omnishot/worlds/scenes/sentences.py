@@ -1,4 +1,4 @@
-"""Sentences about scenes as several people might say them: other words, order and details, all true."""
+"""Sentences about scenes in varying words, order and detail, all true."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Callable
 import numpy as np
 
 from omnishot.worlds.scenes.layout import Scene, Thing, is_at, is_related
-from omnishot.worlds.scenes.words import ENDINGS, GROUNDS, KNOWN, NOUNS, NUMBERS, PLACES, RELATIONS
+from omnishot.worlds.scenes.vocabulary import ENDINGS, GROUNDS, KNOWN, NOUNS, NUMBERS, PLACES, RELATIONS
 
-# How often a detail is told, where it is not the task's new word.
-TOLD = {"colour": 0.8, "texture": 0.55, "size": 0.35}
-PLAIN = 0.06  # that something is plain is hardly worth telling
+# How often a detail is mentioned, where it is not the task's new word.
+DETAIL_RATES = {"colour": 0.8, "texture": 0.55, "size": 0.35}
+PLAIN = 0.06  # how often "plain" is mentioned
 VAGUE = 0.08  # "thing" instead of the shape's name
 OPENINGS = ("", "", "", "there is ", "there is ", "i see ", "a picture of ", "here is ", "i can see ")
 
 
 def choice(rng: np.random.Generator, ways: tuple[str, ...]) -> str:
-    """One of the ways to say something."""
+    """One of several phrases."""
     return ways[rng.integers(len(ways))]
 
 
-def say(attribute: str, value: str, rng: np.random.Generator) -> str:
-    """A known value in one of its words, an invented one as it is."""
+def phrase_for(attribute: str, value: str, rng: np.random.Generator) -> str:
+    """One of the phrases for a known value; an invented value as it is."""
     return choice(rng, KNOWN[attribute].get(value, (value,)))
 
 
 def name(thing: Thing, rng: np.random.Generator) -> str:
-    """The thing without an article: `big striped red star`, `blue wug with dots`. A new word is always said."""
-    shares = {a: PLAIN if getattr(thing, a) == "plain" else share for a, share in TOLD.items()}
-    said = [a for a, share in shares.items() if rng.random() < share or getattr(thing, a) not in KNOWN[a]]
-    words = {a: say(a, getattr(thing, a), rng) for a in said}
+    """The thing without an article: `big striped red star`, `blue wug with dots`. A new word is always mentioned."""
+    rates = {a: PLAIN if getattr(thing, a) == "plain" else rate for a, rate in DETAIL_RATES.items()}
+    mentioned = [a for a, rate in rates.items() if rng.random() < rate or getattr(thing, a) not in KNOWN[a]]
+    words = {a: phrase_for(a, getattr(thing, a), rng) for a in mentioned}
     ending = ""
-    if "texture" in said and rng.random() < 0.3:
+    if "texture" in mentioned and rng.random() < 0.3:
         if thing.texture in ENDINGS:
             ending = f" with {choice(rng, ENDINGS[thing.texture])}"
         elif thing.texture not in KNOWN["texture"]:
@@ -41,8 +41,8 @@ def name(thing: Thing, rng: np.random.Generator) -> str:
             del words["texture"]
     pair = [words[a] for a in ("texture", "colour") if a in words]
     adjectives = [words[a] for a in ("size",) if a in words] + (pair if rng.random() < 0.6 else pair[::-1])
-    vague = thing.shape in KNOWN["shape"] and bool(said) and rng.random() < VAGUE
-    noun = choice(rng, NOUNS) if vague else say("shape", thing.shape, rng)
+    vague = thing.shape in KNOWN["shape"] and bool(mentioned) and rng.random() < VAGUE
+    noun = choice(rng, NOUNS) if vague else phrase_for("shape", thing.shape, rng)
     return " ".join([*adjectives, noun]) + ending
 
 
@@ -62,20 +62,20 @@ def relation(one: Thing, other: Thing, rng: np.random.Generator) -> str:
     return choice(rng, RELATIONS[choice(rng, true)]) if true else ""
 
 
-def told(thing: Thing, rng: np.random.Generator) -> str:
-    """The thing with its article, the details that are told chosen at random."""
+def describe(thing: Thing, rng: np.random.Generator) -> str:
+    """The thing with its article and random details."""
     return article(name(thing, rng))
 
 
 def _solo(scene: Scene, rng: np.random.Generator) -> str:
     rest = f" {_where(scene.things[0], rng)}" if rng.random() < 0.6 else ""
     rest += f" {choice(rng, GROUNDS[scene.ground])}" if rng.random() < 0.3 else ""
-    return f"{choice(rng, OPENINGS)}{told(scene.things[0], rng)}{rest}"
+    return f"{choice(rng, OPENINGS)}{describe(scene.things[0], rng)}{rest}"
 
 
 def _front(scene: Scene, rng: np.random.Generator) -> str:
     verb = choice(rng, ("there is", "is", "sits"))
-    return f"{_where(scene.things[0], rng)} {verb} {told(scene.things[0], rng)}"
+    return f"{_where(scene.things[0], rng)} {verb} {describe(scene.things[0], rng)}"
 
 
 def _fact(scene: Scene, rng: np.random.Generator) -> str:
@@ -96,7 +96,7 @@ def _pair(scene: Scene, rng: np.random.Generator) -> str:
     one, other = _two(scene, rng)
     how = relation(one, other, rng)
     rest = f" {choice(rng, GROUNDS[scene.ground])}" if rng.random() < 0.1 else ""
-    return f"{choice(rng, OPENINGS)}{told(one, rng)} {how} {told(other, rng)}{rest}" if how else ""
+    return f"{choice(rng, OPENINGS)}{describe(one, rng)} {how} {describe(other, rng)}{rest}" if how else ""
 
 
 def _pair_fact(scene: Scene, rng: np.random.Generator) -> str:
@@ -108,26 +108,26 @@ def _pair_fact(scene: Scene, rng: np.random.Generator) -> str:
 def _with(scene: Scene, rng: np.random.Generator) -> str:
     one, other = _two(scene, rng)
     how = relation(other, one, rng)
-    return f"{told(one, rng)} with {told(other, rng)} {how} it" if how else ""
+    return f"{describe(one, rng)} with {describe(other, rng)} {how} it" if how else ""
 
 
 def _and(scene: Scene, rng: np.random.Generator) -> str:
-    return f"{choice(rng, OPENINGS)}{' and '.join(told(thing, rng) for thing in _two(scene, rng))}"
+    return f"{choice(rng, OPENINGS)}{' and '.join(describe(thing, rng) for thing in _two(scene, rng))}"
 
 
 def _places(scene: Scene, rng: np.random.Generator) -> str:
-    return " and ".join(f"{told(thing, rng)} {_where(thing, rng)}" for thing in _two(scene, rng))
+    return " and ".join(f"{describe(thing, rng)} {_where(thing, rng)}" for thing in _two(scene, rng))
 
 
 def _list(scene: Scene, rng: np.random.Generator) -> str:
-    said = [told(scene.things[i], rng) for i in rng.permutation(len(scene.things))]
-    return f"{choice(rng, OPENINGS)}{', '.join(said[:-1])} and {said[-1]}"
+    phrases = [describe(scene.things[i], rng) for i in rng.permutation(len(scene.things))]
+    return f"{choice(rng, OPENINGS)}{', '.join(phrases[:-1])} and {phrases[-1]}"
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> str:
     number, noun = NUMBERS[len(scene.things)], choice(rng, ("things", "shapes"))
     link = choice(rng, (", one of them", " and one is"))
-    return f"{choice(rng, ('', 'there are ', 'i see '))}{number} {noun}{link} {told(scene.things[0], rng)}"
+    return f"{choice(rng, ('', 'there are ', 'i see '))}{number} {noun}{link} {describe(scene.things[0], rng)}"
 
 
 Form = Callable[[Scene, np.random.Generator], str]
@@ -141,10 +141,10 @@ FORMS: dict[int, tuple[Form, ...]] = {
 
 def sentences(scene: Scene, count: int, rng: np.random.Generator) -> list[str]:
     """`count` different sentences about the scene. Each mentions its first thing, and by its new word if it has one."""
-    said: dict[str, None] = {}
-    while len(said) < count:
+    distinct: dict[str, None] = {}
+    while len(distinct) < count:
         forms = FORMS[len(scene.things)]
         sentence = forms[rng.integers(len(forms))](scene, rng)
         if sentence:
-            said[sentence] = None
-    return list(said)
+            distinct[sentence] = None
+    return list(distinct)

@@ -71,8 +71,8 @@ def _new_star(rng: np.random.Generator) -> Outline:
 
 
 def _new_gear(rng: np.random.Generator) -> Outline:
-    teeth, depth, share = int(rng.integers(4, 9)), rng.uniform(0.25, 0.5), rng.uniform(0.3, 0.7)
-    return _polar(np.where((np.arange(20 * teeth) / 20) % 1 < share, 1, 1 - depth))
+    teeth, depth, width = int(rng.integers(4, 9)), rng.uniform(0.25, 0.5), rng.uniform(0.3, 0.7)
+    return _polar(np.where((np.arange(20 * teeth) / 20) % 1 < width, 1, 1 - depth))
 
 
 def _new_flower(rng: np.random.Generator) -> Outline:

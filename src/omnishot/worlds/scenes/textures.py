@@ -20,13 +20,13 @@ def _plain(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.zeros(u.shape, bool)
 
 
-def _stripes(u: np.ndarray, v: np.ndarray, *, turn: float = 0.0, bands: float = 3.0, share: float = 0.42) -> np.ndarray:
-    return (_tilt(u, v, turn)[0] * bands / 2 + share / 2) % 1 < share
+def _stripes(u: np.ndarray, v: np.ndarray, *, turn: float = 0.0, bands: float = 3.0, width: float = 0.42) -> np.ndarray:
+    return (_tilt(u, v, turn)[0] * bands / 2 + width / 2) % 1 < width
 
 
-def _dots(u: np.ndarray, v: np.ndarray, *, turn: float = 0.0, count: float = 3.2, share: float = 0.3) -> np.ndarray:
+def _dots(u: np.ndarray, v: np.ndarray, *, turn: float = 0.0, count: float = 3.2, width: float = 0.3) -> np.ndarray:
     a, b = (((c * count / 2 + 0.5) % 1) - 0.5 for c in _tilt(u, v, turn))
-    return a**2 + b**2 < share**2
+    return a**2 + b**2 < width**2
 
 
 def _checks(u: np.ndarray, v: np.ndarray, *, turn: float = 0.0, count: float = 2.2) -> np.ndarray:
@@ -34,13 +34,13 @@ def _checks(u: np.ndarray, v: np.ndarray, *, turn: float = 0.0, count: float = 2
     return (np.floor(a * count) + np.floor(b * count)) % 2 == 0
 
 
-def _rings(u: np.ndarray, v: np.ndarray, *, bands: float, share: float, x: float, y: float) -> np.ndarray:
-    return (np.hypot(u - x, v - y) * bands) % 1 < share
+def _rings(u: np.ndarray, v: np.ndarray, *, bands: float, width: float, x: float, y: float) -> np.ndarray:
+    return (np.hypot(u - x, v - y) * bands) % 1 < width
 
 
-def _spokes(u: np.ndarray, v: np.ndarray, *, count: int, share: float, twist: float) -> np.ndarray:
+def _spokes(u: np.ndarray, v: np.ndarray, *, count: int, width: float, twist: float) -> np.ndarray:
     angle = np.arctan2(v, u) / (2 * np.pi) + twist * np.hypot(u, v)
-    return (angle * count) % 1 < share
+    return (angle * count) % 1 < width
 
 
 def _zigzag(u: np.ndarray, v: np.ndarray, *, turn: float, bands: float, steep: float, round_: bool) -> np.ndarray:
@@ -49,9 +49,9 @@ def _zigzag(u: np.ndarray, v: np.ndarray, *, turn: float, bands: float, steep: f
     return (a * bands / 2 + wave) % 1 < 0.42
 
 
-def _grid(u: np.ndarray, v: np.ndarray, *, turn: float, count: float, share: float) -> np.ndarray:
+def _grid(u: np.ndarray, v: np.ndarray, *, turn: float, count: float, width: float) -> np.ndarray:
     a, b = _tilt(u, v, turn)
-    return ((a * count / 2) % 1 < share) | ((b * count / 2) % 1 < share)
+    return ((a * count / 2) % 1 < width) | ((b * count / 2) % 1 < width)
 
 
 def _bricks(u: np.ndarray, v: np.ndarray, *, turn: float, count: float) -> np.ndarray:
@@ -104,9 +104,9 @@ def vary(name: str, rng: np.random.Generator) -> Texture:
     grow = rng.uniform(0.85, 1.2)
     match name:
         case "striped":
-            return partial(_stripes, turn=rng.choice([0, 45, 90, 135]), bands=3.2 * grow, share=rng.uniform(0.36, 0.5))
+            return partial(_stripes, turn=rng.choice([0, 45, 90, 135]), bands=3.2 * grow, width=rng.uniform(0.36, 0.5))
         case "dotted":
-            return partial(_dots, turn=rng.choice([0, 45]), count=3.2 * grow, share=rng.uniform(0.26, 0.33))
+            return partial(_dots, turn=rng.choice([0, 45]), count=3.2 * grow, width=rng.uniform(0.26, 0.33))
         case "checked":
             return partial(_checks, turn=rng.choice([0, 45]), count=2.2 * grow)
     return BASIC[name]
@@ -118,17 +118,17 @@ def _simple(rng: np.random.Generator) -> Texture:
     match int(rng.integers(11)):
         case 0:
             x, y = rng.choice([(0, 0), (0, 0), (-0.8, 0), (0, 0.8), (0.7, -0.7)])
-            return partial(_rings, bands=rng.uniform(1.6, 2.6), share=rng.uniform(0.35, 0.6), x=x, y=y)
+            return partial(_rings, bands=rng.uniform(1.6, 2.6), width=rng.uniform(0.35, 0.6), x=x, y=y)
         case 1:
-            return partial(_spokes, count=int(rng.integers(3, 8)), share=rng.uniform(0.35, 0.6), twist=0.0)
+            return partial(_spokes, count=int(rng.integers(3, 8)), width=rng.uniform(0.35, 0.6), twist=0.0)
         case 2:
             twist = float(rng.choice([-1, 1])) * rng.uniform(0.35, 0.9)
-            return partial(_spokes, count=int(rng.integers(1, 5)), share=rng.uniform(0.35, 0.6), twist=twist)
+            return partial(_spokes, count=int(rng.integers(1, 5)), width=rng.uniform(0.35, 0.6), twist=twist)
         case 3:
             steep, round_ = rng.uniform(0.9, 1.6), bool(rng.integers(2))
             return partial(_zigzag, turn=turn, bands=rng.uniform(2, 3), steep=steep, round_=round_)
         case 4:
-            return partial(_grid, turn=turn % 90, count=rng.uniform(2.6, 4.2), share=rng.uniform(0.22, 0.34))
+            return partial(_grid, turn=turn % 90, count=rng.uniform(2.6, 4.2), width=rng.uniform(0.22, 0.34))
         case 5:
             return partial(_bricks, turn=turn % 180, count=rng.uniform(1.8, 2.6))
         case 6:
@@ -152,8 +152,8 @@ def _compound(rng: np.random.Generator) -> Texture:
 
 _AXIS = np.linspace(-0.8, 0.8, 24)
 _U, _V = np.meshgrid(_AXIS, _AXIS)
-APART = 0.16  # least share of a thing's face on which a new texture differs from a known one
-INKED = (0.15, 0.6)  # share of the face that a new texture may ink, so that the colour stays plain to see
+APART = 0.16  # least fraction of a thing's face on which a new texture differs from a known one
+INKED = (0.15, 0.6)  # fraction of the face that a new texture may ink, so that the colour stays plain to see
 
 
 def _face(texture: Texture) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The hospitals of the world `ward`: their habits, and what they measure in their own units."""
+"""The hospitals of the world `ward`: their habits, and their measurements in their own units."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Hospital:
 
     Films: `brightness` added, `gamma`, `blur` in pixels, `negative` black for white. Notes: `terse` or in sentences,
     `denials_first`, in `capitals`. Units: `units` of each lab (1, or what the other unit multiplies), `fahrenheit`.
-    `holes` is the share of values that nobody measured. Patients stay from the score `beds` on, from `intensive` on in
+    `holes` is the fraction of values that are missing. Patients stay from the score `beds` on, from `intensive` on in
     intensive care.
     """
 
@@ -84,11 +84,11 @@ def vitals(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> np
     hour = np.arange(HOURS)
     worse = patient.severity[2] * hour / HOURS
     night = np.exp(-(((hour - 14) / 3.5) ** 2) / 2)
-    pulse, pressure, oxygen, heat = 82 + 11 * worse, 125 - 11 * worse, 95.5 - 1.6 * worse, 37.1 + 0.2 * worse
+    pulse, pressure, oxygen, temperature = 82 + 11 * worse, 125 - 11 * worse, 95.5 - 1.6 * worse, 37.1 + 0.2 * worse
     drama = abs(patient.severity[2]) + 0.6
     match patient.course:
         case "spiking":
-            heat = heat + 1.2 * np.clip(np.sin(2 * np.pi * (hour / 8 + rng.random())), 0, None)
+            temperature = temperature + 1.2 * np.clip(np.sin(2 * np.pi * (hour / 8 + rng.random())), 0, None)
         case "racing":
             starts = np.isin(hour, rng.choice(HOURS, 5, replace=False))
             pulse = pulse + 28 * np.convolve(starts, [1, 0.6, 0.2])[:HOURS]
@@ -97,8 +97,8 @@ def vitals(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> np
         case "breathless":
             oxygen = oxygen - 4 * drama * night
         case "cold":
-            heat, pulse = heat - 1.1, pulse - 10
-    signs = np.stack([pulse, pressure, oxygen, heat], 1)
+            temperature, pulse = temperature - 1.1, pulse - 10
+    signs = np.stack([pulse, pressure, oxygen, temperature], 1)
     signs = signs + rng.normal(0, (7, 9, 0.6, 0.25), SIGNS) + rng.normal(0, (3, 4, 0.6, 0.12), (HOURS, SIGNS))
     signs[:, 2] = np.minimum(signs[:, 2], 100)
     if hospital.fahrenheit:

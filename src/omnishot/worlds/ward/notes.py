@@ -1,4 +1,4 @@
-"""Clinical notes of the world `ward`: what is there and what is not, in sentences or in abbreviations."""
+"""Clinical notes of the world `ward`: findings present and absent, in sentences or in abbreviations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 from omnishot.worlds.ward.hospitals import Hospital
 from omnishot.worlds.ward.patients import Patient
 
-#: Of each finding: as a patient would say it, and as a doctor in a hurry writes it.
-SAID = {
+#: Of each finding: the patient's words, and a doctor's abbreviation.
+PHRASES = {
     "breathlessness": ("shortness of breath", "SOB"),
     "confusion": ("confusion", "AMS"),
     "coughing blood": ("coughing up blood", "haemoptysis"),
@@ -24,28 +24,28 @@ SAID = {
     "swollen legs": ("swollen legs", "LE oedema"),
     "weight loss": ("weight loss", "wt loss"),
 }
-_THERE = ("{who} presents with {what}.", "{who} comes in with {what}.", "{who} reports {what}.")
-_NOT = ("There is no {what}.", "{pronoun} denies {what}.", "Nothing suggests {what}.")
-_THERE_TERSE = ("{who} w/ {what} x{days}d.", "{who}, {what} x{days}d.", "{who} c/o {what}.")
-_NOT_TERSE = ("No {what}.", "Neg for {what}.", "Denies {what}.")
+_PRESENT = ("{who} presents with {what}.", "{who} comes in with {what}.", "{who} reports {what}.")
+_DENIED = ("There is no {what}.", "{pronoun} denies {what}.", "Nothing suggests {what}.")
+_PRESENT_TERSE = ("{who} w/ {what} x{days}d.", "{who}, {what} x{days}d.", "{who} c/o {what}.")
+_DENIED_TERSE = ("No {what}.", "Neg for {what}.", "Denies {what}.")
 
 
 def note(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> str:
     """A note of one or two sentences in the hospital's manner."""
     names = [str(name) for name in rng.permutation(list(patient.findings))]
-    there = [SAID[name][hospital.terse] for name in names if patient.findings[name]]
-    absent = [SAID[name][hospital.terse] for name in names if not patient.findings[name]]
-    shapes = (_THERE_TERSE, _NOT_TERSE) if hospital.terse else (_THERE, _NOT)
+    present = [PHRASES[name][hospital.terse] for name in names if patient.findings[name]]
+    denied = [PHRASES[name][hospital.terse] for name in names if not patient.findings[name]]
+    shapes = (_PRESENT_TERSE, _DENIED_TERSE) if hospital.terse else (_PRESENT, _DENIED)
     words = {
         "who": _who(hospital, patient),
         "days": patient.days,
         "pronoun": "She" if patient.female else "He",
     }
-    first = str(rng.choice(shapes[0])).format(what=_join(there or ["no complaint"], hospital.terse, "and"), **words)
-    if not absent:
+    first = str(rng.choice(shapes[0])).format(what=_join(present or ["no complaint"], hospital.terse, "and"), **words)
+    if not denied:
         text = first
     else:
-        second = str(rng.choice(shapes[1])).format(what=_join(absent, hospital.terse, "or"), **words)
+        second = str(rng.choice(shapes[1])).format(what=_join(denied, hospital.terse, "or"), **words)
         text = f"{second} {first}" if hospital.denials_first else f"{first} {second}"
     return text.upper() if hospital.capitals else text
 

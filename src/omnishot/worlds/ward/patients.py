@@ -1,4 +1,4 @@
-"""The patients of the world `ward`: how ill they are and where it shows, by chance or by a rare condition."""
+"""The patients of the world `ward`: their severity and its signs, by chance or by a rare condition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = tuple(f"{beginning}{ending} syndrome" for ending in _ENDINGS for beginni
 
 @dataclass(frozen=True)
 class Condition:
-    """What a rare condition does: others share each of its signs, none all of them.
+    """The signs of a rare condition: other conditions share each of them, none all of them.
 
     The shadow it throws on a film, the findings that it brings (and that count against it), how the vital signs go, and
     by how many standard deviations it moves each of `LABS`.
@@ -38,7 +38,7 @@ class Condition:
 class Patient:
     """`severity` by input, in standard deviations: of film, note, vitals and labs; the rest is what shows.
 
-    `findings` says which are there and which are not; what it leaves out nobody asked about. `labs` are in standard
+    `findings` says which are there and which are not; what it leaves out is unknown. `labs` are in standard
     deviations from what is normal.
     """
 
@@ -53,7 +53,7 @@ class Patient:
 
 
 def score(patient: Patient) -> float:
-    """How ill a patient is: every input says a quarter of it."""
+    """The severity of a patient's illness: every input carries a quarter of it."""
     return float(sum(patient.severity) / 2 + 0.2 * (patient.age - 55) / 18)
 
 
@@ -76,17 +76,17 @@ def draw_conditions(count: int, rng: np.random.Generator) -> list[Condition]:
     """Different conditions, each with signs out of a few that conditions share."""
     pool = [tuple(rng.permutation((*GRAVE, *MILD))[:6]) for _ in range(8)]
     shifts = [tuple(2.0 * rng.integers(-1, 2, len(LABS))) for _ in range(8)]
-    found: dict[tuple[int, ...], None] = {}
-    while len(found) < count:
-        found[tuple(int(n) for n in rng.integers((len(SHADOWS), len(pool), len(COURSES), len(shifts))))] = None
+    distinct: dict[tuple[int, ...], None] = {}
+    while len(distinct) < count:
+        distinct[tuple(int(n) for n in rng.integers((len(SHADOWS), len(pool), len(COURSES), len(shifts))))] = None
     return [
         Condition(name, SHADOWS[s], pool[f][:3], pool[f][3:], COURSES[c], shifts[shift])
-        for name, (s, f, c, shift) in zip(rng.permutation(NAMES).tolist(), found, strict=False)
+        for name, (s, f, c, shift) in zip(rng.permutation(NAMES).tolist(), distinct, strict=False)
     ]
 
 
 def draw_sufferer(condition: Condition, rng: np.random.Generator) -> Patient:
-    """A patient with a condition: most of what it does shows, and some other things too."""
+    """A patient with a condition: most of its signs show, and some other signs too."""
     others = [name for name in (*GRAVE, *MILD) if name not in (*condition.brings, *condition.spares)]
     findings = {name: bool(rng.random() < 0.85) for name in condition.brings}
     findings |= {name: bool(rng.random() < 0.15) for name in condition.spares if rng.random() < 0.6}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +9,17 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from omnishot.errors import UsageError, choose
+from omnishot.errors import choose
+from omnishot.table.encoding import encode_npy, encode_png
 from omnishot.table.writing import TableWriter
-from omnishot.worlds.pictures import encode_png
+from omnishot.worlds.ranges import check_range
 from omnishot.worlds.ward.films import film
 from omnishot.worlds.ward.hospitals import Hospital, draw_hospital, labs, outcome, vitals
 from omnishot.worlds.ward.notes import note
 from omnishot.worlds.ward.patients import NAMES, Patient, draw_conditions, draw_patient, draw_sufferer, score
 
 FORMS = ("hospitals", "conditions")
-PARTS = ("test", "val", "test", *("train",) * 7)  # dealt in turn to hospitals, or conditions
+PARTS = ("test", "val", "test", *("train",) * 7)  # hospitals, or conditions, take these splits in turn
 
 
 def make(
@@ -32,15 +32,15 @@ def make(
     patients: int = 80,
     progress: bool = False,
 ) -> Path:
-    """Patients of many hospitals: where they go by each hospital's rule, or which rare condition they have.
+    """Patients of many hospitals: their outcome by each hospital's rule, or their rare condition.
 
     Columns: `picture` (64 x 64 grayscale PNG: a chest with a shadow), `note` (text: findings there and not there),
     `vitals` (24 hours of heart rate, pressure, oxygen, temperature; NaN where missing), the values `age`, `sex`,
     `creatinine`, `lactate`, `crp`, `white_cells` with holes, the target `outcome` ("home", "ward", "intensive care") or
     `condition`, `hospital` (the group; a note, `_hospital`, beside conditions), `_score` (a note: how ill; beside
-    outcomes), `split` (train, val or test). Each of picture, note, vitals and values says a quarter of how ill a
-    patient is, and conditions share each of their signs with others: no input suffices. A hospital has its own films,
-    manner of writing, units, and rule of who stays. The same seed and options give the same files with the same
+    outcomes), `split` (train, val or test). Each of picture, note, vitals and values carries a quarter of a
+    patient's severity, and conditions share each of their signs with others: no input suffices. A hospital has its own
+    films, manner of writing, units, and rule of admission. The same seed and options give the same files with the same
     versions of Pillow, SciPy and NumPy.
 
     Args:
@@ -56,14 +56,9 @@ def make(
         UsageError: for an unknown form or a number out of range.
     """
     choose("form", form, FORMS)
-    for name, value, low, high in (
-        ("seed", seed, 0, None),
-        ("hospitals", hospitals, 3, None),
-        ("conditions", conditions, 3, len(NAMES)),
-        ("patients", patients, 1, None),
-    ):
-        if value < low or (high is not None and value > high):
-            raise UsageError(f"{name} must be {low} {'or more' if high is None else f'to {high}'}, not {value}")
+    for name, value, low in (("seed", seed, 0), ("hospitals", hospitals, 3), ("patients", patients, 1)):
+        check_range(name, value, low)
+    check_range("conditions", conditions, 3, len(NAMES))
     houses = [draw_hospital(f"hospital {i:03d}", np.random.default_rng([seed, 0, i])) for i in range(hospitals)]
     if form == "hospitals":
         admitted, total = _by_hospital(houses, patients, seed), hospitals * patients
@@ -76,7 +71,7 @@ def make(
             inputs = {
                 "picture": writer.media(f"{row:06d}.png", encode_png(film(house, patient, rng))),
                 "note": note(house, patient, rng),
-                "vitals": writer.media(f"{row:06d}.npy", _npy(vitals(house, patient, rng))),
+                "vitals": writer.media(f"{row:06d}.npy", encode_npy(vitals(house, patient, rng))),
                 "age": patient.age,
                 "sex": "female" if patient.female else "male",
             }
@@ -85,7 +80,7 @@ def make(
 
 
 Rest = dict[str, str | float]
-"""What a row holds beside its inputs."""
+"""The cells of a row beside its inputs."""
 Row = tuple[Hospital, Patient, Rest]
 
 
@@ -108,9 +103,3 @@ def _by_condition(houses: list[Hospital], conditions: int, patients: int, seed: 
             house = houses[rng.integers(len(houses))]
             target: Rest = {"condition": condition.name, "_hospital": house.name}
             yield house, draw_sufferer(condition, rng), {**target, "split": PARTS[number % len(PARTS)]}
-
-
-def _npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()

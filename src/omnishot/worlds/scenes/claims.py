@@ -1,4 +1,4 @@
-"""Reading sentences about scenes, a person's or a model's, and checking that what they claim is so."""
+"""Parses sentences about scenes, a person's or a model's, and checks whether their claims are true."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from omnishot.worlds.scenes.layout import Scene, Thing, is_at, is_related
-from omnishot.worlds.scenes.words import ENDINGS, GROUNDS, KNOWN, NOUNS, NUMBERS, PLACES, RELATIONS
+from omnishot.worlds.scenes.vocabulary import ENDINGS, GROUNDS, KNOWN, NOUNS, NUMBERS, PLACES, RELATIONS
 
 
 @dataclass
 class Claims:
-    """What a sentence says.
+    """The claims of a sentence.
 
     Args:
-        things: of each thing mentioned, attribute -> value; `{}` if only that there is one.
-        places: (number of a thing, where it is).
-        relations: (number of a thing, how it lies, the other's number).
-        count: how many things there are, if said.
-        ground: light or dark, if said.
+        things: of each thing mentioned, attribute -> value; `{}` if it claims no attribute.
+        places: (number of a thing, its place).
+        relations: (number of a thing, relation, number of the other thing).
+        count: the number of things, if claimed.
+        ground: light or dark, if claimed.
     """
 
     things: list[dict[str, str]] = field(default_factory=list)
@@ -29,16 +29,20 @@ class Claims:
     ground: str | None = None
 
     def hold(self, scene: Scene) -> bool:
-        """Whether different things of the scene can be found of which all this is true."""
+        """Whether all claims are true of some assignment of different things of the scene."""
         if self.count not in (None, len(scene.things)) or self.ground not in (None, scene.ground):
             return False
-        return any(self._hold_of(found) for found in itertools.permutations(scene.things, len(self.things)))
+        return any(self._hold_of(things) for things in itertools.permutations(scene.things, len(self.things)))
 
-    def _hold_of(self, found: tuple[Thing, ...]) -> bool:
+    def _hold_of(self, things: tuple[Thing, ...]) -> bool:
         return (
-            all(getattr(t, a) == value for t, said in zip(found, self.things, strict=True) for a, value in said.items())
-            and all(is_at(found[i], where) for i, where in self.places)
-            and all(is_related(found[i], how, found[j]) for i, how, j in self.relations)
+            all(
+                getattr(thing, attribute) == value
+                for thing, claimed in zip(things, self.things, strict=True)
+                for attribute, value in claimed.items()
+            )
+            and all(is_at(things[i], where) for i, where in self.places)
+            and all(is_related(things[i], how, things[j]) for i, how, j in self.relations)
         )
 
 
@@ -46,7 +50,7 @@ def _ways(table: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     return {way: value for value, ways in table.items() for way in ways}
 
 
-# Kind of token -> phrase -> what it stands for. The longest phrase that fits is taken.
+# Kind of token -> phrase -> its value. The longest phrase that fits is taken.
 _PHRASES: dict[str, dict[str, str]] = {
     **{attribute: _ways(table) for attribute, table in KNOWN.items()},
     "noun": dict.fromkeys(NOUNS, ""),
@@ -66,12 +70,12 @@ _PHRASES: dict[str, dict[str, str]] = {
 _LONGEST = max(len(phrase.split()) for table in _PHRASES.values() for phrase in table)
 
 
-class _Unclear(Exception):
-    """The sentence is none."""
+class _Ungrammatical(Exception):
+    """The sentence does not fit the grammar."""
 
 
 def _tokens(words: list[str], kind: str, word: str) -> Iterator[tuple[str, str]]:
-    """(kind of token, what it stands for), with a new word of the given kind."""
+    """(kind of token, its value), with a new word of the given kind."""
     table = _PHRASES | {kind: _PHRASES[kind] | {word: word}}
     table["ending"] = table["ending"] | ({f"with a {word} pattern": word} if kind == "texture" else {})
     at = 0
@@ -84,20 +88,20 @@ def _tokens(words: list[str], kind: str, word: str) -> Iterator[tuple[str, str]]
                 at += length
                 break
         else:
-            raise _Unclear
+            raise _Ungrammatical
 
 
 def read(sentence: str, kind: str, word: str) -> Claims | None:
-    """What the sentence claims, or None if it is none of those that are said about scenes.
+    """The claims of a sentence, or None if it does not fit the grammar of sentences about scenes.
 
     Args:
         sentence: in small letters, without a full stop.
-        kind: what the new word names: colour, shape or texture.
+        kind: the attribute that the new word names: colour, shape or texture.
         word: the new word.
     """
     try:
         return _parse(list(_tokens(sentence.replace(",", " , ").split(), kind, word)))
-    except _Unclear:
+    except _Ungrammatical:
         return None
 
 
@@ -113,11 +117,11 @@ def _parse(tokens: list[tuple[str, str]]) -> Claims:
             at += kind == "of"
             thing, at = _thing(tokens, at)
             claims.things.append(thing)
-            for what, number, said in waiting:
+            for what, number, pending in waiting:
                 if what == "place":
-                    claims.places.append((len(claims.things) - 1, said))
+                    claims.places.append((len(claims.things) - 1, pending))
                 else:
-                    claims.relations.append((number, said, len(claims.things) - 1))
+                    claims.relations.append((number, pending, len(claims.things) - 1))
             waiting = []
         elif kind == "place":
             if claims.things:
@@ -137,28 +141,28 @@ def _parse(tokens: list[tuple[str, str]]) -> Claims:
         elif kind == "ground":
             claims.ground = value
         elif kind not in ("opening", "and", "is"):
-            raise _Unclear
+            raise _Ungrammatical
     if waiting or not claims.things:
-        raise _Unclear
+        raise _Ungrammatical
     return claims
 
 
 def _thing(tokens: list[tuple[str, str]], at: int) -> tuple[dict[str, str], int]:
-    """The attributes told from `at` on, up to the noun and what hangs on it, and where the rest begins."""
-    told: dict[str, str] = {}
-    while at < len(tokens) and tokens[at][0] in KNOWN and "shape" not in told:
+    """The attributes claimed from token `at` to the noun and its ending, and the index of the next token."""
+    attributes: dict[str, str] = {}
+    while at < len(tokens) and tokens[at][0] in KNOWN and "shape" not in attributes:
         kind, value = tokens[at]
-        if kind in told:
-            raise _Unclear
-        told[kind] = value
+        if kind in attributes:
+            raise _Ungrammatical
+        attributes[kind] = value
         at += 1
-    if "shape" not in told:
+    if "shape" not in attributes:
         if at == len(tokens) or tokens[at][0] != "noun":
-            raise _Unclear
+            raise _Ungrammatical
         at += 1
     if at < len(tokens) and tokens[at][0] == "ending":
-        if "texture" in told:
-            raise _Unclear
-        told["texture"] = tokens[at][1]
+        if "texture" in attributes:
+            raise _Ungrammatical
+        attributes["texture"] = tokens[at][1]
         at += 1
-    return told, at
+    return attributes, at

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from omnishot.worlds.scenes.claims import read
 from omnishot.worlds.scenes.concepts import concepts
 from omnishot.worlds.scenes.layout import Scene, Thing, draw_scene
 from omnishot.worlds.scenes.sentences import FORMS, sentences
-from omnishot.worlds.scenes.truth import read
 
 WUG = Thing("red", "wug", "striped", "big", 0.25, 0.3, 0.22)
 BOX = Thing("blue", "square", "plain", "small", 0.75, 0.35, 0.15)
@@ -29,10 +29,10 @@ def test_every_sentence_of_every_form_is_read_and_true_and_mostly_of_its_own_sce
 @pytest.mark.parametrize(
     "form", list(dict.fromkeys(form for forms in FORMS.values() for form in forms)), ids=lambda form: form.__name__
 )
-def test_every_form_is_said_of_a_pair(form):
-    said = {form(SCENE, np.random.default_rng(seed)) for seed in range(40)} - {""}
-    assert len(said) > 5
-    for sentence in said:
+def test_every_form_fits_a_pair(form):
+    written = {form(SCENE, np.random.default_rng(seed)) for seed in range(40)} - {""}
+    assert len(written) > 5
+    for sentence in written:
         claims = read(sentence, "shape", "wug")
         assert claims is not None, sentence
         assert claims.hold(SCENE), sentence
@@ -88,7 +88,7 @@ def test_what_is_no_sentence_claims_nothing(sentence):
     assert read(sentence, "shape", "wug") is None
 
 
-def test_new_textures_can_be_said_either_way():
+def test_new_textures_have_two_phrases():
     scene = Scene((Thing("red", "star", "dax", "big", 0.5, 0.5, 0.2),), "dark")
     assert read("a star with a dax pattern", "texture", "dax").hold(scene)
     assert read("a dax star in the middle", "texture", "dax").hold(scene)

@@ -1,4 +1,4 @@
-"""Sentences about clips: what moves where, bounces or appears, and how that sounds."""
+"""Sentences about clips: which things move, bounce or appear, and the sounds of that."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from omnishot.worlds.scenes.layout import Thing
 from omnishot.worlds.scenes.motion import Clip, Motion
-from omnishot.worlds.scenes.sentences import choice, told
+from omnishot.worlds.scenes.sentences import choice, describe
 
 _GOES = ("moves", "goes", "slides")
 _TO = {
@@ -32,17 +32,17 @@ VOCABULARY = frozenset(
 )
 
 
-def _does(thing: Thing, motion: Motion, rng: np.random.Generator, sounds: float = 0.4) -> str:
-    """What the thing does: appears, moves, bounces or nothing, maybe with the sound of it."""
+def _predicate(thing: Thing, motion: Motion, rng: np.random.Generator, sounds: float = 0.4) -> str:
+    """A predicate for the thing: it appears, moves, bounces or stays, perhaps with the sound of that."""
     parts = []
     if motion.appears and (motion.direction == "still" or rng.random() < 0.7):
-        heard = f" with {choice(rng, _CHIRPS)}" if rng.random() < sounds else ""
-        parts.append(choice(rng, _APPEARS) + heard)
+        sound = f" with {choice(rng, _CHIRPS)}" if rng.random() < sounds else ""
+        parts.append(choice(rng, _APPEARS) + sound)
     if motion.direction != "still":
         parts.append(f"{choice(rng, _GOES)} {choice(rng, _TO[motion.direction])}")
     if motion.bounces:
-        heard = f" with {choice(rng, _TONES[thing.size])}" if rng.random() < sounds else ""
-        parts.append(choice(rng, _BOUNCES) + heard)
+        sound = f" with {choice(rng, _TONES[thing.size])}" if rng.random() < sounds else ""
+        parts.append(choice(rng, _BOUNCES) + sound)
     return choice(rng, (" and ", " and then ")).join(parts) if parts else choice(rng, _STAYS)
 
 
@@ -51,18 +51,20 @@ def _sentence(clip: Clip, rng: np.random.Generator) -> str:
     thing, motion = pairs[0]
     form = int(rng.integers(4))
     if form == 0 and motion.bounces:
-        return f"{choice(rng, _TONES[thing.size])} is heard {choice(rng, ('as', 'when'))} {told(thing, rng)} bounces"
+        return (
+            f"{choice(rng, _TONES[thing.size])} is heard {choice(rng, ('as', 'when'))} {describe(thing, rng)} bounces"
+        )
     if form == 1 and motion.appears:
-        return f"there is {choice(rng, _CHIRPS)} {choice(rng, ('as', 'when'))} {told(thing, rng)} appears"
+        return f"there is {choice(rng, _CHIRPS)} {choice(rng, ('as', 'when'))} {describe(thing, rng)} appears"
     if form <= 2 and len(pairs) > 1:
-        said = [f"{told(t, rng)} {_does(t, m, rng, 0.2)}" for t, m in pairs]
-        return choice(rng, (" while ", " and ")).join(said if rng.random() < 0.65 else said[::-1])
-    return f"{told(thing, rng)} {_does(thing, motion, rng)}"
+        clauses = [f"{describe(t, rng)} {_predicate(t, m, rng, 0.2)}" for t, m in pairs]
+        return choice(rng, (" while ", " and ")).join(clauses if rng.random() < 0.65 else clauses[::-1])
+    return f"{describe(thing, rng)} {_predicate(thing, motion, rng)}"
 
 
 def sentences(clip: Clip, count: int, rng: np.random.Generator) -> list[str]:
-    """`count` different sentences about what happens; each mentions the first thing by its new word."""
-    said: dict[str, None] = {}
-    while len(said) < count:
-        said[_sentence(clip, rng)] = None
-    return list(said)
+    """`count` different sentences about a clip; each mentions the first thing by its new word."""
+    distinct: dict[str, None] = {}
+    while len(distinct) < count:
+        distinct[_sentence(clip, rng)] = None
+    return list(distinct)

@@ -1,9 +1,8 @@
-"""Pictures of letters: 28 x 28, font faces that matplotlib ships in random pose, thickness and dirt."""
+"""Pictures of letters: 28 x 28, font faces that matplotlib ships in random pose, thickness and noise."""
 
 from __future__ import annotations
 
 import functools
-import io
 import math
 from pathlib import Path
 
@@ -22,7 +21,7 @@ ROTATION = 15.0  # degrees either way
 SHEAR = 0.25
 EXTENT = (18.0, 25.0)  # pixels of the longer side of the posed letter
 GRAIN = (0.02, 0.09)  # standard deviation of the noise, of 1
-SCRATCHED = 0.3  # share of the pictures with a scratch across
+SCRATCHED = 0.3  # fraction of the pictures with a scratch across
 
 # Named one by one: among the others that matplotlib ships, one draws a placeholder box for every character.
 FACES = (
@@ -117,10 +116,3 @@ def draw(char: str, rng: np.random.Generator) -> np.ndarray:
     image = outline(char, face, int(rng.integers(0, 4)))
     ink = pose(image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 2.5))), rng)
     return np.rint(soil(ink, rng) * 255).astype(np.uint8)
-
-
-def encode_png(picture: np.ndarray) -> bytes:
-    """uint8 `[height, width]` as a grayscale PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()

@@ -1,4 +1,4 @@
-"""Words of the world `scenes`: what is known, the ways to say it, and invented words for what is new."""
+"""The vocabulary of the world `scenes`: known values, phrases for them, and invented words for new concepts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import difflib
 
 import numpy as np
 
-#: What a task's new word may name.
+#: Kinds of attributes that a task's new word may name.
 KINDS = ("colour", "shape", "texture")
 
-# Value -> ways to say it; the first is the value itself.
+# Value -> phrases for it; the first is the value itself.
 Ways = dict[str, tuple[str, ...]]
 
 COLOURS: Ways = {name: (name,) for name in ("red", "orange", "yellow", "green", "blue", "pink", "brown")}
@@ -25,7 +25,7 @@ TEXTURES: Ways = {
 }
 #: What may follow the noun instead of the word before it.
 ENDINGS: Ways = {"striped": ("stripes",), "dotted": ("dots", "spots"), "checked": ("checks",)}
-#: Attribute -> its known values and the ways to say them.
+#: Attribute -> its known values and phrases for them.
 KNOWN: dict[str, Ways] = {"colour": COLOURS, "shape": SHAPES, "texture": TEXTURES, "size": SIZES}
 NOUNS = ("thing", "shape")  # of whatever shape
 

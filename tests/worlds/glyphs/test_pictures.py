@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from omnishot.errors import DataError
-from omnishot.worlds import pictures
+from omnishot.table.encoding import encode_png
+from omnishot.worlds.glyphs import pictures
 from omnishot.worlds.glyphs.alphabets import letters
 
 NOWHERE = "\U0010fffe"  # a noncharacter, which every face draws as its missing-glyph box
@@ -57,7 +58,7 @@ def test_every_picture_shows_ink_on_paper():
 
 def test_png_keeps_every_pixel():
     picture = pictures.draw("α", np.random.default_rng(0))
-    with Image.open(io.BytesIO(pictures.encode_png(picture))) as image:
+    with Image.open(io.BytesIO(encode_png(picture))) as image:
         assert image.format == "PNG"
         assert image.mode == "L"
         assert (np.asarray(image) == picture).all()

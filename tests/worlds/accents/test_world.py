@@ -26,7 +26,7 @@ def world(tmp_path_factory):
 
 
 @spoken
-def test_every_voice_says_every_word_as_often_as_asked(world):
+def test_every_voice_reads_every_word_equally_often(world):
     table = pd.read_csv(world, keep_default_na=False)
     assert list(table.columns) == ["audio", "word", "voice", "_language", "split"]
     assert len(table) == 10 * 3 * 2
@@ -47,13 +47,13 @@ def test_no_voice_is_in_two_splits_and_every_language_in_all(world):
 @spoken
 def test_sounds_are_what_they_claim_and_no_two_alike(world):
     table = pd.read_csv(world, keep_default_na=False)
-    seen = set()
+    contents = set()
     for cell in table.audio:
         with wave.open(str(world.parent / cell)) as file:
             assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
             assert 0.1 < file.getnframes() / 8000 < 1.5
-            seen.add(file.readframes(-1))
-    assert len(seen) == len(table)
+            contents.add(file.readframes(-1))
+    assert len(contents) == len(table)
 
 
 @spoken
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another_world(world, tmp
 
 
 @spoken
-def test_languages_are_unseen_if_asked_for(tmp_path):
+def test_languages_are_unseen_with_the_option(tmp_path):
     out = make("accents", tmp_path / "a.parquet", unseen="languages", voices=18, words=2, takes=1)
     table = pd.read_parquet(out)
     assert (table.groupby("_language").split.nunique() == 1).all()
@@ -97,7 +97,7 @@ def test_sentences_of_a_voice_are_all_different_and_in_its_language(tmp_path):
     assert list(table.columns) == ["audio", "text", "voice", "_language", "split"]
     assert (table.groupby("voice").text.nunique() == 20).all()
     for name, texts in table.groupby("_language").text:
-        own = {word for slot in LANGUAGES[name[:2]].slots for phrase in slot for word in phrase.split()}
+        own = {word for part in LANGUAGES[name[:2]].phrases for phrase in part for word in phrase.split()}
         assert set(" ".join(texts).split()) <= own
 
 
@@ -119,7 +119,7 @@ def test_a_table_of_words_is_read_as_tasks_of_voices(world):
 def test_by_default_the_voices_reach_every_split():
     for form in accents.FORMS:
         for unseen in accents.UNSEEN:
-            names = accents._named(None, form, unseen)
+            names = accents._language_names(None, form, unseen)
             parts = pd.Series([s.split for s in accents._cast(names, unseen, accents.VOICES[form], 0)]).value_counts()
             assert parts.min() >= 6, (form, unseen, parts)
             assert parts.train >= parts.sum() / 2
@@ -147,7 +147,7 @@ def test_what_cannot_be_made_is_refused(tmp_path, options, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_espeak_it_is_said_what_to_install(tmp_path, monkeypatch):
+def test_without_espeak_the_message_names_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(UsageError, match=r"pip install 'omnishot\[demo\]'"):
         make("accents", tmp_path / "a.csv")

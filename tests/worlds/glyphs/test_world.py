@@ -97,14 +97,14 @@ def test_without_espeak_a_warning_says_what_to_install(no_espeak, tmp_path):
     assert list(pd.read_parquet(out).columns) == ["picture", "text", "letter", "_alphabet", "split"]
 
 
-def test_without_espeak_sound_that_was_asked_for_is_refused(no_espeak, tmp_path):
+def test_without_espeak_the_option_sound_is_refused(no_espeak, tmp_path):
     with pytest.raises(UsageError, match=r"espeakng-loader.*pip install"):
         glyphs.make(tmp_path / "g.parquet", sound=True)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.filterwarnings("error")
-def test_without_sound_nothing_is_said(no_espeak, tmp_path):
+def test_without_sound_there_is_no_warning(no_espeak, tmp_path):
     glyphs.make(tmp_path / "g.parquet", rows_per_letter=1, alphabets=3, sound=False)
 
 
