@@ -24,3 +24,12 @@ def test_options_are_those_that_a_user_may_say(omnishot):
     assert "ways" not in found["maml"]["options"]
     assert "labels" not in found["finetune"]["options"]
     assert "Finn" in found["maml"]["paper"]
+
+
+def test_objectives_show_their_own_options_and_those_handed_on_to_their_base(omnishot):
+    options = {thing["name"]: thing["options"] for thing in omnishot("list", "objectives", "--json").json()}
+    assert options["regress"] == {"standardise": "table"}  # mean and spread are fitted to the table
+    assert options["tag"] == {"most": 64}
+    assert options["answer"] == {"among": "any"} | options["caption"]
+    assert options["caption"]["beam"] == 3
+    assert options["classify"] == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class Answer(TextObjective):
 
     Args:
         among: which answers are possible: `any` that can be generated, or those of the `task`'s support rows.
-        text_options: of all objectives that write texts (`TextObjective`).
+        tokens, unit, decoder, decoder_options, longest, own_words, beam, min_tasks: as of `TextObjective`.
     """
 
     name = "answer"
@@ -33,8 +33,29 @@ class Answer(TextObjective):
     longest = 8
     keeps_texts = True
 
-    def __init__(self, tokens: Sequence[str] = (), *, among: str = "any", **text_options: Any):
-        super().__init__(tokens, **text_options)
+    def __init__(
+        self,
+        tokens: Sequence[str] = (),
+        *,
+        among: str = "any",
+        unit: str | None = None,
+        decoder: str | None = None,
+        decoder_options: Mapping[str, Any] | None = None,
+        longest: int | None = None,
+        own_words: int | None = None,
+        beam: int = 3,
+        min_tasks: int = 2,
+    ):
+        super().__init__(
+            tokens,
+            unit=unit,
+            decoder=decoder,
+            decoder_options=decoder_options,
+            longest=longest,
+            own_words=own_words,
+            beam=beam,
+            min_tasks=min_tasks,
+        )
         self.among = choose("among", among, AMONG)
 
     def compact(self, prediction: Any) -> Tensor:

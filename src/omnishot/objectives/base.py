@@ -104,9 +104,10 @@ class Objective(ABC):
     @classmethod
     def typed_options(cls, given: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
         """`given` with values of `types`, by name; see `read_options`."""
-        for name in given.keys() - types.keys():
-            known = nearest(name, types) if types else "it has no options"
-            raise UsageError(f"objective {cls.name!r} has no option {name!r}: {known}")
+        for name in given:
+            if name not in types:
+                known = nearest(name, types) if types else "it has no options"
+                raise UsageError(f"objective {cls.name!r} has no option {name!r}: {known}")
         return {name: typed(f"objective_options.{name}", value, types[name]) for name, value in given.items()}
 
     def to_json(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Regress(Objective):
     defaults = MappingProxyType({"learner": "maml"})
     explainable = True
 
-    def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0, *, standardise: str = TABLE):
+    def __init__(self, mean: Numbers = 0.0, std: Numbers = 1.0, *, standardise: str = "table"):
         self.standardise = choose("standardise", standardise, STANDARDS)
         self.mean, self.std = (np.atleast_1d(np.asarray(value, dtype=np.float64)) for value in (mean, std))
 
