@@ -11,13 +11,15 @@ from omnishot.objectives.regress import Regress
 from omnishot.table.reading import read_table
 
 
-def made(rows: int = 40, classes: int = 8, config: Config | None = None, drop: tuple[int, ...] = (), **said) -> Dataset:
+def made(
+    rows: int = 40, classes: int = 8, config: Config | None = None, drop: tuple[int, ...] = (), **options
+) -> Dataset:
     """`rows` of a number and a class each, in rotation, without the rows `drop`."""
     number = np.random.default_rng(0).normal(size=rows)
     kind = np.arange(rows) % classes
     frame = pd.DataFrame({"x": number, "kind": [f"k{i}" for i in kind], "speaker": [f"s{i}" for i in kind // 2],
                           "y": number * 3 + 100}).drop(index=list(drop)).reset_index(drop=True)  # fmt: skip
-    options = {"target": "kind", "modality": {"speaker": "note", "y": "note"}} | said
+    options = {"target": "kind", "modality": {"speaker": "note", "y": "note"}} | options
     return build(read_table(frame, **options), config or Config())
 
 
@@ -42,10 +44,10 @@ def test_grouped_parts_share_no_group():
     assert sum(map(len, names)) == 4
 
 
-@pytest.mark.parametrize(("shots", "queries", "wanted"), [(1, None, 4), (2, None, 3), (1, 2, 2)])
-def test_queries_are_as_many_as_the_smallest_class_allows(shots, queries, wanted):
+@pytest.mark.parametrize(("shots", "queries", "expected"), [(1, None, 4), (2, None, 3), (1, 2, 2)])
+def test_queries_are_as_many_as_the_smallest_class_allows(shots, queries, expected):
     tasks = made().tasks("train", shots, queries)
-    assert tasks.queries == wanted
+    assert tasks.queries == expected
     draw = tasks.source.draw(np.random.default_rng(0), 3, tasks.ways, shots, tasks.queries)
     assert draw.support.shape == (3, tasks.ways * shots)
     for support, query in zip(draw.support, draw.query, strict=True):

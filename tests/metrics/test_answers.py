@@ -18,8 +18,8 @@ def test_is_the_mean_over_all_choices_of_nine() -> None:
     for _ in range(1000):
         answers = [r.choice(("red", "blue", "two")) for _ in range(10)]
         nines = list(itertools.combinations(answers, 9))
-        wanted = sum(min(1.0, nine.count("red") / 3) for nine in nines) / len(nines)
-        assert soft_accuracy("red", answers) == pytest.approx(wanted)
+        expected = sum(min(1.0, nine.count("red") / 3) for nine in nines) / len(nines)
+        assert soft_accuracy("red", answers) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

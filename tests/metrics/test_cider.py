@@ -22,18 +22,18 @@ def by_formula(row: int, hypotheses: Sequence[str], references: Sequence[Sequenc
         vocabulary = sorted({gram for text in texts for gram in grams(text, n)})
 
         def weigh(text: str, n: int = n, vocabulary: list[str] = vocabulary) -> list[float]:
-            found = []
+            results = []
             for gram in vocabulary:
                 rows_with = sum(any(gram in grams(ref, n) for ref in several) for several in references)
-                found.append(grams(text, n).count(gram) * math.log(len(references) / max(1, rows_with)))
-            return found
+                results.append(grams(text, n).count(gram) * math.log(len(references) / max(1, rows_with)))
+            return results
 
-        said = weigh(hypotheses[row])
+        hypothesis = weigh(hypotheses[row])
         for reference in references[row]:
-            wanted = weigh(reference)
+            expected = weigh(reference)
             gap = len(hypotheses[row].split()) - len(reference.split())
-            dot = sum(min(a, b) * b for a, b in zip(said, wanted, strict=True))
-            norm = math.sqrt(sum(a * a for a in said)) * math.sqrt(sum(b * b for b in wanted))
+            dot = sum(min(a, b) * b for a, b in zip(hypothesis, expected, strict=True))
+            norm = math.sqrt(sum(a * a for a in hypothesis)) * math.sqrt(sum(b * b for b in expected))
             if norm > 0:
                 total += 10 / len(references[row]) / 4 * math.exp(-gap * gap / (2 * 6.0**2)) * dot / norm
     return total
@@ -42,15 +42,15 @@ def by_formula(row: int, hypotheses: Sequence[str], references: Sequence[Sequenc
 def test_is_the_formula_on_random_corpora() -> None:
     r = random.Random(0)
     words = ["a", "the", "red", "cube", "ball", "left", "of", "under"]
-    said = 0
-    while said < 1000:
+    hypothesis = 0
+    while hypothesis < 1000:
         texts = [[" ".join(r.choice(words) for _ in range(r.randint(0, 8))) for _ in range(r.randint(1, 3))]
                  for _ in range(r.randint(1, 7))]  # fmt: skip
         hypotheses = [r.choice([r.choice(row), " ".join(r.choice(words) for _ in range(r.randint(0, 8)))])
                       for row in texts]  # fmt: skip
-        wanted = [by_formula(i, hypotheses, texts) for i in range(len(texts))]
-        assert cider_d(hypotheses, texts) == pytest.approx(wanted, abs=1e-9)
-        said += len(texts)
+        expected = [by_formula(i, hypotheses, texts) for i in range(len(texts))]
+        assert cider_d(hypotheses, texts) == pytest.approx(expected, abs=1e-9)
+        hypothesis += len(texts)
 
 
 def test_single_words_by_hand() -> None:
@@ -75,8 +75,8 @@ def test_repeating_a_word_is_clipped_and_its_length_punished() -> None:
 def test_what_is_said_of_two_of_four_rows_weighs_half_of_what_is_said_of_one() -> None:
     # "red": ln(4/2), "cat": ln 4 = 2 ln 2. Said "red": 1 of (1, 2): cosine 1/√5; one word short.
     references = [["red cat"], ["red dog"], ["big owl"], ["small pig"]]
-    found = cider_d(["red", "", "", ""], references)[0]
-    assert found == pytest.approx(10 / 4 / math.sqrt(5) * math.exp(-1 / 72))
+    results = cider_d(["red", "", "", ""], references)[0]
+    assert results == pytest.approx(10 / 4 / math.sqrt(5) * math.exp(-1 / 72))
 
 
 def test_a_single_row_tells_nothing_apart() -> None:

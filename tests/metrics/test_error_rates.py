@@ -11,28 +11,28 @@ WORDS = ["one", "two", "three", "four", "hundred", "and", "été", "日本"]
 
 def rows(r: random.Random) -> tuple[list[str], list[str]]:
     count = r.randint(1, 5)
-    wanted = [" ".join(r.choice(WORDS) for _ in range(r.randint(1, 7))) for _ in range(count)]
-    said = [" ".join(w for w in text.split() for _ in range(r.choice((0, 1, 1, 2)))) for text in wanted]
-    return said, wanted
+    expected = [" ".join(r.choice(WORDS) for _ in range(r.randint(1, 7))) for _ in range(count)]
+    written = [" ".join(w for w in text.split() for _ in range(r.choice((0, 1, 1, 2)))) for text in expected]
+    return written, expected
 
 
 def test_is_jiwers_on_random_transcripts() -> None:
     r = random.Random(0)
     for _ in range(1000):
-        said, wanted = rows(r)
-        figures = transcript_figures([(said, wanted)])
-        assert figures["word_error_rate"][0] == pytest.approx(jiwer.wer(wanted, said))
-        assert figures["character_error_rate"][0] == pytest.approx(jiwer.cer(wanted, said))
+        written, expected = rows(r)
+        figures = transcript_figures([(written, expected)])
+        assert figures["word_error_rate"][0] == pytest.approx(jiwer.wer(expected, written))
+        assert figures["character_error_rate"][0] == pytest.approx(jiwer.cer(expected, written))
 
 
 def test_episodes_add_up_and_their_order_does_not_count() -> None:
     r = random.Random(1)
     episodes = [rows(r) for _ in range(30)]
-    said, wanted = [t for e in episodes for t in e[0]], [t for e in episodes for t in e[1]]
+    written, expected = [t for e in episodes for t in e[0]], [t for e in episodes for t in e[1]]
     figures = transcript_figures(episodes)
-    assert figures["word_error_rate"][0] == pytest.approx(jiwer.wer(wanted, said))
+    assert figures["word_error_rate"][0] == pytest.approx(jiwer.wer(expected, written))
     assert 0 < figures["word_error_rate"][1] < 0.5
-    turned = [(said[::-1], wanted[::-1]) for said, wanted in episodes]
+    turned = [(written[::-1], expected[::-1]) for written, expected in episodes]
     assert transcript_figures(turned) == figures
 
 

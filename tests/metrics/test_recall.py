@@ -25,11 +25,11 @@ def test_ties_are_the_mean_over_all_orders() -> None:
         similarity, relevant = rng.integers(0, 3, (1, 5)), rng.random((1, 5)) < 0.4
         if not relevant.any():
             continue
-        found = places(similarity, relevant)
+        results = places(similarity, relevant)
         for k in (1, 2, 4):
             recall, rank = over_all_orders(similarity[0], relevant[0], k)
-            assert found.recall(k).item() == pytest.approx(recall)
-            assert found.rank().item() == pytest.approx(rank)
+            assert results.recall(k).item() == pytest.approx(recall)
+            assert results.rank().item() == pytest.approx(rank)
 
 
 def test_is_scikit_learns_top_k_on_random_galleries() -> None:
@@ -39,8 +39,8 @@ def test_is_scikit_learns_top_k_on_random_galleries() -> None:
         similarity = rng.normal(size=(size, size)) + np.eye(size)
         figures = retrieval_figures([(similarity, np.eye(size, dtype=bool))], at=(1, 2))
         for k in (1, 2):
-            wanted = top_k_accuracy_score(np.arange(size), similarity, k=k, labels=np.arange(size))
-            assert figures[f"recall_at_{k}"][0] == pytest.approx(wanted)
+            expected = top_k_accuracy_score(np.arange(size), similarity, k=k, labels=np.arange(size))
+            assert figures[f"recall_at_{k}"][0] == pytest.approx(expected)
         ranks = 1 + (similarity > np.diag(similarity)[:, None]).sum(1)
         assert figures["median_rank"][0] == pytest.approx(np.median(ranks))
 

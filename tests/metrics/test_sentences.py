@@ -18,13 +18,13 @@ rows = st.lists(row, min_size=1, max_size=6)
 
 
 def random_rows(r: random.Random, empty: float = 0.1) -> tuple[list[str], list[list[str]]]:
-    def said(low: int = 1) -> str:
+    def written(low: int = 1) -> str:
         return " ".join(r.choice(WORDS) for _ in range(r.randint(low, 12)))
 
     count = r.randint(1, 4)
     return (
-        ["" if r.random() < empty else said() for _ in range(count)],
-        [[said() for _ in range(r.randint(1, 5))] for _ in range(count)],
+        ["" if r.random() < empty else written() for _ in range(count)],
+        [[written() for _ in range(r.randint(1, 5))] for _ in range(count)],
     )
 
 
@@ -37,8 +37,8 @@ def test_bleu_is_sacrebleus_on_random_corpora() -> None:
         sums = bleu_counts(hypotheses, references).sum(0)
         for order in (1, 2, 3, 4):
             scorer = BLEU(tokenize="none", force=True, max_ngram_order=order)
-            wanted = scorer.corpus_score(hypotheses, streams).score / 100
-            assert float(bleu(sums, order)) == pytest.approx(wanted, abs=1e-12)
+            expected = scorer.corpus_score(hypotheses, streams).score / 100
+            assert float(bleu(sums, order)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_bleu_by_hand() -> None:
@@ -59,11 +59,11 @@ def test_rouge_is_rouge_scores_on_random_rows() -> None:
     r, scorer = random.Random(1), RougeScorer(["rougeL"], tokenizer=Split())
     for _ in range(1000):
         hypotheses, references = random_rows(r)
-        wanted = [
+        expected = [
             max(scorer.score(reference, h)["rougeL"].fmeasure for reference in row)
             for h, row in zip(hypotheses, references, strict=True)
         ]
-        assert rouge_l(hypotheses, references) == pytest.approx(wanted)
+        assert rouge_l(hypotheses, references) == pytest.approx(expected)
 
 
 def test_rouge_by_hand() -> None:
@@ -78,8 +78,8 @@ def test_perfect_sentences_give_the_best_of_everything() -> None:
     r = random.Random(2)
     episodes = []
     for _ in range(20):
-        said = [" ".join(r.sample([f"w{i}" for i in range(500)], 7)) for _ in range(3)]
-        episodes.append((said, [[text] for text in said]))
+        written = [" ".join(r.sample([f"w{i}" for i in range(500)], 7)) for _ in range(3)]
+        episodes.append((written, [[text] for text in written]))
     figures = corpus_figures(episodes)
     for name in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l"):
         assert figures[name] == pytest.approx((1.0, 0.0))
@@ -93,7 +93,7 @@ def test_empty_hypotheses_give_nothing() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(rows, min_size=1, max_size=3), st.randoms(use_true_random=False))
-def test_order_of_rows_and_references_changes_nothing(told, r) -> None:
+def test_order_of_rows_and_references_changes_nothing(predicted, r) -> None:
     def shuffled(episode):
         episode = [(h, r.sample(refs, len(refs))) for h, refs in episode]
         return r.sample(episode, len(episode))
@@ -101,7 +101,7 @@ def test_order_of_rows_and_references_changes_nothing(told, r) -> None:
     def figures(episodes):
         return corpus_figures([([h for h, _ in e], [refs for _, refs in e]) for e in episodes])
 
-    before, after = figures(told), figures([shuffled(e) for e in told])
+    before, after = figures(predicted), figures([shuffled(e) for e in predicted])
     for name, value in before.items():
         assert after[name] == pytest.approx(value, abs=1e-12), name
         assert -1e-9 <= value[0] <= (10 if name == "cider_d" else 1) + 1e-9

@@ -13,22 +13,22 @@ def test_is_scikit_learns_on_random_rows() -> None:
         target = rng.random(shape) < 0.4
         target[0] = True
         probabilities = np.round(np.clip(0.3 * target + 0.7 * rng.random(shape), 0, 1), 2)
-        found = tag_scores(probabilities, target)
-        said = probabilities >= 0.5
-        assert found["mean_average_precision"] == pytest.approx(average_precision_score(target, probabilities))
-        assert found["f1_micro"] == pytest.approx(f1_score(target, said, average="micro", zero_division=0.0))
-        assert found["f1_macro"] == pytest.approx(f1_score(target, said, average="macro", zero_division=0.0))
+        results = tag_scores(probabilities, target)
+        written = probabilities >= 0.5
+        assert results["mean_average_precision"] == pytest.approx(average_precision_score(target, probabilities))
+        assert results["f1_micro"] == pytest.approx(f1_score(target, written, average="micro", zero_division=0.0))
+        assert results["f1_macro"] == pytest.approx(f1_score(target, written, average="macro", zero_division=0.0))
 
 
 def test_by_hand() -> None:
     target = np.array([[1, 0], [0, 0], [1, 0]])
     probabilities = np.array([[0.9, 0.1], [0.8, 0.1], [0.3, 0.6]])
     # Right at ranks 1 and 3: (1 + 2/3)/2. One of two found, one of two said right; the label nobody has is left out.
-    found = tag_scores(probabilities, target)
-    assert found["mean_average_precision"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["f1_macro"] == pytest.approx(0.5)
+    results = tag_scores(probabilities, target)
+    assert results["mean_average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert results["f1_macro"] == pytest.approx(0.5)
     # ... but said once, which micro F1 counts: 1 right, 2 said wrongly, 1 missed.
-    assert found["f1_micro"] == pytest.approx(2 / (2 + 2 + 1))
+    assert results["f1_micro"] == pytest.approx(2 / (2 + 2 + 1))
 
 
 def test_perfect_nothing_and_order() -> None:

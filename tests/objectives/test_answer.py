@@ -35,8 +35,8 @@ def test_what_is_chosen_is_the_likeliest_answer_of_the_support_rows(method, batc
     texts = task.support.target.flatten(0, 1)
     logs = torch.stack([prediction.log_likelihood(t.expand(len(task.query), 1, -1))[:, 0] for t in texts], 1)
     logs[:, (texts == PAD).all(-1)] = -torch.inf
-    wanted = torch.nn.functional.pad(texts, (0, 4 - texts.shape[-1]))[logs.argmax(1)]
-    assert torch.equal(prediction.likeliest_support_text(4), torch.where(wanted == EOS, PAD, wanted))
+    expected = torch.nn.functional.pad(texts, (0, 4 - texts.shape[-1]))[logs.argmax(1)]
+    assert torch.equal(prediction.likeliest_support_text(4), torch.where(expected == EOS, PAD, expected))
     assert method.objective.compact(prediction).shape == (len(task.query), 2, 4)
 
 
@@ -46,15 +46,15 @@ def test_the_plan_split_gives_the_gradient_of_the_loop(method, batch):
 
 
 def test_figures_of_both_ways_and_the_one_that_counts_first():
-    for among, wanted in (("any", 0.5), ("task", 1.0)):
+    for among, expected in (("any", 0.5), ("task", 1.0)):
         objective = Answer(WORDS, among=among, **SMALL)
         target = objective.encode([["yes", "yes"], ["red"]])[0]
-        said = np.stack([np.where(target[:, 0] == EOS, PAD, target[:, 0])] * 2, 1)
-        said[1, 0] = 0  # nothing was generated of the second row
-        figures = objective.aggregate([(said, target)])
+        written = np.stack([np.where(target[:, 0] == EOS, PAD, target[:, 0])] * 2, 1)
+        written[1, 0] = 0  # nothing was generated of the second row
+        figures = objective.aggregate([(written, target)])
         assert figures["soft_accuracy"][0] == figures[f"soft_accuracy_{'generated' if among == 'any' else 'chosen'}"][0]
-        assert figures["soft_accuracy"][0] == wanted
-        assert objective.decode(torch.from_numpy(said), ()).tolist() == ["yes", "" if among == "any" else "red"]
+        assert figures["soft_accuracy"][0] == expected
+        assert objective.decode(torch.from_numpy(written), ()).tolist() == ["yes", "" if among == "any" else "red"]
 
 
 def test_settings_come_back():

@@ -95,18 +95,18 @@ def test_a_temperature_that_is_known_is_found(temperature):
 @given(st.integers(0, 2**32), st.floats(0.5, 5), st.integers(1, 4))
 def test_no_other_temperature_is_likelier(seed, spread, count):
     episodes = [random_task(seed + i, 8 + i, 2 + i, spread) for i in range(count)]
-    found = fit_temperature(episodes)
+    results = fit_temperature(episodes)
     deviation = math.log(np.concatenate([scores.var(1) for scores, _ in episodes]).mean() ** 0.5)
     bounds = (deviation - math.log(LIMIT), deviation + math.log(LIMIT))
-    wanted = minimize_scalar(lambda log_t: plain_loss(math.exp(log_t), episodes), bounds=bounds, method="bounded")
-    assert plain_loss(found, episodes) <= wanted.fun * (1 + 1e-9)
+    expected = minimize_scalar(lambda log_t: plain_loss(math.exp(log_t), episodes), bounds=bounds, method="bounded")
+    assert plain_loss(results, episodes) <= expected.fun * (1 + 1e-9)
 
 
 @given(st.integers(0, 2**32), st.floats(1e-3, 1e3), st.floats(-100, 100))
 def test_temperature_goes_with_the_scale_of_scores_and_not_with_their_level(seed, scale, level):
     scores, target = random_task(seed, 60, 4)
-    wanted = scale * fit_temperature([(scores, target)])
-    assert fit_temperature([(scale * scores + level, target)]) == pytest.approx(wanted, rel=1e-6)
+    expected = scale * fit_temperature([(scores, target)])
+    assert fit_temperature([(scale * scores + level, target)]) == pytest.approx(expected, rel=1e-6)
 
 
 def test_answers_that_are_all_right_are_believed_as_far_as_their_number_goes():
@@ -153,6 +153,6 @@ def test_accuracy_at_coverage_is_that_of_the_surest(seed, rows, coverage):
     rng = np.random.default_rng(seed)
     confidence, right = rng.random(rows), rng.random(rows) < 0.5
     ranked = sorted(zip(confidence, right, strict=True), reverse=True)[: math.ceil(coverage * rows)]
-    wanted = sum(r for _, r in ranked) / len(ranked)
-    assert accuracy_at_coverage(confidence, right, coverage) == pytest.approx(wanted)
+    expected = sum(r for _, r in ranked) / len(ranked)
+    assert accuracy_at_coverage(confidence, right, coverage) == pytest.approx(expected)
     assert accuracy_at_coverage(confidence, right, 1.0) == pytest.approx(right.mean())

@@ -50,8 +50,8 @@ def test_pooled_error_is_over_all_rows_of_all_episodes_whatever_their_ways():
     confidence = np.concatenate([softmax(p).max(1) for p, _ in episodes])
     right = np.concatenate([p.argmax(1) == t for p, t in episodes])
     bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    wanted = sum(abs((right - confidence)[bin_of == b].sum()) for b in range(BINS)) / len(right)
-    assert value == pytest.approx(wanted, abs=1e-12)
+    expected = sum(abs((right - confidence)[bin_of == b].sum()) for b in range(BINS)) / len(right)
+    assert value == pytest.approx(expected, abs=1e-12)
     assert half_width > 0
     assert OBJECTIVE.aggregate(episodes)["calibration_error"] == (value, half_width)  # nothing random is left
 
@@ -91,9 +91,9 @@ def test_temperature_changes_probabilities_alone(seed, temperature):
     assert after["accuracy"] == before["accuracy"]
     assert after["loss"] == pytest.approx(-log_softmax(logits / temperature, 1)[np.arange(40), target].mean(), rel=1e-9)
     assert tempered.loss(prediction, rows) == OBJECTIVE.loss(prediction, rows)  # what training minimises
-    pooled = tempered.aggregate([(logits, target)])
-    assert pooled["calibration_error_raw"] == OBJECTIVE.aggregate([(logits, target)])["calibration_error"]
-    assert pooled["calibration_error"] == OBJECTIVE.aggregate([(logits / temperature, target)])["calibration_error"]
+    merged = tempered.aggregate([(logits, target)])
+    assert merged["calibration_error_raw"] == OBJECTIVE.aggregate([(logits, target)])["calibration_error"]
+    assert merged["calibration_error"] == OBJECTIVE.aggregate([(logits / temperature, target)])["calibration_error"]
 
 
 def test_scores_that_only_just_differ_are_not_made_equal_by_a_temperature():
@@ -114,10 +114,10 @@ def test_the_surest_rows_are_those_of_the_highest_probability():
 
 def test_what_is_calibrated_takes_the_temperature_that_was_fitted():
     episodes = [random_task(seed, 30, 5, spread=4.0) for seed in range(20)]
-    found = OBJECTIVE.calibrated(episodes)
-    assert found.temperature == fit_temperature(episodes) != 1
-    pooled = found.aggregate(episodes)
-    assert pooled["calibration_error"][0] < pooled["calibration_error_raw"][0] / 2
+    results = OBJECTIVE.calibrated(episodes)
+    assert results.temperature == fit_temperature(episodes) != 1
+    merged = results.aggregate(episodes)
+    assert merged["calibration_error"][0] < merged["calibration_error_raw"][0] / 2
     assert OBJECTIVE.temperature == 1
 
 

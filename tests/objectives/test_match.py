@@ -87,28 +87,28 @@ def test_numbers_from_the_files_to_a_model(numbers, tmp_path):
     assert isinstance(run.learner.objective, Match)
     assert (run.config.learner, run.config.fusion, network.reader) == ("maml", "pair", [0, 0])
     assert network.modalities["sentence_a"] == network.modalities["sentence_b"]
-    found = om.Run.load(tmp_path / "run").evaluate(episodes=5)
-    assert {"pearson", "spearman", "mse", "mae"} <= found.metrics.keys()
-    assert found.figures[0].metric == "pearson"
+    results = om.Run.load(tmp_path / "run").evaluate(episodes=5)
+    assert {"pearson", "spearman", "mse", "mae"} <= results.metrics.keys()
+    assert results.figures[0].metric == "pearson"
     pairs = [{"sentence_a": "a dog runs", "sentence_b": f"a {who} runs", "relatedness": 2 + i}
              for i, who in enumerate(("cat", "bird", "dog"))]  # fmt: skip
     model = run.adapt(pairs)
     model.save(tmp_path / "m.omni")
-    asked = [{"sentence_a": "a cat eats", "sentence_b": "a cat eats"}, {"sentence_a": "a cat eats", "sentence_b": ""},
+    unseen = [{"sentence_a": "a cat eats", "sentence_b": "a cat eats"}, {"sentence_a": "a cat eats", "sentence_b": ""},
              {"sentence_a": None, "sentence_b": None}]  # fmt: skip
-    answered = model.predict(asked)
+    answered = model.predict(unseen)
     assert answered.shape == (3,)
     assert np.isfinite(answered).all()
     assert len(set(answered)) == 3
-    np.testing.assert_array_equal(om.load(tmp_path / "m.omni").predict(asked), answered)
+    np.testing.assert_array_equal(om.load(tmp_path / "m.omni").predict(unseen), answered)
 
 
 def test_relations_share_their_names_over_all_tasks(relations, tmp_path):
     run = om.train(relations, target="entailment", objective="match", out=tmp_path / "run", **QUICK | {"queries": 1})
-    found = run.evaluate(episodes=5, queries=1)
-    assert (found.figures[0].metric, found.figures[0].ways) == ("accuracy", 3)
+    results = run.evaluate(episodes=5, queries=1)
+    assert (results.figures[0].metric, results.figures[0].ways) == ("accuracy", 3)
     again = run.evaluate(relations, episodes=5, queries=1)  # the relations are those of the training: no other classes
-    assert again.mean == found.mean
+    assert again.mean == results.mean
     taught = [{"sentence_a": "a dog runs", "sentence_b": "no dog runs", "entailment": "CONTRADICTION"},
               {"sentence_a": "a dog runs", "sentence_b": "the dog runs", "entailment": "ENTAILMENT"}]  # fmt: skip
     model = run.adapt(taught)
@@ -117,10 +117,10 @@ def test_relations_share_their_names_over_all_tasks(relations, tmp_path):
 
 
 def test_the_command_line_trains_and_evaluates(numbers, tmp_path, capsys):
-    said = [f"--{n}={v}" for n, v in QUICK.items() if n != "text"]
-    said += ["--text.width=8", "--text.heads=2"]
+    written = [f"--{n}={v}" for n, v in QUICK.items() if n != "text"]
+    written += ["--text.width=8", "--text.heads=2"]
     run = str(tmp_path / "run")
-    assert main(["train", str(numbers), "--target", "relatedness", "--objective", "match", "--out", run, *said]) == 0
+    assert main(["train", str(numbers), "--target", "relatedness", "--objective", "match", "--out", run, *written]) == 0
     capsys.readouterr()
     assert main(["evaluate", run, "--episodes", "3", "--json"]) == 0
     assert {"pearson", "spearman", "mse"} <= {record["metric"] for record in json.loads(capsys.readouterr().out)}
@@ -130,12 +130,12 @@ def test_figures_are_of_all_pairs_in_their_own_unit():
     rng = np.random.default_rng(0)
     objective = Match(3.0, 0.5)
     pairs = [(rng.normal(size=(8, 1)), rng.normal(size=(8, 1))) for _ in range(4)]
-    told, wanted = (np.concatenate([pair[i] for pair in pairs])[:, 0] for i in (0, 1))
-    found = objective.aggregate(pairs)
-    assert found["pearson"][0] == pytest.approx(pearsonr(told, wanted).statistic)
-    assert found["spearman"][0] == pytest.approx(spearmanr(told, wanted).statistic)
-    assert found["mse"][0] == pytest.approx(float(np.mean((told - wanted) ** 2) * 0.25))
-    assert all(half > 0 for _, half in found.values())
+    predicted, expected = (np.concatenate([pair[i] for pair in pairs])[:, 0] for i in (0, 1))
+    results = objective.aggregate(pairs)
+    assert results["pearson"][0] == pytest.approx(pearsonr(predicted, expected).statistic)
+    assert results["spearman"][0] == pytest.approx(spearmanr(predicted, expected).statistic)
+    assert results["mse"][0] == pytest.approx(float(np.mean((predicted - expected) ** 2) * 0.25))
+    assert all(half > 0 for _, half in results.values())
 
 
 def test_it_is_a_number_as_any_other():

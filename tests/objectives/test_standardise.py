@@ -81,13 +81,13 @@ def test_what_is_learned_across_tasks_does_not_depend_on_how_large_their_numbers
 @pytest.mark.parametrize("plan", ["split", "vmap"])
 def test_every_plan_gives_the_same_gradient(plan):
     batch = helpers.random_episode(MODALITIES, tasks=3, ways=None)
-    found = []
+    results = []
     for way in ("loop", plan):
         method = by_task("maml")
         backward(method, batch, Plan.parse(way))
-        found.append({n: p.grad for n, p in method.named_parameters() if p.grad is not None})
-    for name, gradient in found[0].items():
-        assert torch.allclose(gradient, found[1][name], rtol=1e-10, atol=1e-12), name
+        results.append({n: p.grad for n, p in method.named_parameters() if p.grad is not None})
+    for name, gradient in results[0].items():
+        assert torch.allclose(gradient, results[1][name], rtol=1e-10, atol=1e-12), name
 
 
 def test_the_loss_of_training_is_in_the_tasks_measure():
@@ -110,12 +110,12 @@ def test_a_learner_of_old_rows_refuses(name):
 def numbers(vehicles: int = 6, rows: int = 14) -> list[dict]:
     """Tasks of one law, each in a unit of its own."""
     rng = np.random.default_rng(0)
-    found = []
+    results = []
     for v in range(vehicles):
         scale, shift = 10.0 ** rng.uniform(-1, 2), rng.normal() * 100
         for x in rng.normal(size=rows):
-            found.append({"x": x, "noise": rng.normal(), "y": scale * x + shift, "who": f"v{v}"})
-    return found
+            results.append({"x": x, "noise": rng.normal(), "y": scale * x + shift, "who": f"v{v}"})
+    return results
 
 
 def test_a_run_keeps_it_and_a_model_answers_in_the_targets_own_unit(tmp_path):
@@ -128,12 +128,12 @@ def test_a_run_keeps_it_and_a_model_answers_in_the_targets_own_unit(tmp_path):
     assert again.learner.objective.standardise == "task"
     mine = [row | {"y": row["y"] + 5000} for row in rows if row["who"] == "v0"]
     model = again.adapt(mine[:6])
-    found = model.predict(mine[6:])
-    assert (np.abs(found - 5000) < 1000).all()
+    results = model.predict(mine[6:])
+    assert (np.abs(results - 5000) < 1000).all()
     model.save(tmp_path / "m.omni")
-    np.testing.assert_array_equal(om.load(tmp_path / "m.omni").predict(mine[6:]), found)
+    np.testing.assert_array_equal(om.load(tmp_path / "m.omni").predict(mine[6:]), results)
     other = run.adapt([row | {"y": row["y"] - 5000} for row in mine[:6]]).predict(mine[6:])
-    np.testing.assert_allclose(other, found - 5000, atol=1e-2)
+    np.testing.assert_allclose(other, results - 5000, atol=1e-2)
     assert np.isfinite(run.evaluate(rows, episodes=4, split="train").metrics["mae"])
 
 

@@ -51,13 +51,13 @@ def tagger(name: str, **options) -> Learner:
 def shapes(tasks: int = 8, rows: int = 24, seed: int = 0) -> list[dict]:
     """Rows of numbers: a label of the task's own says that one number of the row is high, and `any` is every row's."""
     rng = np.random.default_rng(seed)
-    found = []
+    results = []
     for t in range(tasks):
         signs = rng.choice([-1, 1], 3)
         for x in rng.normal(size=(rows, 3)):
             tags = [f"t{t} l{i}" for i in range(3) if x[i] * signs[i] > 0] + ["any"]
-            found.append({"x": x[0], "y": x[1], "z": x[2], "tags": tags, "who": f"w{t}"})
-    return found
+            results.append({"x": x[0], "y": x[1], "z": x[2], "tags": tags, "who": f"w{t}"})
+    return results
 
 
 # -- labels of a task ------------------------------------------------------------------------------------
@@ -90,15 +90,15 @@ def test_the_head_starts_between_the_means_of_rows_with_and_without():
     target[:4, 0], target[2:, 1], target[:, 2], target[:, 3] = 1, 1, 1, -1
     head = TagHead(5, scale=0.7)
     task = head.start({}, lambda: torch.from_numpy(f), rows_of(target))
-    found, asked = head.predict(task, torch.from_numpy(f)), rng.normal(size=(3, 5))
-    assert torch.allclose(found[:, 3], torch.zeros(9, dtype=torch.float64))
+    results, unseen = head.predict(task, torch.from_numpy(f)), rng.normal(size=(3, 5))
+    assert torch.allclose(results[:, 3], torch.zeros(9, dtype=torch.float64))
     for label in range(3):
         yes, no = f[target[:, label] == 1], f[target[:, label] == 0]
         near, far = (part.mean(0) if len(part) else f.mean(0) for part in (yes, no))
         prior = np.log((len(yes) + 1) / (len(no) + 1))
-        wanted = [0.7 * (((x - far) ** 2).sum() - ((x - near) ** 2).sum()) + prior for x in asked]
-        np.testing.assert_allclose(head.predict(task, torch.from_numpy(asked))[:, label], wanted, atol=1e-10)
-    assert torch.allclose(found[:, 2].sigmoid(), torch.tensor(10 / 11, dtype=torch.float64))  # every row has borne it
+        expected = [0.7 * (((x - far) ** 2).sum() - ((x - near) ** 2).sum()) + prior for x in unseen]
+        np.testing.assert_allclose(head.predict(task, torch.from_numpy(unseen))[:, label], expected, atol=1e-10)
+    assert torch.allclose(results[:, 2].sigmoid(), torch.tensor(10 / 11, dtype=torch.float64))  # every row has borne it
 
 
 def test_places_without_a_label_count_for_nothing():
@@ -124,9 +124,9 @@ def test_every_plan_gives_the_same_finite_gradient(name):
 def test_labels_past_a_tasks_own_change_nothing():
     method, task = tagger("maml"), episode().task(1)
     without = Episode(*(dataclasses.replace(h, target=h.target[:, :-1]) for h in (task.support, task.query)))
-    found = method.answer(method.adapt(task.support), task.query)
+    results = method.answer(method.adapt(task.support), task.query)
     plain = method.answer(method.adapt(without.support), without.query)
-    assert torch.allclose(found[:, :-1], plain, atol=1e-12)
+    assert torch.allclose(results[:, :-1], plain, atol=1e-12)
     losses = [method.loss(method.params(), each).item() for each in (task, without)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
 
@@ -144,25 +144,25 @@ def test_lists_of_words_are_tags():
 def test_from_a_table_to_a_model(tmp_path):
     run = om.train(shapes(), target="tags", group="who", out=tmp_path / "run", **QUICK)
     assert isinstance(run.learner.objective, Tag)
-    found = run.evaluate(shapes(), split="train", episodes=4)
-    assert found.figures[0].metric == "mean_average_precision"
+    results = run.evaluate(shapes(), split="train", episodes=4)
+    assert results.figures[0].metric == "mean_average_precision"
     new = [{**row, "tags": [tag.replace("t0", "new") for tag in row["tags"]]} for row in shapes() if row["who"] == "w0"]
     model = om.Run.load(tmp_path / "run").adapt(new[:16])
     assert model.classes_.tolist() == ["any", "new l0", "new l1", "new l2"]
-    asked = [{k: v for k, v in row.items() if k not in ("tags", "who")} for row in new[16:]]
-    said, p = model.predict(asked), model.predict_proba(asked)
+    unseen = [{k: v for k, v in row.items() if k not in ("tags", "who")} for row in new[16:]]
+    written, p = model.predict(unseen), model.predict_proba(unseen)
     assert p.shape == (8, 4)
-    assert [list(labels) for labels in said] == [
+    assert [list(labels) for labels in written] == [
         [n for n, x in zip(model.classes_, r, strict=True) if x > 0.5] for r in p
     ]
-    assert all("any" in labels for labels in said)
-    answers = model.answers(asked)
-    assert [json.loads(cell) for cell in answers["prediction"]] == list(said)
+    assert all("any" in labels for labels in written)
+    answers = model.answers(unseen)
+    assert [json.loads(cell) for cell in answers["prediction"]] == list(written)
     model.save(tmp_path / "m.omni")
     again = om.load(tmp_path / "m.omni")
-    np.testing.assert_array_equal(again.predict_proba(asked), p)
+    np.testing.assert_array_equal(again.predict_proba(unseen), p)
     with pytest.raises(UsageError, match="predicts labels: it has no probability to abstain by"):
-        model.predict(asked, abstain=0.5)
+        model.predict(unseen, abstain=0.5)
 
 
 def test_without_a_group_tasks_are_rows_of_alike_labels_on_the_command_line(tmp_path, capsys):
@@ -171,9 +171,9 @@ def test_without_a_group_tasks_are_rows_of_alike_labels_on_the_command_line(tmp_
         ",".join([*(f"{row[n]:.3f}" for n in "xyz"), '"' + json.dumps(row["tags"]).replace('"', '""') + '"'])
         for row in shapes(16))
     )  # fmt: skip
-    said = [f"--{n}={v}" for n, v in QUICK.items() if n not in ("tabular", "val_episodes")]
+    written = [f"--{n}={v}" for n, v in QUICK.items() if n not in ("tabular", "val_episodes")]
     run = str(tmp_path / "run")
-    assert main(["train", str(table), "--target", "tags", "--out", run, *said]) == 0
+    assert main(["train", str(table), "--target", "tags", "--out", run, *written]) == 0
     capsys.readouterr()
     assert main(["evaluate", run, "--episodes", "3", "--json"]) == 0
     assert {"mean_average_precision", "f1_micro"} <= {r["metric"] for r in json.loads(capsys.readouterr().out)}

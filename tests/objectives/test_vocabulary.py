@@ -39,15 +39,15 @@ def test_there_and_back(unit, rows):
     assert numbers.dtype == np.int32
     assert not (numbers == BOS).any()
     assert len(set(own)) == len(own)
-    for found, texts in zip(numbers, rows, strict=True):
-        for sentence, text in zip(found, texts, strict=False):
+    for results, texts in zip(numbers, rows, strict=True):
+        for sentence, text in zip(results, texts, strict=False):
             plain = vocabulary.plain(text)
             assert vocabulary.decode(sentence, own) == plain
             assert vocabulary.plain(plain) == plain
             end = len(vocabulary.split(text))
             assert sentence[end] == EOS
             assert (sentence[end + 1 :] == PAD).all()
-        assert (found[len(texts) :] == PAD).all()
+        assert (results[len(texts) :] == PAD).all()
 
 
 def test_words_without_a_number_are_numbered_in_the_order_in_which_they_are_said():

@@ -128,12 +128,11 @@ class Dataset:
         return (groups * len(names) + classes)[rows], name
 
     def _source(self, rows: np.ndarray, part: str) -> tuple[TaskSource, int | None]:
-        codes = self.table.labels[0][rows] if self.objective.has_classes else None
         if self.groups is None:
-            assert codes is not None
-            source: TaskSource = ClassTasks(codes, rows)
+            source: TaskSource = ClassTasks(self.table.labels[0][rows], rows)
             ways: int | None = len(source.index)
         else:
+            codes = self.table.labels[0][rows] if self.objective.has_classes else None
             source = GroupTasks(self.groups[0][rows], rows, codes)
             ways = None if codes is None else int(np.diff(source.bounds).min())
         if ways is not None and ways < 2:

@@ -85,12 +85,12 @@ def metric_of(name: str) -> Metric:
     Raises:
         UsageError: if the name is unknown, with the nearest known one: whether more of it is better is never guessed.
     """
-    found = _METRICS.get(name) or _of_target(name) or _of_retrieval(name) or _of_improvement(name)
-    if found is None:
+    metric = _METRICS.get(name) or _of_target(name) or _of_retrieval(name) or _of_improvement(name)
+    if metric is None:
         raise UsageError(
             f"unknown metric {name!r}: {nearest(name, _METRICS)}. An objective declares its own metrics (own_metrics)"
         )
-    return found
+    return metric
 
 
 def add_metrics(metrics: Mapping[str, Metric]) -> None:
@@ -114,10 +114,10 @@ def _of_target(name: str) -> Metric | None:
 
 def _of_retrieval(name: str) -> Metric | None:
     """The metric of a name such as `recall_at_5_image_to_text_by_chance`."""
-    found = _RETRIEVAL.fullmatch(name)
-    if found is None:
+    match = _RETRIEVAL.fullmatch(name)
+    if match is None:
         return None
-    k, one, other, chance = found.groups()
+    k, one, other, chance = match.groups()
     inputs = f", {one} → {other}" if one else ""
     label = f"{f'Recall@{k}' if k else 'Median rank'}{inputs}{', by chance' if chance else ''}"
     return Metric(label, bool(k), fraction=bool(k), detail=bool(chance) or k in ("5", "10"))

@@ -78,16 +78,18 @@ def retrieval_figures(
     return figures_of([places(*gallery) for gallery in galleries], suffix, at)
 
 
-def figures_of(found: Sequence[Places], suffix: str = "", at: Sequence[int] = AT) -> dict[str, tuple[float, float]]:
+def figures_of(
+    of_galleries: Sequence[Places], suffix: str = "", at: Sequence[int] = AT
+) -> dict[str, tuple[float, float]]:
     """`retrieval_figures` of the places in each gallery.
 
     The intervals are by resampling galleries; where there is only one, its queries.
     """
     figures = {}
     for k in at:
-        recalls = _units([each.recall(k) for each in found])
+        recalls = _units([each.recall(k) for each in of_galleries])
         figures[f"recall_at_{k}{suffix}"] = resampled(ratio, np.array([(r.sum(), len(r)) for r in recalls]))
-    ranks = _units([each.rank() for each in found])
+    ranks = _units([each.rank() for each in of_galleries])
     values, inverse = np.unique(np.concatenate(ranks), return_inverse=True)
     owner = np.repeat(np.arange(len(ranks)), [len(r) for r in ranks])
     counts = np.zeros((len(ranks), len(values)))
