@@ -32,10 +32,10 @@ def test_tensors_and_facts_survive_a_file(tmp_path):
     tensors = {"a": torch.randn(2, 3, dtype=torch.float64), "b/c": torch.arange(6).view(2, 3).T}
     path = tmp_path / "x" / "t.safetensors"
     write_atomic(path, pack(tensors, {"step": 3, "name": "ü"}))
-    found, about = read_tensors(path)
+    tensors_read, about = read_tensors(path)
     assert about == {"format": 1, "step": 3, "name": "ü"}
-    assert found.keys() == tensors.keys()
-    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert tensors_read.keys() == tensors.keys()
+    assert all(torch.equal(tensors_read[name], tensors[name]) for name in tensors)
 
 
 @pytest.mark.parametrize("kept", [0, 4, 20, -1])

@@ -28,9 +28,9 @@ def test_check_and_train_find_the_same_cells(tmp_path):
     rows[5] |= {"photo": "", "note": "", "weight": ""}
     rows[6]["species"] = ""
     tables.write(table, rows)
-    found = read_table(table, target="species")
-    skipped = build(found, Config(skip_bad=True)).skipped
-    assert examine(found).bad == skipped
+    table_read = read_table(table, target="species")
+    skipped = build(table_read, Config(skip_bad=True)).skipped
+    assert examine(table_read).bad == skipped
     assert [(cell.number, cell.column) for cell in skipped] == [
         (5, "photo"), (6, "weight"), (7, "(every input)"), (8, "species"),
     ]  # fmt: skip
@@ -51,16 +51,16 @@ def test_without_a_target_there_are_no_parts(birds):
         ({"target": "kind", "modality": {"y": "note", "x": "note"}}, "has no column to learn from"),
     ],
 )
-def test_what_else_keeps_a_table_from_being_learned_is_told(options, problem):
+def test_other_problems_of_a_table_are_listed(options, problem):
     frame = pd.DataFrame({"x": np.linspace(0, 1, 12), "y": np.linspace(0.5, 3, 12), "kind": ["a", "b", "c"] * 4})
     report = examine(read_table(frame, **options))
     assert report.bad == ()
     if problem is None:
         assert report.clean
     else:
-        assert any(problem in told for told in report.problems)
+        assert any(problem in each for each in report.problems)
         assert not report.clean
-        assert any(f"problem: {told}" in report.lines() for told in report.problems)
+        assert any(f"problem: {listed}" in report.lines() for listed in report.problems)
 
 
 def test_an_input_without_a_training_cell_is_a_problem_although_other_rows_have_some(birds):
@@ -68,6 +68,6 @@ def test_an_input_without_a_training_cell_is_a_problem_although_other_rows_have_
     frame = table.frame.copy()
     frame.loc[assign(table, 0) == "train", "photo"] = None
     report = examine(read_table(frame, target="species", folder=birds.parent))
-    assert any("image input 'photo' cannot be learned from the 18 training rows" in told for told in report.problems)
+    assert any("image input 'photo' cannot be learned from the 18 training rows" in each for each in report.problems)
     with pytest.raises(DataError, match="cannot be learned from the 18 training rows"):
         build(read_table(frame, target="species", folder=birds.parent), Config())

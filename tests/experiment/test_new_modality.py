@@ -96,7 +96,7 @@ def test_rows_of_the_new_input_alone_are_learned_from_and_recognised():
 
 
 @pytest.mark.parametrize("junk", [math.nan, math.inf, 1e300, -7.0])
-def test_what_stands_in_an_absent_new_cell_changes_nothing(junk):
+def test_the_content_of_a_missing_new_cell_changes_nothing(junk):
     method = known()
     task, *cells = task_of(0, shots=10, noise=0.3)
     answers = []
@@ -221,7 +221,7 @@ def test_two_pairs_are_needed():
         with_hints(method, task, support, query)
 
 
-def test_several_new_inputs_count_alike_and_each_may_be_absent():
+def test_several_new_inputs_count_equally_and_each_may_be_missing():
     method, (task, support, query) = known(), task_of(0)
     modalities = {"sensor": SENSOR["sensor"], "words": helpers.MODALITIES["words"]}
 

@@ -21,8 +21,8 @@ def fitted(x, y, penalty: float):
     wide = np.hstack([x, np.ones((len(x), 1))])
     held = penalty * np.eye(wide.shape[1])
     held[-1, -1] = 0
-    found = np.linalg.solve(wide.T @ wide + held, wide.T @ y)
-    return lambda new: new.numpy() @ found[:-1] + found[-1]
+    fit = np.linalg.solve(wide.T @ wide + held, wide.T @ y)
+    return lambda new: new.numpy() @ fit[:-1] + fit[-1]
 
 
 @pytest.mark.parametrize("width", [1, 4, 30])  # fewer numbers than rows, and more
@@ -30,8 +30,8 @@ def fitted(x, y, penalty: float):
 def test_the_map_and_its_errors_are_those_of_fits_one_by_one(width, penalty):
     x, y = pairs(width=width)
     new, _ = pairs(5, width, seed=1)
-    said = (new - x.mean(0)) @ ridge_map(x, y, penalty) + y.mean(0)
-    np.testing.assert_allclose(said, fitted(x, y, penalty)(new), atol=1e-8)
+    predicted = (new - x.mean(0)) @ ridge_map(x, y, penalty) + y.mean(0)
+    np.testing.assert_allclose(predicted, fitted(x, y, penalty)(new), atol=1e-8)
     guesses = left_out(x, y, penalty)
     for i in range(len(x)):
         others = torch.arange(len(x)) != i
@@ -46,11 +46,11 @@ def test_the_penalty_with_the_least_error_is_taken():
         mean = torch.stack([y[torch.arange(20) != i].mean(0) for i in range(20)])
         without = (mean - y).square().sum()
         best = min(errors, key=errors.__getitem__)
-        found = bridge(x, y)
+        fit = bridge(x, y)
         assert errors[best] < without
-        torch.testing.assert_close(found["weight"], ridge_map(x, y, float(best * scale)))
-        torch.testing.assert_close(found["left_out"] + found["mean"], left_out(x, y, float(best * scale)))
-        assert found["explained"].item() == pytest.approx(1 - float(errors[best] / without), abs=1e-10)
+        torch.testing.assert_close(fit["weight"], ridge_map(x, y, float(best * scale)))
+        torch.testing.assert_close(fit["left_out"] + fit["mean"], left_out(x, y, float(best * scale)))
+        assert fit["explained"].item() == pytest.approx(1 - float(errors[best] / without), abs=1e-10)
 
 
 def test_the_cleaner_the_pairs_the_weaker_the_penalty_and_the_more_is_explained():
@@ -75,6 +75,6 @@ def test_what_says_nothing_maps_to_nothing():
 
 
 def test_two_pairs_are_enough_to_be_defined():
-    found = bridge(*pairs(n=2))
-    assert all(t.isfinite().all() for t in found.values())
-    assert found["explained"] == 0  # a row left out leaves one, of which any map gives the mean
+    fit = bridge(*pairs(n=2))
+    assert all(t.isfinite().all() for t in fit.values())
+    assert fit["explained"] == 0  # a row left out leaves one, of which any map gives the mean

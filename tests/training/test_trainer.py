@@ -1,4 +1,4 @@
-"""The training loop: step sizes, steps that are skipped, numbers that are tuned, rows that are remembered."""
+"""The training loop: step sizes, skipped steps, tuned numbers, rows kept in memory, random numbers."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def read(folder: Path, which: str) -> tuple[dict[str, torch.Tensor], dict[str, A
 
 
 def test_what_acts_in_training_alone_acts_in_steps_alone(quick, monkeypatch):
-    seen = {"loss": set(), "fit": set()}
-    for name, called in seen.items():
+    observed = {"loss": set(), "fit": set()}
+    for name, called in observed.items():
         plain = getattr(MAML, name)
         monkeypatch.setattr(MAML, name, lambda self, *a, p=plain, c=called: (c.add(self.training), p(self, *a))[1])
     run = quick(learner="maml", steps=2, inner_steps=1)
-    assert seen == {"loss": {True}, "fit": {True, False}}  # steps, and validation too
+    assert observed == {"loss": {True}, "fit": {True, False}}  # steps, and validation too
     assert not run.learner.training
 
 
@@ -106,32 +106,32 @@ def test_step_sizes(warmup):
 
 
 def test_the_schedule_is_what_training_goes_by(quick, monkeypatch):
-    seen = {}
+    observed = {}
     own = torch.optim.AdamW.step
     for schedule in ("linear", "constant"):
-        used = seen[schedule] = []
+        used = observed[schedule] = []
         note = lambda self, *a, used=used: used.append(self.param_groups[0]["lr"]) or own(self, *a)  # noqa: E731
         monkeypatch.setattr(torch.optim.AdamW, "step", note)
         run = quick(schedule, schedule=schedule, warmup=0)
         assert run.config.schedule == schedule
-    assert seen["linear"] == pytest.approx([1e-3 * (6 - step) / 6 for step in range(6)])
-    assert seen["constant"] == [1e-3] * 6
+    assert observed["linear"] == pytest.approx([1e-3 * (6 - step) / 6 for step in range(6)])
+    assert observed["constant"] == [1e-3] * 6
 
 
 # -- steps that are skipped --------------------------------------------------------------------------------
 
 
-def spoil(monkeypatch: pytest.MonkeyPatch, *steps: int, of: int, gradient: bool = False) -> None:
+def break_steps(monkeypatch: pytest.MonkeyPatch, *steps: int, of: int, gradient: bool = False) -> None:
     """At some of `of` steps the loss is not a number, or finite with a gradient that is not."""
     own = ProtoNet.loss
     monkeypatch.setattr(ProtoNet, "needs", Needs(scheduled=True))  # so that its loss knows the step
 
     def loss(self, params, episode):
-        found = own(self, params, episode)
+        loss = own(self, params, episode)
         if round(self.progress * of) not in steps:
-            return found
+            return loss
         p = params["log_scale"].sum()
-        return found + 0 * (p - p.detach()).sqrt() if gradient else found * float("nan")
+        return loss + 0 * (p - p.detach()).sqrt() if gradient else loss * float("nan")
 
     monkeypatch.setattr(ProtoNet, "loss", loss)
 
@@ -139,7 +139,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *steps: int, of: int, gradient: bool 
 @pytest.mark.parametrize("gradient", [False, True])
 @pytest.mark.parametrize("bad", [(0,), (3,), (1, 2, 5)])
 def test_a_bad_step_leaves_parameters_and_optimiser_as_they_were(quick, monkeypatch, bad, gradient):
-    spoil(monkeypatch, *bad, of=6, gradient=gradient)
+    break_steps(monkeypatch, *bad, of=6, gradient=gradient)
     own, before, skipped = Trainer.step, [], []
 
     def watched(self, step, batch):
@@ -154,21 +154,21 @@ def test_a_bad_step_leaves_parameters_and_optimiser_as_they_were(quick, monkeypa
         return done
 
     monkeypatch.setattr(Trainer, "step", watched)
-    with pytest.warns(UserWarning, match=rf"step {bad[0] + 1} was skipped: .* not finite.*metrics\.jsonl") as told:
+    with pytest.warns(UserWarning, match=rf"step {bad[0] + 1} was skipped: .* not finite.*metrics\.jsonl") as warned:
         run = quick()
-    assert len([w for w in told if "was skipped" in str(w.message)]) == 1
+    assert len([w for w in warned if "was skipped" in str(w.message)]) == 1
     assert tuple(skipped) == bad
-    found = [r for r in records(run.folder) if "loss" in r or "skipped" in r]
-    assert [r["step"] for r in found] == [1, 2, 3, 4, 5, 6]
-    assert [r["step"] - 1 for r in found if "skipped" in r] == list(bad)
+    logged = [r for r in records(run.folder) if "loss" in r or "skipped" in r]
+    assert [r["step"] for r in logged] == [1, 2, 3, 4, 5, 6]
+    assert [r["step"] - 1 for r in logged if "skipped" in r] == list(bad)
     reason = "the meta-gradient was not finite" if gradient else "the loss of 2 of 2 tasks was not finite"
-    assert {r["skipped"] for r in found if "skipped" in r} == {reason}
+    assert {r["skipped"] for r in logged if "skipped" in r} == {reason}
     assert all(p.isfinite().all() for p in run.learner.parameters())
 
 
 @pytest.mark.filterwarnings("ignore:step")
 def test_a_run_with_bad_steps_resumes_to_the_same_result(quick, monkeypatch, birds, tmp_path):
-    spoil(monkeypatch, 2, 3, 4, 5, 9, of=12)
+    break_steps(monkeypatch, 2, 3, 4, 5, 9, of=12)
     options = {"steps": 12, "val_every": 4, "plan": "loop"}
     whole = quick("whole", **options)
     own = Trainer.step
@@ -191,7 +191,7 @@ def test_a_run_with_bad_steps_resumes_to_the_same_result(quick, monkeypatch, bir
 
 @pytest.mark.filterwarnings("ignore:step")
 def test_many_bad_steps_end_the_training_with_a_whole_checkpoint(quick, monkeypatch, birds, tmp_path):
-    spoil(monkeypatch, *range(3, 40), of=40)
+    break_steps(monkeypatch, *range(3, 40), of=40)
     with pytest.raises(DataError, match=r"not finite at step 13, .* 10 last.*try a smaller lr.*is whole"):
         quick(steps=40, val_every=2)
     tensors, state = read(tmp_path / "run", "last")
@@ -213,9 +213,9 @@ def test_validation_that_is_no_number_selects_nothing(quick, monkeypatch):
     own, calls = selection.run_episodes, []
 
     def scores(*args, **options):
-        found = own(*args, **options)
+        figures = own(*args, **options)
         calls.append(1)
-        return found | {"accuracy": (math.nan, math.nan)} if len(calls) == 1 else found
+        return figures | {"accuracy": (math.nan, math.nan)} if len(calls) == 1 else figures
 
     monkeypatch.setattr(selection, "run_episodes", scores)
     run = quick(val_every=2)
@@ -246,7 +246,7 @@ def test_validation_chooses_the_value_with_the_best_figure(quick, monkeypatch, b
     assert Run.load(run.folder).learner.old_weight == run.learner.old_weight
 
 
-def test_a_value_that_is_said_or_has_no_validation_tasks_stands(quick, birds, tmp_path):
+def test_a_value_that_is_given_or_has_no_validation_tasks_stays(quick, birds, tmp_path):
     run = quick(**TRANSFER, old_weight=0.7)
     assert run.learner.old_weight.item() == pytest.approx(0.7)
     assert [r["tuned"] for r in records(run.folder) if "tuned" in r] == ["temperature"]  # the objective's
@@ -307,13 +307,13 @@ def test_remembered_rows_are_training_rows_drawn_by_the_seed(quick):
     labels = torch.from_numpy(data.labels()[index])
     memory = run.learner.memory
     kept = memory.rows(dict(memory.named_parameters()))
-    found = []
+    rows = []
     for i in range(8):
         same_cells = [(of_table.inputs[n] == kept.inputs[n][i]).flatten(1).all(1) for n in kept.inputs]
         where = torch.stack([*same_cells, (of_table.present == kept.present[i]).all(1)]).all(0).nonzero()
         assert kept.label[i] in labels[where[:, 0]]
-        found.append(int(where[0]))
-    assert len(set(found)) == 8
+        rows.append(int(where[0]))
+    assert len(set(rows)) == 8
     assert same(memory_of(quick("again", **TRANSFER, old_weight=0.5).learner), memory_of(run.learner))
     assert not same(memory_of(quick("other", **TRANSFER, old_weight=0.5, seed=1).learner), memory_of(run.learner))
 

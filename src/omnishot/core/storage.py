@@ -1,4 +1,4 @@
-"""What is on disk: tensors as safetensors with JSON beside them, written so that a half-written file never counts."""
+"""Files on disk: JSON, and tensors as safetensors with JSON metadata, written atomically."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from omnishot.errors import DataError
 
-#: Version of the layout of runs and models; a newer major version than this program knows is refused.
+#: Version of the layout of runs and models; one that is newer than this program is refused.
 FORMAT = 1
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file whole or not at all, also if the machine stops meanwhile.
+    """Write a file completely or not at all, even if the machine stops meanwhile.
 
     Raises:
         DataError: if the disk is full or the folder cannot be written, naming the file.
@@ -60,31 +60,31 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} is damaged: {error}") from None
 
 
-def pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
-    """Tensors and JSON facts in one safetensors file's bytes."""
+def pack(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bytes:
+    """The bytes of a safetensors file with these tensors, and these facts as JSON metadata."""
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    return save(plain, metadata={"omnishot": json.dumps({"format": FORMAT, **about})})
+    return save(plain, metadata={"omnishot": json.dumps({"format": FORMAT, **facts})})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `pack` gave, from a file.
+    """The tensors and facts of a file that holds what `pack` has given.
 
     Raises:
         DataError: if the file is missing, cut off, not Omnishot's, or of a newer format.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("omnishot", "null"))
+            facts = json.loads((file.metadata() or {}).get("omnishot", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"{path} is damaged or cut off: {error}") from None
-    if not isinstance(about, dict):
+    if not isinstance(facts, dict):
         raise DataError(f"{path} was not written by Omnishot")
-    if about["format"] > FORMAT:
-        raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade Omnishot")
-    return tensors, about
+    if facts["format"] > FORMAT:
+        raise DataError(f"{path} has format {facts['format']}, this Omnishot reads up to {FORMAT}: upgrade Omnishot")
+    return tensors, facts
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Tensor]:
