@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -288,3 +292,20 @@ def test_tables_of_numbers_alone(numbers):
     encoder = build(helpers.tabular(numbers), "mlp")
     assert len(encoder.levels) == 0
     assert encoder(torch.randn(2, numbers, 2)).shape == (2, encoder.out)
+
+
+@pytest.mark.parametrize("width", [2, 4, 6])
+def test_a_narrow_resnet_with_channels_last_does_not_crash_the_process(width):
+    """In a process of its own, with the AVX2 kernels that crashed."""
+    code = f"""
+import torch
+from omnishot.modality.image import Image
+from omnishot.nn.encoders import build
+encoder = build(Image((28, 28), 3, (0.5,) * 3, (0.5,) * 3), "resnet", width={width})
+encoder.to(memory_format=torch.channels_last)(torch.randn(20, 3, 28, 28)).square().sum().backward()
+print("done")
+"""
+    path = os.pathsep.join(sys.path)
+    env = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2", "PYTHONPATH": path}
+    process = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert process.stdout == "done\n", process.stderr
