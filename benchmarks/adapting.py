@@ -37,7 +37,7 @@ from omnishot.table.table import Table
 from omnishot.worlds import make
 
 WAYS, SHOTS, QUERIES, INNER_STEPS = 5, 5, 15, 5
-ASKED = {"protonet": 5.0, "maml": 50.0}  # milliseconds, with one query row a class
+REQUIRED = {"protonet": 5.0, "maml": 50.0}  # milliseconds, with one query row a class
 MANY = 1000
 PRODUCT = 1024  # rows and columns of the matrix product that stands for the machine's speed
 
@@ -74,7 +74,7 @@ def from_cache(learner: Learner, store: Store, support: np.ndarray, query: np.nd
 
 def passes(learner: Learner, store: Store, support: np.ndarray, query: np.ndarray) -> Callable[[], None]:
     """What `from_cache` asks of the network, and nothing else: it runs forward, and for MAML backward."""
-    shown, asked = store.gather(support), store.gather(query)
+    shown, unlabelled = store.gather(support), store.gather(query)
     network, steps = learner.network, learner.steps or 0
     parameters = list(network.parameters())
 
@@ -84,7 +84,7 @@ def passes(learner: Learner, store: Store, support: np.ndarray, query: np.ndarra
         for _ in range(steps):
             torch.autograd.grad(network(shown).sum(), parameters, allow_unused=True)
         with torch.no_grad():
-            network(asked)
+            network(unlabelled)
 
     return run
 
@@ -96,17 +96,17 @@ def arithmetic(run: Callable[[], object]) -> float:
     return float(counter.get_total_flops())
 
 
-def measure(run: om.Run, table: Table, rounds: int) -> list[dict]:
+def time_learner(run: om.Run, table: Table, rounds: int) -> list[dict]:
     """Records of one learner."""
     name, learner = run.config.learner, run.learner
     store, (support, query) = run.dataset().store, task(table)
     frame = table.frame.drop(columns="split")
-    shown, asked = frame.iloc[support], frame.drop(columns="letter").iloc[query]
-    few, dicts = asked[:WAYS], (shown.to_dict("records"), asked[:WAYS].to_dict("records"))
-    model, many = run.adapt(shown), pd.concat([asked] * (MANY // len(asked) + 1))[:MANY]
+    shown, unlabelled = frame.iloc[support], frame.drop(columns="letter").iloc[query]
+    few, dicts = unlabelled[:WAYS], (shown.to_dict("records"), unlabelled[:WAYS].to_dict("records"))
+    model, many = run.adapt(shown), pd.concat([unlabelled] * (MANY // len(unlabelled) + 1))[:MANY]
 
-    found = model.classes_[from_cache(learner, store, support, query).argmax(-1)]
-    if found.tolist() != model.predict(asked).tolist():
+    classes = model.classes_[from_cache(learner, store, support, query).argmax(-1)]
+    if classes.tolist() != model.predict(unlabelled).tolist():
         raise SystemExit(f"{name} answers otherwise from cached cells: nothing to compare")
 
     product = torch.randn(PRODUCT, PRODUCT)
@@ -117,7 +117,7 @@ def measure(run: om.Run, table: Table, rounds: int) -> list[dict]:
             "the network's passes alone, 5 queries": passes(learner, store, support, query[:WAYS]),
             "DataFrame, 5 queries": lambda: run.adapt(shown).predict(few),
             "list of dicts, 5 queries": lambda: run.adapt(dicts[0]).predict(dicts[1]),
-            "DataFrame, 75 queries": lambda: run.adapt(shown).predict(asked),
+            "DataFrame, 75 queries": lambda: run.adapt(shown).predict(unlabelled),
             "product": lambda: product @ product,
         },
         rounds,
@@ -125,7 +125,7 @@ def measure(run: om.Run, table: Table, rounds: int) -> list[dict]:
     )
     speed = 2 * PRODUCT**3 / np.median(seconds.pop("product"))
     title = f"adapt + predict, 5-way 5-shot, glyphs, {name}"
-    limit = {"cached cells, 5 queries": ASKED[name]}
+    limit = {"cached cells, 5 queries": REQUIRED[name]}
     records = [timing.figure(title, who, 1e3 * own, "ms", at_most=limit.get(who)) for who, own in seconds.items()]
     work = arithmetic(passes(learner, store, support, query[:WAYS]))
     what = f"{work / 1e9:.2f} GFLOP at {speed / 1e9:.0f} GFLOP/s"
@@ -141,7 +141,7 @@ def main() -> None:
         os.environ["OMNISHOT_CACHE"] = str(folder / "cache")
         path = world(folder)
         table = om.read_table(path, target="letter")
-        records = [r for learner in ASKED for r in measure(trained(path, learner, folder), table, args.rounds)]
+        records = [r for learner in REQUIRED for r in time_learner(trained(path, learner, folder), table, args.rounds)]
     timing.report(args, records, ("omnishot",))
 
 

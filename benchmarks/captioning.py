@@ -42,7 +42,7 @@ from omnishot.training.engine.backward import backward
 DIM, TASKS, ROWS, SENTENCES, LONGEST, WORDS, OWN = 64, 4, 5, 2, 12, 150, 3
 CHANNELS = 32
 SERIES = Series(96, CHANNELS, (0.0,) * CHANNELS, (1.0,) * CHANNELS)
-SAID, WIDTH, QUERIES = 24, 5, 10  # tokens, beam, rows of a task
+LENGTH, WIDTH, QUERIES = 24, 5, 10  # tokens, beam, rows of a task
 HOW = {"no inner step": {"inner_steps": 0}, "1 step, first order": {"inner_steps": 1, "second_order": False},
        "1 step, second order": {"inner_steps": 1}}  # fmt: skip
 
@@ -60,13 +60,13 @@ def learner(decoder: str, longest: int = LONGEST, **options: object) -> MAML:
     return MAML(network, objective(decoder, longest), **options)  # type: ignore[arg-type]
 
 
-def batch(told: TextObjective, queries: int = ROWS) -> Episode:
+def batch(texts: TextObjective, queries: int = ROWS) -> Episode:
     """Random rows with sentences of 5 to 11 words."""
     g = torch.Generator().manual_seed(1)
     halves = []
     for rows in (ROWS, queries):
         shape = (TASKS, rows, SENTENCES, LONGEST)
-        tokens = torch.randint(4, told.outputs(None), shape, generator=g)
+        tokens = torch.randint(4, texts.outputs(None), shape, generator=g)
         length = torch.randint(5, LONGEST, (*shape[:-1], 1), generator=g)
         place = torch.arange(LONGEST)
         target = torch.where(place < length, tokens, torch.where(place == length, EOS, PAD))
@@ -94,7 +94,7 @@ def steps(decoder: str, how: str, rounds: int) -> list[dict]:
 
 def never_ending(decoder: str) -> MAML:
     """A learner whose sentences go on to the last position, so that everybody says as many tokens."""
-    method = learner(decoder, SAID, inner_steps=0)
+    method = learner(decoder, LENGTH, inner_steps=0)
     with torch.no_grad():
         method.head.embedding[EOS] = 0  # type: ignore[index,union-attr]
         method.head.embedding.mul_(3)  # type: ignore[union-attr,operator]
@@ -116,7 +116,7 @@ def without_cache(prediction: TextDistribution, width: int) -> Tensor:
     begin = torch.zeros(len(prediction.memory), 1, 0, dtype=torch.long)
     return beam_search({"text": begin, "like": prediction.memory[:, :1, :1]},
                        lambda state, tokens, position: _with(state, *step(state["text"], tokens, position)),
-                       width, SAID, (PAD, BOS, 3))  # fmt: skip
+                       width, LENGTH, (PAD, BOS, 3))  # fmt: skip
 
 
 def _with(state: dict[str, Tensor], logs: Tensor, text: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -130,17 +130,19 @@ class Plain(nn.Module):
         super().__init__()
         layer = nn.TransformerDecoderLayer(DIM, heads, 2 * DIM, 0.0, "gelu", batch_first=True, norm_first=True)
         self.decoder, self.embedding = nn.TransformerDecoder(layer, layers, nn.LayerNorm(DIM)), nn.Embedding(154, DIM)
-        self.positions = nn.Parameter(0.02 * torch.randn(SAID, DIM))
+        self.positions = nn.Parameter(0.02 * torch.randn(LENGTH, DIM))
 
     def forward(self, memory: Tensor) -> Tensor:
-        said = torch.full((len(memory), 1), BOS)
-        for _ in range(SAID - 1):
-            n = said.shape[1]
+        written = torch.full((len(memory), 1), BOS)
+        for _ in range(LENGTH - 1):
+            n = written.shape[1]
             mask = nn.Transformer.generate_square_subsequent_mask(n)
-            states = self.decoder(self.embedding(said) + self.positions[:n], memory, tgt_mask=mask, tgt_is_causal=True)
+            states = self.decoder(
+                self.embedding(written) + self.positions[:n], memory, tgt_mask=mask, tgt_is_causal=True
+            )
             scores = states[:, -1] @ self.embedding.weight.mT
-            said = torch.cat([said, scores[:, 4:].argmax(-1, keepdim=True) + 4], -1)
-        return said[:, 1:]
+            written = torch.cat([written, scores[:, 4:].argmax(-1, keepdim=True) + 4], -1)
+        return written[:, 1:]
 
 
 def saying(decoder: str, width: int, rounds: int) -> list[dict]:
@@ -150,33 +152,35 @@ def saying(decoder: str, width: int, rounds: int) -> list[dict]:
     with torch.no_grad():
         states = [method.adapt(tasks.support.task(t)) for t in range(TASKS)]
         heads = [{n.removeprefix("head."): p for n, p in state.items() if n.startswith("head.")} for state in states]
-        seen = [method.network.memory(tasks.query.task(t)) for t in range(TASKS)]
+        memories = [method.network.memory(tasks.query.task(t)) for t in range(TASKS)]
     stacked = {n: torch.stack([head[n] for head in heads]) for n in heads[0]}
-    memory, here = (torch.stack(parts) for parts in zip(*seen, strict=True))
+    memory, here = (torch.stack(parts) for parts in zip(*memories, strict=True))
     predict = method.head.predict
 
     @torch.no_grad()
     def at_once() -> Tensor:
-        return vmap(lambda head, m, h: predict(head, (m, h)).decode(width, SAID))(stacked, memory, here)
+        return vmap(lambda head, m, h: predict(head, (m, h)).decode(width, LENGTH))(stacked, memory, here)
 
     @torch.no_grad()
     def each(say: Callable[[TextDistribution], Tensor]) -> Tensor:
-        return torch.stack([say(predict(head, own)) for head, own in zip(heads, seen, strict=True)])
+        return torch.stack([say(predict(head, own)) for head, own in zip(heads, memories, strict=True)])
 
-    kept = partial(each, lambda prediction: prediction.decode(width, SAID))
+    kept = partial(each, lambda prediction: prediction.decode(width, LENGTH))
     again = partial(each, lambda prediction: without_cache(prediction, width))
     if not (torch.equal(at_once(), kept()) and torch.equal(kept(), again())):
         raise SystemExit(f"{decoder}, beam {width}: not everybody says the same: nothing to compare")
-    said = int((kept() != PAD).sum())
+    count = int((kept() != PAD).sum())
     contenders: dict[str, Callable[[], object]] = {
         "all tasks at once (vmap)": at_once, "task by task": kept, "task by task, nothing kept": again,
     }  # fmt: skip
     if decoder == "transformer" and width == 1:
         plain = Plain().eval()
-        contenders["torch.nn.TransformerDecoder, greedy loop"] = torch.no_grad()(lambda: [plain(m) for m, _ in seen])
+        contenders["torch.nn.TransformerDecoder, greedy loop"] = torch.no_grad()(
+            lambda: [plain(m) for m, _ in memories]
+        )
     seconds = timing.interleave(contenders, rounds)
     title = f"saying, {decoder}, {f'beam of {width}' if width > 1 else 'greedy'}"
-    return timing.compare(title, "tokens", said, seconds, "task by task, nothing kept")
+    return timing.compare(title, "tokens", count, seconds, "task by task, nothing kept")
 
 
 def main() -> None:

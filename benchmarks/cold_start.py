@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "omnishot data make, with a wrong option": ("data", "make", "glyphs", "--out", "t.csv", "--rows-per-leter", "3"),
 }
 REFERENCES = {"python -c pass": "pass", "import omnishot": "import omnishot", "import torch": "import torch"}
-ASKED = 1.0
+REQUIRED = 1.0
 
 
 def ends(arguments: list[str], code: int) -> Callable[[], None]:
@@ -43,7 +43,7 @@ def main() -> None:
     }
     seconds = timing.interleave(runs, args.rounds)
     records = [
-        timing.figure("cold start", name, own, "s", at_most=ASKED if name in COMMANDS else None)
+        timing.figure("cold start", name, own, "s", at_most=REQUIRED if name in COMMANDS else None)
         for name, own in seconds.items()
     ]
     timing.report(args, records, ("omnishot",))

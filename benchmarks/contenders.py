@@ -25,7 +25,7 @@ from omnishot.core.malloc import keep_freed_memory
 from omnishot.episodes.rows import Episode
 from omnishot.experiment.plan import Plan
 from omnishot.learners.base import Learner
-from omnishot.training.engine import autotune as trial
+from omnishot.training.engine import autotune
 
 CHECKED = 2  # tasks that tell whether gradients are the same; float64 is slow
 
@@ -52,7 +52,7 @@ class Race:
     allocator: str = "own"
     steps: int = 1
 
-    def said(self, title: str) -> str:
+    def titled(self, title: str) -> str:
         """The title of a figure, with whatever is not as usual."""
         return f"{title}, same allocator" if self.allocator == "same" else title
 
@@ -149,7 +149,7 @@ def _serve(pipe: Connection, build: Build, race: Race, threads: int) -> None:
     plan = None
     if backward is None:
         assert isinstance(model, Learner)
-        plan, _ = trial.choose(model, batch)
+        plan, _ = autotune.choose(model, batch)
     pipe.send(plan and str(plan))
     step = meta_step(model, _planned(model, backward, plan), batch)
     with contextlib.suppress(EOFError):

@@ -97,13 +97,13 @@ def plain_layers(weights: Sequence[Tensor], steps: int, together: bool) -> Conte
         return F.linear(x, p[-2], p[-1])
 
     def loss(batch: Episode, t: int) -> Tensor:
-        x, y, asked, wanted = halves(batch, t)
+        x, y, query, target = halves(batch, t)
         fast: list[Tensor] = list(model)
         for _ in range(steps):
             inner = F.cross_entropy(forward(fast, x), y)
             grads = torch.autograd.grad(inner, fast, create_graph=True)
             fast = [p - RATE * g for p, g in zip(fast, grads, strict=True)]
-        return F.cross_entropy(forward(fast, asked), wanted) / batch.tasks
+        return F.cross_entropy(forward(fast, query), target) / batch.tasks
 
     def backward(batch: Episode) -> None:
         if together:
@@ -154,9 +154,9 @@ def check_gradients(case: str, steps: int) -> None:
         model, backward = build()
         backward(batch)
         gradients[name] = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
-    wanted = gradients[PLAIN[case]]
-    for name, found in gradients.items():
-        error = ((found - wanted).norm() / wanted.norm()).item()
+    expected = gradients[PLAIN[case]]
+    for name, gradient in gradients.items():
+        error = ((gradient - expected).norm() / expected.norm()).item()
         print(f"{case}, inner steps: {steps}: meta-gradient of {name}: relative error {error:.1e}", file=sys.stderr)
         if not error < 1e-8:
             raise SystemExit(f"the meta-gradient of {name} differs by {error:.1e}: nothing to compare")
@@ -194,15 +194,15 @@ def in_a_process(case: str, steps: int, name: str, malloc: str) -> float:
 def memory(case: str, steps: int, title: str, rounds: int, malloc: str) -> list[dict]:
     """Megabytes of every contender, and what share of the plain loop's that is, taken within each round."""
     names = list(everybody(case, steps, torch.float32))
-    found: dict[str, list[float]] = {name: [] for name in names}
+    megabytes: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
-            found[name].append(in_a_process(case, steps, name, malloc))
-    records = [timing.figure(f"{title}: memory", name, values, "MB") for name, values in found.items()]
-    reference, (asked, share) = PLAIN[case], MEMORY[case]
+            megabytes[name].append(in_a_process(case, steps, name, malloc))
+    records = [timing.figure(f"{title}: memory", name, values, "MB") for name, values in megabytes.items()]
+    reference, (limited, fraction) = PLAIN[case], MEMORY[case]
     if case == "layers":
         records += adapted(steps, f"{title}: adapted weights, counted")
-    return records + ratios(f"{title}: memory", found, reference, {asked: share})
+    return records + ratios(f"{title}: memory", megabytes, reference, {limited: fraction})
 
 
 def adapted(steps: int, title: str) -> list[dict]:
@@ -211,9 +211,9 @@ def adapted(steps: int, title: str) -> list[dict]:
     state = learner.fit(learner.params(), support)
     thin = sum(w.left.nbytes + w.right.nbytes if isinstance(w, LowRank) else w.nbytes for w in state.values())
     counted = {"omnishot": thin, "plain loop": sum(p.nbytes for p in learner.parameters())}
-    found = {name: [TASKS["layers"] * each / 1e6] for name, each in counted.items()}
-    records = [timing.figure(title, name, values, "MB") for name, values in found.items()]
-    return records + ratios(title, found, "plain loop", {})
+    values_of = {name: [TASKS["layers"] * each / 1e6] for name, each in counted.items()}
+    records = [timing.figure(title, name, values, "MB") for name, values in values_of.items()]
+    return records + ratios(title, values_of, "plain loop", {})
 
 
 def seconds(case: str, steps: int, title: str, rounds: int) -> list[dict]:
@@ -222,18 +222,18 @@ def seconds(case: str, steps: int, title: str, rounds: int) -> list[dict]:
     runs: dict[str, Callable[[], Any]] = {}
     for name, build in everybody(case, steps, torch.float32).items():
         runs[name] = partial(build()[1], batch)
-    found = timing.interleave(runs, rounds)
-    records = [timing.figure(f"{title}: time", name, values, "s") for name, values in found.items()]
-    return records + ratios(f"{title}: time", found, PLAIN[case], {MEMORY[case][0]: TIME})
+    values_of = timing.interleave(runs, rounds)
+    records = [timing.figure(f"{title}: time", name, values, "s") for name, values in values_of.items()]
+    return records + ratios(f"{title}: time", values_of, PLAIN[case], {MEMORY[case][0]: TIME})
 
 
-def ratios(title: str, found: Any, reference: str, at_most: dict[str, float]) -> list[dict]:
+def ratios(title: str, values_of: Any, reference: str, at_most: dict[str, float]) -> list[dict]:
     """Everybody's values over those of the reference."""
     return [
         timing.figure(
-            title, f"{name} / {reference}", np.divide(values, found[reference]), "×", at_most=at_most.get(name)
+            title, f"{name} / {reference}", np.divide(values, values_of[reference]), "×", at_most=at_most.get(name)
         )
-        for name, values in found.items()
+        for name, values in values_of.items()
         if name != reference
     ]
 

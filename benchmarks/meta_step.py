@@ -32,8 +32,8 @@ from omnishot.objectives.classify import Classify
 WAYS, SHOTS, QUERIES, SIZE, WIDTH, RATE = 5, 1, 15, 28, 64, 0.1
 SCALE = 1.0  # of the prototypical network's distances, as published
 
-#: The ratio to the fastest peer that is asked for.
-ASKED = {"maml": 1.8, "protonet": 2.0}
+#: The ratio to the fastest peer that is required.
+REQUIRED = {"maml": 1.8, "protonet": 2.0}
 #: Layouts of pictures and weights.
 LAYOUTS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}
 
@@ -67,14 +67,14 @@ def with_higher(model: nn.Module, steps: int, second_order: bool) -> Backward:
 
     def backward(batch: Episode) -> None:
         for t in range(batch.tasks):
-            x, y, asked, wanted = halves(batch, t)
+            x, y, query, target = halves(batch, t)
             with higher.innerloop_ctx(model, inner, copy_initial_weights=False, track_higher_grads=second_order) as (
                 fast,
                 optimizer,
             ):
                 for _ in range(steps):
                     optimizer.step(F.cross_entropy(fast(x), y))
-                loss = F.cross_entropy(fast(asked), wanted) / batch.tasks
+                loss = F.cross_entropy(fast(query), target) / batch.tasks
                 if second_order:
                     loss.backward()
                 else:  # where the inner loop ended stands for where it began
@@ -92,10 +92,10 @@ def with_torchopt(model: nn.Module, steps: int) -> Backward:
         start = torchopt.extract_state_dict(model, by="reference", detach_buffers=True)
         state = torchopt.extract_state_dict(inner, by="reference")
         for t in range(batch.tasks):
-            x, y, asked, wanted = halves(batch, t)
+            x, y, query, target = halves(batch, t)
             for _ in range(steps):
                 inner.step(F.cross_entropy(model(x), y))
-            (F.cross_entropy(model(asked), wanted) / batch.tasks).backward()
+            (F.cross_entropy(model(query), target) / batch.tasks).backward()
             torchopt.recover_state_dict(model, start)
             torchopt.recover_state_dict(inner, state)
 
@@ -114,13 +114,13 @@ def by_hand(model: nn.Module, steps: int, second_order: bool) -> Backward:
 
     def backward(batch: Episode) -> None:
         for t in range(batch.tasks):
-            x, y, asked, wanted = halves(batch, t)
+            x, y, query, target = halves(batch, t)
             fast: dict[str, Tensor] = dict(model.named_parameters())
             for _ in range(steps):
                 loss = F.cross_entropy(forward(fast, x), y)
                 grads = torch.autograd.grad(loss, list(fast.values()), create_graph=second_order)
                 fast = {n: p - RATE * g for (n, p), g in zip(fast.items(), grads, strict=True)}
-            (F.cross_entropy(forward(fast, asked), wanted) / batch.tasks).backward()
+            (F.cross_entropy(forward(fast, query), target) / batch.tasks).backward()
 
     return backward
 
@@ -130,11 +130,11 @@ def prototypes_by_hand(model: nn.Module) -> Backward:
 
     def backward(batch: Episode) -> None:
         for t in range(batch.tasks):
-            x, y, asked, wanted = halves(batch, t)
+            x, y, query, target = halves(batch, t)
             embedded = model(x)
             prototypes = torch.stack([embedded[y == k].mean(0) for k in range(WAYS)])
-            scores = -SCALE * torch.cdist(model(asked), prototypes) ** 2
-            (F.cross_entropy(scores, wanted) / batch.tasks).backward()
+            scores = -SCALE * torch.cdist(model(query), prototypes) ** 2
+            (F.cross_entropy(scores, target) / batch.tasks).backward()
 
     return backward
 
@@ -215,7 +215,7 @@ def main() -> None:
         seconds = contenders.run(race, builds, args.rounds)
         order = "first" if args.first_order else "second"
         title = f"MAML, {order} order, inner steps: {args.inner_steps}" if method == "maml" else "prototypical network"
-        records += contenders.against_fastest(race.said(title), seconds, ASKED[method])
+        records += contenders.against_fastest(race.titled(title), seconds, REQUIRED[method])
     timing.report(args, records, ("omnishot", "higher", "torchopt"))
 
 

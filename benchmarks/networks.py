@@ -107,13 +107,13 @@ class Case:
     """A network, and the plain ways to write it.
 
     Args:
-        asked: by number of inner steps, the ratio to the fastest plain loop that is asked for.
+        required: by number of inner steps, the ratio to the fastest plain loop that is required for.
     """
 
     title: str
     modalities: Mapping[str, Modality]
     plain: Mapping[str, Forward]
-    asked: Mapping[int, float]
+    required: Mapping[int, float]
     encoder: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -215,8 +215,8 @@ def main() -> None:
         for steps in args.inner_steps:
             builds = {way: partial(plain, case, way, steps) for way in CASES[case].plain}
             seconds = contenders.run(race, {"omnishot": partial(ours, case, steps), **builds}, args.rounds)
-            title = race.said(f"MAML, {CASES[case].title}, inner steps: {steps}")
-            records += contenders.against_fastest(title, seconds, CASES[case].asked.get(steps))
+            title = race.titled(f"MAML, {CASES[case].title}, inner steps: {steps}")
+            records += contenders.against_fastest(title, seconds, CASES[case].required.get(steps))
     timing.report(args, records, ("omnishot",))
 
 

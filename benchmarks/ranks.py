@@ -54,14 +54,14 @@ def learner(config: Config) -> Learner:
 def check(config: Config, ranks: Ranks) -> None:
     """Stop unless the ranks' reduced meta-gradient is that of one rank."""
     batch = loader().batch(0).to("cpu", torch.float64)
-    share = slice(ranks.rank, None, ranks.world)
-    own = Episode(batch.support.select(share), batch.query.select(share))
+    shard = slice(ranks.rank, None, ranks.world)
+    own = Episode(batch.support.select(shard), batch.query.select(shard))
     alone, together = learner(config).double(), learner(config).double()
     backward(alone, batch)
     backward(together, own)
     ranks.reduce_gradients(together.parameters(), own.tasks / batch.tasks, torch.zeros(0, dtype=torch.float64))
-    wanted, got = (torch.cat([p.grad.flatten() for p in each.parameters()]) for each in (alone, together))
-    error = float((got - wanted).norm() / wanted.norm())
+    expected, got = (torch.cat([p.grad.flatten() for p in each.parameters()]) for each in (alone, together))
+    error = float((got - expected).norm() / expected.norm())
     if not error < 1e-10:
         raise SystemExit(f"the meta-gradient of {ranks.world} ranks differs from that of one by {error:.1e}")
 
@@ -79,14 +79,14 @@ def training(config: Config, ranks: Ranks, world: Ranks) -> Callable[[], None]:
     return run
 
 
-def measure(name: str, config: Config, ranks: Ranks, rounds: int) -> list[dict]:
+def time_case(name: str, config: Config, ranks: Ranks, rounds: int) -> list[dict]:
     """Steps a second of all ranks together, and of one."""
     check(config, ranks)
     contenders = {f"{ranks.world} ranks": training(config, ranks, ranks), "one rank": training(config, ALONE, ranks)}
     seconds = timing.interleave(contenders, rounds)
-    asked = 1.8 if ranks.world == 2 else None
+    required = 1.8 if ranks.world == 2 else None
     title = f"ranks: Conv-4, 5-way 1-shot, {SHAPE.queries} queries, {SHAPE.tasks} tasks, {name}"
-    return timing.compare(title, "steps", config.steps, seconds, "one rank", at_least=asked)
+    return timing.compare(title, "steps", config.steps, seconds, "one rank", at_least=required)
 
 
 def main() -> None:
@@ -100,7 +100,7 @@ def main() -> None:
     torch.set_num_threads(1)
     ranks, records = join(), []
     for name, config in CASES.items():
-        records += measure(name, Config(**{**vars(config), "steps": args.steps}), ranks, args.rounds)
+        records += time_case(name, Config(**{**vars(config), "steps": args.steps}), ranks, args.rounds)
     if ranks.rank == 0:
         timing.report(args, records)
 

@@ -40,18 +40,18 @@ LITTLE = {
 }
 
 
-def measure(script: str, options: str, threads: int | None) -> dict[str, Any] | None:
+def run_script(script: str, options: str, threads: int | None) -> dict[str, Any] | None:
     """What a benchmark reports, with its command and seconds; None if it fails. Its own output goes to stderr."""
     command = shlex.join([f"{script}.py", *shlex.split(options)])
     print(f"\n### {command}", file=sys.stderr, flush=True)
     environment = {**os.environ, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "figures.json"
-        call = [sys.executable, str(FOLDER / f"{script}.py"), *shlex.split(options), "--json", str(found)]
-        if subprocess.run(call, stdout=sys.stderr, env=environment, check=False).returncode or not found.exists():
+        report_file = Path(folder) / "figures.json"
+        call = [sys.executable, str(FOLDER / f"{script}.py"), *shlex.split(options), "--json", str(report_file)]
+        if subprocess.run(call, stdout=sys.stderr, env=environment, check=False).returncode or not report_file.exists():
             return None
-        report = json.loads(found.read_text(encoding="utf-8"))
+        report = json.loads(report_file.read_text(encoding="utf-8"))
     return {"command": command, "seconds": round(time.perf_counter() - began, 1), **report}
 
 
@@ -73,7 +73,7 @@ def main() -> int:
     for script in args.only:
         for variant in VARIANTS.get(script, ("",)):
             options = f"{variant} --rounds 1 {LITTLE.get(script, '')}" if args.quick else variant
-            report = measure(script, options, args.threads)
+            report = run_script(script, options, args.threads)
             if report:
                 reports.append(report)
             else:

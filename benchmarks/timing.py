@@ -54,7 +54,7 @@ def compare(
     """A record for every contender: `amount` of `unit` per second, and how many times the reference's rate that is.
 
     The rate is that of the median round. A ratio is taken within each round, between neighbours in time; its median
-    and its quartiles over the rounds are given. `at_least` is the ratio asked of the first contender.
+    and its quartiles over the rounds are given. `at_least` is the ratio required of the first contender.
     """
     records = []
     first = next(iter(seconds))
@@ -72,7 +72,7 @@ def compare(
                 "ratio_quartiles": [low, high],
                 "reference": reference,
                 "rounds": len(own),
-                **_asked(ratio, at_least=at_least if name == first else None, unit="×"),
+                **_required(ratio, at_least=at_least if name == first else None, unit="×"),
             }
         )
     return records
@@ -87,7 +87,7 @@ def figure(
     at_most: float | None = None,
     at_least: float | None = None,
 ) -> dict:
-    """A record of something measured once or several times: the median, the quartiles, and the value asked for."""
+    """A record of something measured once or several times: the median, the quartiles, and the required value."""
     rounds = np.array(list(values), dtype=float)
     low, value, high = (float(f"{v:.4g}") for v in np.quantile(rounds, [0.25, 0.5, 0.75]))
     return {
@@ -97,14 +97,16 @@ def figure(
         "value": value,
         "quartiles": [low, high],
         "rounds": len(rounds),
-        **_asked(value, at_most, at_least, f" {unit}"),
+        **_required(value, at_most, at_least, f" {unit}"),
     }
 
 
-def _asked(value: float, at_most: float | None = None, at_least: float | None = None, unit: str = "") -> dict[str, Any]:
+def _required(
+    value: float, at_most: float | None = None, at_least: float | None = None, unit: str = ""
+) -> dict[str, Any]:
     if at_most is not None:
-        return {"asked": f"≤ {at_most:g}{unit}", "met": value <= at_most}
-    return {} if at_least is None else {"asked": f"≥ {at_least:g}{unit}", "met": value >= at_least}
+        return {"required": f"≤ {at_most:g}{unit}", "met": value <= at_most}
+    return {} if at_least is None else {"required": f"≥ {at_least:g}{unit}", "met": value >= at_least}
 
 
 def machine(libraries: Iterable[str] = ()) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def machine(libraries: Iterable[str] = ()) -> dict[str, Any]:
 def comparison(records: list[dict]) -> list[str]:
     """Records of any kind as a table."""
     return [
-        "| what | who | median | spread | ratio | quartiles | asked |",
+        "| what | who | median | spread | ratio | quartiles | required |",
         "| --- | --- | --: | --: | --: | --: | --: |",
         *(f"| {r['benchmark']} | {r.get('name', '')} | {_cells(r)} | {_verdict(r)} |" for r in records),
     ]
@@ -138,7 +140,7 @@ def facts(about: Mapping[str, Any]) -> str:
 
 
 def _cells(record: dict) -> str:
-    """Median, its spread, ratio and quartiles of a record of `compare` or `figure`; of another, all that it says."""
+    """Median, its spread, ratio and quartiles of a record of `compare` or `figure`; of others, all fields."""
     if "value" in record:
         low, high = record["quartiles"]
         spread = f"{low:.4g}–{high:.4g}" if record["rounds"] > 1 else ""
@@ -148,12 +150,12 @@ def _cells(record: dict) -> str:
         own = record["name"] == record["reference"]
         ratio = "1 | " if own else f"{record['ratio']:.2f} | {low:.2f}–{high:.2f}"
         return f"{record['rate']:.4g} {record['unit']} | best {record['best_rate']:.4g} | {ratio}"
-    known = ("benchmark", "name", "asked", "met", "machine")
+    known = ("benchmark", "name", "required", "met", "machine")
     return f"{', '.join(f'{k} {v}' for k, v in record.items() if k not in known)} |  |  | "
 
 
 def _verdict(record: dict) -> str:
-    return f"{record['asked']}: {'yes' if record['met'] else '**no**'}" if "asked" in record else ""
+    return f"{record['required']}: {'yes' if record['met'] else '**no**'}" if "required" in record else ""
 
 
 def arguments(description: str | None, rounds: int) -> argparse.ArgumentParser:
@@ -168,7 +170,7 @@ def arguments(description: str | None, rounds: int) -> argparse.ArgumentParser:
 def report(
     args: argparse.Namespace, records: list[dict], libraries: Iterable[str] = (), lines: Lines | None = None
 ) -> None:
-    """Print the table (`lines` of it; those of `compare` unless said), and write the files that were asked for."""
+    """Print the table (`lines` of it; by default those of `comparison`), and write the requested files."""
     about = machine(libraries)
     table = "\n".join([*(lines or comparison)(records), "", f"Machine: {facts(about)}."])
     print(table)

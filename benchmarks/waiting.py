@@ -68,8 +68,8 @@ def prepare(case: Case, device: torch.device) -> tuple[Loader, Callable[[Episode
     store = Store({"x": case.modality}, {"x": case.stored}, np.ones((CLASSES * EACH, 1), bool)).to(device)
     source = ClassTasks(np.repeat(np.arange(CLASSES), EACH), np.arange(CLASSES * EACH))
     torch.manual_seed(0)
-    told = {"ways": WAYS} if case.learner == "maml" else {}
-    learner: Learner = LEARNERS.load(case.learner)(build_network(store.modalities), Classify(), **told)
+    options = {"ways": WAYS} if case.learner == "maml" else {}
+    learner: Learner = LEARNERS.load(case.learner)(build_network(store.modalities), Classify(), **options)
     learner.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(learner.parameters())
 
@@ -82,7 +82,7 @@ def prepare(case: Case, device: torch.device) -> tuple[Loader, Callable[[Episode
     return Loader(store, source, Shape(case.tasks, WAYS, SHOTS, QUERIES)), step
 
 
-def measure(case: Case, steps: int, rounds: int, device: torch.device) -> list[dict]:
+def time_case(case: Case, steps: int, rounds: int, device: torch.device) -> list[dict]:
     """What a step and a meta-batch take, the share of waiting, and how much slower a step is than without data."""
     loader, step = prepare(case, device)
     waits: list[list[float]] = []
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     device = pick_device(args.device)
-    timing.report(args, [record for case in cases() for record in measure(case, args.steps, args.rounds, device)])
+    timing.report(args, [record for case in cases() for record in time_case(case, args.steps, args.rounds, device)])
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Aligned(FineTune):
         both = [self.part(f"projections.{i}", task, x) for i, x in enumerate((features, spread))]
         embeddings = mask(torch.stack(both, -2), rows.present)[None]
         here = rows.present[None]
-        seen = EncodedBatch(embeddings, here, embeddings, here, (label[:, None] == label[None, :])[None])
+        batch = EncodedBatch(embeddings, here, embeddings, here, (label[:, None] == label[None, :])[None])
         for name, weight in self.weights.items():
-            loss = loss + weight * self.part(f"terms.{name}", task, self.network, seen)[0]
+            loss = loss + weight * self.part(f"terms.{name}", task, self.network, batch)[0]
         return loss

@@ -35,14 +35,14 @@ class Digits:
     test: np.ndarray
     last: np.ndarray
 
-    def with_sound(self, share: float, seed: int) -> Digits:
-        """The same, of whose training rows a share has its sound, drawn by `seed`; with none, images alone."""
-        if not share:
+    def with_sound(self, fraction: float, seed: int) -> Digits:
+        """The same, of whose training rows a fraction has its sound, drawn by `seed`; with none, images alone."""
+        if not fraction:
             only = {IMAGE: self.store.modalities[IMAGE]}
             return replace(self, store=replace(self.store, modalities=only, present=self.store.present[:, :1]))
         counts = np.bincount(self.digit[self.train], minlength=DIGITS)
         present = self.store.present.copy()
-        present[self.train, 1] &= np.concatenate(heard_rows(list(counts), share, np.random.default_rng(seed)))
+        present[self.train, 1] &= np.concatenate(heard_rows(list(counts), fraction, np.random.default_rng(seed)))
         return replace(self, store=replace(self.store, present=present))
 
     def without(self, fold: int, folds: int) -> tuple[Digits, np.ndarray]:
@@ -67,7 +67,7 @@ def digits(folder: Path, table: Path) -> Digits:
     return Digits(store, digit, train, test, last)
 
 
-class SeenAndHeard:
+class ImagesAndSounds:
     """Tasks whose support rows are drawn from all rows to learn from, and query rows from those that have sound.
 
     The latter may be few: they are drawn with replacement.
@@ -75,11 +75,11 @@ class SeenAndHeard:
 
     def __init__(self, data: Digits):
         sounding = data.train[data.store.present[data.train, 1]]
-        self.seen, self.heard = (Index(data.digit[rows], rows) for rows in (data.train, sounding))
+        self.images, self.sounds = (Index(data.digit[rows], rows) for rows in (data.train, sounding))
 
     def draw(self, rng: np.random.Generator, tasks: int, ways: int, shots: int, queries: int) -> Draw:
         digit = np.tile(np.arange(ways), (tasks, 1))
-        place = rng.integers(self.heard.starts[:-1, None], self.heard.starts[1:, None], size=(tasks, ways, queries))
-        support, query = self.seen.sample(rng, digit, shots), self.heard.order[place].astype(np.int64)
+        place = rng.integers(self.sounds.starts[:-1, None], self.sounds.starts[1:, None], size=(tasks, ways, queries))
+        support, query = self.images.sample(rng, digit, shots), self.sounds.order[place].astype(np.int64)
         targets = (np.tile(np.repeat(np.arange(ways), n), (tasks, 1)) for n in (shots, queries))
         return Draw(support.reshape(tasks, -1), query.reshape(tasks, -1), *targets, ways)

@@ -67,7 +67,7 @@ RECIPES = {
 
 def options(recipe: Recipe, sound: bool) -> dict[str, Any]:
     """What `omnishot train` would be told of the images' part, and with sound what is beside it."""
-    said = COMMON | recipe.options | {"image": recipe.image, "shots": IMAGES // 2, "queries": IMAGES // 2}
+    common = COMMON | recipe.options | {"image": recipe.image, "shots": IMAGES // 2, "queries": IMAGES // 2}
     if not sound:
-        return said
-    return said | {"shots": IMAGES, "queries": recipe.sounds, "audio": recipe.audio, "auxiliary": recipe.weights}
+        return common
+    return common | {"shots": IMAGES, "queries": recipe.sounds, "audio": recipe.audio, "auxiliary": recipe.weights}

@@ -21,9 +21,9 @@ SETS = {"last": "450 test rows", "test": "all 10,000"}
 class Results:
     """The figures of one cell of a table, by seed or, in validation, by fold."""
 
-    def __init__(self, folder: Path, table: str, share: float, validate: bool):
-        self.table, self.share, self.validate = table, share, validate
-        self.name = f"{'validation-' if validate else ''}{table}-{round(100 * share):03d}"
+    def __init__(self, folder: Path, table: str, fraction: float, validate: bool):
+        self.table, self.fraction, self.validate = table, fraction, validate
+        self.name = f"{'validation-' if validate else ''}{table}-{round(100 * fraction):03d}"
         self.path = folder / f"{self.name}.json"
         self.of: list[dict[str, Any]] = []
         if self.path.exists():
@@ -45,14 +45,14 @@ class Results:
     def _save(self) -> None:
         names = [name for name in self.of[0] if name not in ("seed", "seconds")]
         figures = [{"metric": "accuracy", "rows": n} | figure([r[n] for r in self.of]) for n in names]
-        about = {"table": self.table, "sound": self.share, "recipe": self._recipe(), "figures": figures}
+        about = {"table": self.table, "sound": self.fraction, "recipe": self._recipe(), "figures": figures}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial")
         partial.write_text(json.dumps(about | {"trainings": self.of}, indent=2) + "\n", encoding="utf-8")
         partial.replace(self.path)
 
     def _recipe(self) -> dict[str, Any]:
-        return json.loads(json.dumps(options(RECIPES[self.table], self.share > 0)))
+        return json.loads(json.dumps(options(RECIPES[self.table], self.fraction > 0)))
 
 
 def figure(values: Sequence[float]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def figure(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": float(np.mean(values)), "ci95": half, "trainings": n}
 
 
-def gain(results: Results, alone: Results, rows: str) -> dict[str, Any] | None:
+def improvement(results: Results, alone: Results, rows: str) -> dict[str, Any] | None:
     """What sound adds, over the seeds that both have."""
     pairs = {record["seed"]: record[rows] for record in alone.of}
     off = [record[rows] - pairs[record["seed"]] for record in results.of if record["seed"] in pairs]

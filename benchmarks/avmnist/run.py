@@ -40,13 +40,13 @@ def main() -> None:
         turns = range(FOLDS if args.validate else args.seeds)
         for turn in turns:  # every share's first seed comes first, so that comparisons grow evenly
             for name in args.tables:
-                for share in args.shares or RECIPES[name].shares:
-                    measure(Results(args.results, name, share, args.validate), data, turn, args.out)
+                for fraction in args.shares or RECIPES[name].shares:
+                    train_and_score(Results(args.results, name, fraction, args.validate), data, turn, args.out)
     if args.results == HERE / "results":
         (HERE / "README.md").write_text(page(args.results), encoding="utf-8")
 
 
-def measure(results: Results, data: Digits, turn: int, out: Path) -> None:
+def train_and_score(results: Results, data: Digits, turn: int, out: Path) -> None:
     """Train with this seed, or without this fold, unless it is done; keep the figures."""
     if turn in results.turns:
         return
@@ -56,7 +56,7 @@ def measure(results: Results, data: Digits, turn: int, out: Path) -> None:
         sets = {"held out": held}
     else:
         part, sets = data, {name: getattr(data, name) for name in SETS}
-    part = part.with_sound(results.share, turn)
+    part = part.with_sound(results.fraction, turn)
     began, folder = time.perf_counter(), out / f"{results.name}-{turn}"
     learner = train(part, recipe, turn, folder)
     right = {name: accuracy(learner, part, rows, recipe) for name, rows in sets.items()}

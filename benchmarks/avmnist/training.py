@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from aligned import Aligned
-from data import AUDIO, DIGITS, IMAGE, Digits, SeenAndHeard
+from data import AUDIO, DIGITS, IMAGE, Digits, ImagesAndSounds
 from recipes import Recipe, options
 
 from omnishot.episodes.loader import Loader, Shape
@@ -45,7 +45,7 @@ def _loader(data: Digits, config: Config, sound: bool) -> Loader:
     if not sound:
         source = ClassTasks(data.digit[data.train], data.train)
         return Loader(data.store, source, shape, config.seed, data.digit, augment=augment)
-    heard = SeenAndHeard(data)
+    heard = ImagesAndSounds(data)
     apart = {"support_inputs": (IMAGE,), "query_inputs": (AUDIO,)}
     return Loader(data.store, heard, shape, config.seed, data.digit, augment=augment, **apart)  # type: ignore[arg-type]
 
@@ -57,11 +57,11 @@ def accuracy(learner: Learner, data: Digits, rows: np.ndarray, recipe: Recipe, p
     right = 0
     for start in range(0, len(rows), part):
         chosen = rows[start : start + part]
-        seen = data.store.gather(chosen)
-        seen.present[:, list(data.store.modalities).index(IMAGE) + 1 :] = False
-        told = learner.answer(state, seen).softmax(-1)
+        cells = data.store.gather(chosen)
+        cells.present[:, list(data.store.modalities).index(IMAGE) + 1 :] = False
+        probabilities = learner.answer(state, cells).softmax(-1)
         for view in range(recipe.views):
             varied = data.store.inputs(chosen, augment={IMAGE: recipe.options["augment"][IMAGE] / 2}, seed=view)
-            told = told + learner.answer(state, dataclasses.replace(seen, inputs=varied)).softmax(-1)
-        right += int((told.argmax(-1).numpy() == data.digit[chosen]).sum())
+            probabilities = probabilities + learner.answer(state, dataclasses.replace(cells, inputs=varied)).softmax(-1)
+        right += int((probabilities.argmax(-1).numpy() == data.digit[chosen]).sum())
     return right / len(rows)

@@ -35,14 +35,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where the run folders are")
     parser.add_argument("--table", action="store_true", help="write the README's table from all results")
     args = parser.parse_args()
-    for said in args.cell if args.method else ():
-        ways, shots = (int(number) for number in said.removesuffix("s").split("w"))
-        measure(args.csv, args.method, ways, shots, args.steps, args.inductive, args.out)
+    for cell in args.cell if args.method else ():
+        ways, shots = (int(number) for number in cell.removesuffix("s").split("w"))
+        train_and_evaluate(args.csv, args.method, ways, shots, args.steps, args.inductive, args.out)
     if args.table:
         README.write_text(table(), encoding="utf-8")
 
 
-def measure(csv: str, method: str, ways: int, shots: int, steps: int | None, inductive: bool, out: Path) -> None:
+def train_and_evaluate(
+    csv: str, method: str, ways: int, shots: int, steps: int | None, inductive: bool, out: Path
+) -> None:
     """Train (or go on, or take the finished run), evaluate one cell, write its result."""
     recipe = METHODS[method].recipe(ways, shots)
     steps = steps or recipe.steps
@@ -99,7 +101,7 @@ def table() -> str:
     for r in results:
         curve = ", ".join(f"{step}: {100 * value:.1f}" for step, value in r["curve"])
         cells.setdefault(f"{r['method']} {{}}: {curve}", []).append(r["cell"])
-    curves = ["- " + said.format(", ".join(named)) for said, named in cells.items()]
+    curves = ["- " + line.format(", ".join(named)) for line, named in cells.items()]
     text = (Path(__file__).parent / "about.md").read_text(encoding="utf-8")
     return text.replace("TABLE", "\n".join(head + lines)).replace("CURVES", "\n".join(curves))
 
@@ -110,12 +112,12 @@ def _cell(result: dict[str, Any] | None) -> str:
 
 def _trained(own: dict[str, dict[str, Any]]) -> str:
     """Steps done of those published, and time."""
-    said = dict.fromkeys(
+    texts = dict.fromkeys(
         f"{r['steps']:,}{' of ' + format(r['published steps'], ',') if r['published steps'] else ''} steps, "
         f"{r['training seconds'] / 60:.0f} min"
         for r in own.values()
     )
-    return "; ".join(said)
+    return "; ".join(texts)
 
 
 def _curve(folder: Path) -> list[tuple[int, float]]:
@@ -126,8 +128,8 @@ def _curve(folder: Path) -> list[tuple[int, float]]:
 
 def _folder(method: str, recipe: Recipe, options: dict[str, Any], steps: int, inductive: bool) -> str:
     """One for each training; cells that are trained alike share it."""
-    said = f"{options['ways']}w{options['shots']}s-{steps}"
-    return f"{method}-{'inductive-' if inductive else ''}{said}"
+    name = f"{options['ways']}w{options['shots']}s-{steps}"
+    return f"{method}-{'inductive-' if inductive else ''}{name}"
 
 
 def _name(ways: int, shots: int) -> str:

@@ -31,7 +31,7 @@ COMMON: dict[str, Any] = {
 PICTURE = {"image": {"width": 32, "blocks": 3, "norm": "instance"}}
 QUESTION = {"question": {"encoder": "gru", "width": 64}}
 #: Inputs, and their options, of each training.
-SEEN: dict[str, dict[str, Any]] = {
+INPUTS: dict[str, dict[str, Any]] = {
     "picture and question": {"inputs": ["image", "question"], **PICTURE, **QUESTION},
     "question only": {"inputs": ["question"], **QUESTION},
     "picture only": {"inputs": ["image"], **PICTURE},
@@ -68,32 +68,32 @@ class Answers:
         """The run of one training, from where an interrupted one stands."""
         if (folder / "config.toml").exists():
             return train(table, out=folder, resume=True)
-        said = {"steps": self.steps, "val_every": max(1, self.steps // 5), **self.common, **options}
-        return train(table, out=folder, **said)
+        own = {"steps": self.steps, "val_every": max(1, self.steps // 5), **self.common, **options}
+        return train(table, out=folder, **own)
 
-    def measure(self, table: Path, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    def evaluate(self, table: Path, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """The figures on the test tasks, and what the training came to."""
         run = self.trained(table, options, folder)
         summary = run.summary()
-        found = run.evaluate(
+        result = run.evaluate(
             run.dataset(), episodes=self.episodes, queries=self.common["queries"], subsets=False, save=False
         )
         return {
             "steps": summary["step"],
             "seconds": round(summary["seconds"], 1),
             "validation": summary["best"],
-            "figures": found.to_json(),
+            "figures": result.to_json(),
         }
 
 
 def table(records: Mapping[str, dict[str, Any]]) -> list[str]:
     """One line a training, in order."""
     lines = ["| | answered right, generated | chosen among the ten | steps |", "| --- | --: | --: | --: |"]
-    for name in (n for n in SEEN if n in records):
-        found = {figure["metric"]: figure for figure in records[name]["figures"]}
+    for name in (n for n in INPUTS if n in records):
+        figures = {figure["metric"]: figure for figure in records[name]["figures"]}
         cells = [
             f"{100 * figure['mean']:.1f} ± {100 * figure['ci95']:.1f}"
-            for figure in (found["soft_accuracy_generated"], found["soft_accuracy_chosen"])
+            for figure in (figures["soft_accuracy_generated"], figures["soft_accuracy_chosen"])
         ]
         lines.append(f"| {name} | {' | '.join(cells)} | {records[name]['steps']:,} |")
     return lines
@@ -101,7 +101,7 @@ def table(records: Mapping[str, dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seen", default="", help="trainings, joined by semicolons; all unless said")
+    parser.add_argument("--inputs", default="", help="trainings, joined by semicolons; by default all")
     parser.add_argument("--steps", type=int, default=2500, help="meta-training steps of each (2500)")
     parser.add_argument("--episodes", type=int, default=300, help="test tasks (300)")
     parser.add_argument("--frozen", help="a run of the study of captions, to look with its image encoder, frozen")
@@ -109,18 +109,18 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))
     study, path = Answers(args.steps, args.episodes), args.out / "answers.json"
-    kept = json.loads(path.read_text()) if path.exists() else {"study": study.to_json(), "seen": {}}
+    kept = json.loads(path.read_text()) if path.exists() else {"study": study.to_json(), "trainings": {}}
     if kept["study"] != json.loads(json.dumps(study.to_json())):
         raise SystemExit(f"{path} has figures of another study, {kept['study']}: give --out another folder")
-    for name in args.seen.split(";") if args.seen else SEEN:
-        if name not in kept["seen"]:
+    for name in args.inputs.split(";") if args.inputs else INPUTS:
+        if name not in kept["trainings"]:
             world = study.table(args.out)
-            seen = SEEN[name]
-            if args.frozen and "image" in seen:
-                seen = seen | {"image": {"frozen": args.frozen}}
-            kept["seen"][name] = study.measure(world, seen, args.out / name.replace(" ", "_"))
+            inputs = INPUTS[name]
+            if args.frozen and "image" in inputs:
+                inputs = inputs | {"image": {"frozen": args.frozen}}
+            kept["trainings"][name] = study.evaluate(world, inputs, args.out / name.replace(" ", "_"))
             path.write_text(json.dumps(kept, indent=1) + "\n")
-    print("\n".join(table(kept["seen"])))
+    print("\n".join(table(kept["trainings"])))
 
 
 if __name__ == "__main__":

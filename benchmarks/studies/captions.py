@@ -34,8 +34,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "finetune": {"learner": "finetune", "fit_steps": 10, "steps": 1200, "val_every": 1200, "val_episodes": 10},
     "scratch": {"learner": "scratch", "fit_steps": 20},
 }
-#: What is told of each method.
-TOLD = ("bleu4", "rouge_l", "cider_d", "new_word_recall", "new_word_precision")
+#: Metrics that the table shows.
+METRICS = ("bleu4", "rouge_l", "cider_d", "new_word_recall", "new_word_precision")
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Captions:
         """The run of one method, from where an interrupted one stands."""
         if (folder / "config.toml").exists():
             return train(table, out=folder, resume=True)
-        said = {"steps": self.steps, "val_every": max(1, self.steps // 8), **self.common, **options}
-        return train(table, out=folder, **said)
+        own = {"steps": self.steps, "val_every": max(1, self.steps // 8), **self.common, **options}
+        return train(table, out=folder, **own)
 
-    def measure(self, table: Path, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    def evaluate(self, table: Path, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """A method's figures on the test tasks before adapting and after, and what its training came to."""
         run = self.trained(table, options, folder)
         data, summary = run.dataset(), run.summary()
@@ -84,7 +84,7 @@ class Captions:
             "steps": summary["step"],
             "seconds": round(summary["seconds"], 1),
             "validation": summary["best"],
-            **{when: found.to_json() for when, found in figures.items()},
+            **{when: result.to_json() for when, result in figures.items()},
         }
 
 
@@ -97,13 +97,13 @@ def table(records: Mapping[str, dict[str, Any]]) -> list[str]:
     for name in (n for n in METHODS if n in records):
         record = records[name]
         for when in ("before", "after"):
-            found = {figure["metric"]: figure for figure in record[when]}
-            cells = [said(found[metric], 1 if metric == "cider_d" else 100) for metric in TOLD]
+            by_metric = {figure["metric"]: figure for figure in record[when]}
+            cells = [text(by_metric[metric], 1 if metric == "cider_d" else 100) for metric in METRICS]
             lines.append(f"| {name} | {when} | {' | '.join(cells)} | {record['steps']:,} |")
     return lines
 
 
-def said(figure: Mapping[str, Any], scale: float) -> str:
+def text(figure: Mapping[str, Any], scale: float) -> str:
     """A figure with its interval."""
     digits = 1 if scale == 100 else 2
     return f"{scale * figure['mean']:.{digits}f} ± {scale * figure['ci95']:.{digits}f}"
@@ -111,7 +111,7 @@ def said(figure: Mapping[str, Any], scale: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--methods", default="", help="joined by semicolons; all unless said")
+    parser.add_argument("--methods", default="", help="joined by semicolons; by default all")
     parser.add_argument("--steps", type=int, default=3000, help="meta-training steps of each (3000)")
     parser.add_argument("--episodes", type=int, default=300, help="test tasks (300)")
     parser.add_argument("--out", type=Path, default=Path("runs/captions"), help="folder of world, trainings, figures")
@@ -124,7 +124,7 @@ def main() -> None:
     for name in args.methods.split(";") if args.methods else METHODS:
         if name not in kept["methods"]:
             world = study.table(args.out)
-            kept["methods"][name] = study.measure(world, METHODS[name], args.out / name.replace(" ", "_"))
+            kept["methods"][name] = study.evaluate(world, METHODS[name], args.out / name.replace(" ", "_"))
             path.write_text(json.dumps(kept, indent=1) + "\n")
     print("\n".join(table(kept["methods"])))
 

@@ -78,21 +78,21 @@ class Transfer:
         """The run of one setting, from where an interrupted one stands."""
         if (folder / "config.toml").exists():
             return train(pair.table, out=folder, resume=True)
-        said = {"val_every": max(1, self.steps // 5), **self.common, **pair.options, "steps": self.steps, **options}
-        return train(pair.table, out=folder, target=pair.target, inputs=[pair.one, pair.other], **said)
+        own = {"val_every": max(1, self.steps // 5), **self.common, **pair.options, "steps": self.steps, **options}
+        return train(pair.table, out=folder, target=pair.target, inputs=[pair.one, pair.other], **own)
 
     def judged(
         self, run: Run, data: Dataset, split: str, condition: tuple[Sequence[str], Sequence[str], int]
     ) -> dict[str, Any]:
         """The accuracy on tasks of a part of the run's table under a condition of the pair, as a record."""
         support, query, shots = condition
-        found = run.evaluate(
+        result = run.evaluate(
             data, split=split, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
             support_inputs=support, query_inputs=query, subsets=False, save=False,
         )  # fmt: skip
-        return found.figures[0].to_json()
+        return result.figures[0].to_json()
 
-    def measure(self, pair: Pair, settings: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
+    def evaluate(self, pair: Pair, settings: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
         """The best of some settings on validation tasks, and its figures on test tasks by condition."""
         conditions = pair.conditions()
         first = next(iter(conditions.values()))
@@ -121,7 +121,7 @@ def table(pair: Pair, records: Mapping[str, dict[str, Any]]) -> list[str]:
         record = records[name]
         cells = [percent(record["figures"][column]) for column in columns]
         best = 100 * max(record["validation"].values())
-        lines.append(f"| {name} | {' | '.join(cells)} | {said(record['options'])} | {best:.1f} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {text_of(record['options'])} | {best:.1f} |")
     return lines
 
 
@@ -130,7 +130,7 @@ def percent(figure: Mapping[str, Any]) -> str:
     return f"{100 * figure['mean']:.1f} ± {100 * figure['ci95']:.1f}"
 
 
-def said(options: Mapping[str, Any]) -> str:
+def text_of(options: Mapping[str, Any]) -> str:
     """Options for people, without the learner."""
     flat = {
         n: v
@@ -171,7 +171,7 @@ def main() -> None:
     for name in args.pairs.split(","):
         pair, records = known[name], studies.Records(args.json / f"{name}.json", study)  # type: ignore[arg-type]
         for method in records.missing(args.methods.split(","), again=False):
-            records.add(method, study.measure(pair, METHODS[method], args.runs / name / method.replace(" ", "")))
+            records.add(method, study.evaluate(pair, METHODS[method], args.runs / name / method.replace(" ", "")))
             print("\n".join(table(pair, records.by_name)), flush=True)
         text += [*table(pair, records.by_name), ""]
     print("\n".join(text))

@@ -51,7 +51,7 @@ SETTINGS: dict[str, Sequence[Options]] = {
     "finetune": [{"fit_lr": rate} for rate in (1e-4, 3e-4, 1e-3)],
 }
 #: What is told of each target, by its place among the table's targets.
-TOLD = {"mae_1": "steering (°)", "mae_2": "collision (s)"}
+METRICS = {"mae_1": "steering (°)", "mae_2": "collision (s)"}
 #: What becomes of the sensors, as `Run.evaluate` is told.
 CONDITIONS: dict[str, Options] = {
     "all sensors": {},
@@ -90,10 +90,10 @@ class Driving:
         """The run of one method, from where an interrupted one stands."""
         if (folder / "config.toml").exists():
             return train(table, out=folder, resume=True)
-        said = {"steps": self.steps, "val_every": max(1, self.steps // 4), **self.common, **options}
-        return train(table, out=folder, **said)
+        own = {"steps": self.steps, "val_every": max(1, self.steps // 4), **self.common, **options}
+        return train(table, out=folder, **own)
 
-    def measure(self, table: Path, name: str, folder: Path) -> dict[str, Any]:
+    def evaluate(self, table: Path, name: str, folder: Path) -> dict[str, Any]:
         """A method's figures on the test vehicles, and what its training came to."""
         run = self.trained(table, METHODS[name], folder)
         data, summary = run.dataset(), run.summary()
@@ -105,7 +105,7 @@ class Driving:
             "validation": summary["best"],
             "settings": losses,
             "vehicles": {part: len(data.members(part)) for part in ("train", "val", "test")},
-            "figures": self.judged(told(run, best), data),
+            "figures": self.judged(with_settings(run, best), data),
             "constant": self.constant(run, data),
         }
 
@@ -113,32 +113,32 @@ class Driving:
         """The settings of the least loss, in which both targets count alike, on validation vehicles; all losses."""
         losses = {}
         for options in settings:
-            found = told(run, options).evaluate(
+            result = with_settings(run, options).evaluate(
                 data, split="val", episodes=max(2, self.episodes // 3), queries=self.common["queries"], subsets=False,
                 save=False,
             )  # fmt: skip
-            losses[json.dumps(dict(options))] = found.metrics["loss"]
+            losses[json.dumps(dict(options))] = result.metrics["loss"]
         return (json.loads(min(losses, key=losses.__getitem__)) if losses else {}), losses
 
     def judged(self, run: Run, data: Dataset) -> dict[str, list[dict[str, Any]]]:
         """Figures by condition, all of the same tasks: after adapting, and before where there is such a thing."""
         begins = run.learner.has_initial_state
-        asked = [(shots, True) for shots in self.shots] + [(self.shots[-1], False)] * begins
+        tests = [(shots, True) for shots in self.shots] + [(self.shots[-1], False)] * begins
         common = {"episodes": self.episodes, "queries": self.common["queries"], "subsets": False, "save": False}
         return {
             condition: [
                 figure
-                for shots, adapted in asked
-                for figure in run.evaluate(data, shots=shots, adapted=adapted, **common, **spoiled).to_json()
+                for shots, adapted in tests
+                for figure in run.evaluate(data, shots=shots, adapted=adapted, **common, **corruption).to_json()
             ]
-            for condition, spoiled in CONDITIONS.items()
+            for condition, corruption in CONDITIONS.items()
         }
 
     def constant(self, run: Run, data: Dataset) -> dict[str, list[list[float]]]:
         """The error of always saying the mean of a vehicle's labelled moments, with its interval, of each target, on
         the same tasks; by their number, 0 saying the mean of the training rows."""
         unit = torch.from_numpy(run.learner.objective.std)  # type: ignore[attr-defined]
-        found = {}
+        constants = {}
         for shots in (0, *self.shots):
             most = shots or self.shots[-1]
             tasks = data.tasks("test", most, self.common["queries"])
@@ -149,11 +149,11 @@ class Driving:
                 assert support is not None
                 assert query is not None
                 errors.append(((query - (support.mean(0) if shots else 0)).abs().mean(0) * unit).tolist())
-            found[str(shots)] = [list(interval(each)) for each in zip(*errors, strict=True)]
-        return found
+            constants[str(shots)] = [list(interval(each)) for each in zip(*errors, strict=True)]
+        return constants
 
 
-def told(run: Run, settings: Options) -> Run:
+def with_settings(run: Run, settings: Options) -> Run:
     """The run, with the learner's own settings changed."""
     for name, value in settings.items():
         setattr(run.learner, name, value)
@@ -164,10 +164,10 @@ def table(records: Mapping[str, dict[str, Any]], shots: Sequence[int]) -> list[s
     """One table a target: a line a method and number of labelled moments (0: before adapting), a column a condition."""
     lines = []
     named = [n for n in METHODS if n in records]
-    for place, (metric, title) in enumerate(TOLD.items()):
+    for place, (metric, title) in enumerate(METRICS.items()):
         lines += [f"| {title} | moments | {' | '.join(CONDITIONS)} |", f"| --- | --: |{' --: |' * len(CONDITIONS)}"]
-        for count, found in records[named[0]]["constant"].items() if named else ():
-            cells = [said(*found[place])] * len(CONDITIONS)  # which needs no sensor
+        for count, constants in records[named[0]]["constant"].items() if named else ():
+            cells = [text(*constants[place])] * len(CONDITIONS)  # which needs no sensor
             lines.append(f"| constant | {count} | {' | '.join(cells)} |")
         for name in named:
             for count in (0, *shots):
@@ -180,11 +180,11 @@ def table(records: Mapping[str, dict[str, Any]], shots: Sequence[int]) -> list[s
 
 def cell(figures: Sequence[Mapping[str, Any]], metric: str, shots: int) -> str:
     """The figure after so many labelled moments, of 0 before adapting; empty if there is none."""
-    found = [f for f in figures if (f["metric"], f["adapted"]) == (metric, shots > 0) and shots in (0, f["shots"])]
-    return said(found[0]["mean"], found[0]["ci95"]) if found else ""
+    matching = [f for f in figures if (f["metric"], f["adapted"]) == (metric, shots > 0) and shots in (0, f["shots"])]
+    return text(matching[0]["mean"], matching[0]["ci95"]) if matching else ""
 
 
-def said(mean: float, ci95: float) -> str:
+def text(mean: float, ci95: float) -> str:
     """A figure with its interval."""
     return f"{mean:.2f} ± {ci95:.2f}"
 
@@ -214,7 +214,9 @@ def main() -> None:
     study, path = Driving(args.steps, args.episodes), args.out / "driving.json"
     for name in args.methods.split(";") if args.methods else METHODS:
         if name not in kept(path, study):
-            keep(path, study, name, study.measure(study.world_table(args.out), name, args.out / name.replace(" ", "_")))
+            keep(
+                path, study, name, study.evaluate(study.world_table(args.out), name, args.out / name.replace(" ", "_"))
+            )
     print("\n".join(table(kept(path, study), study.shots)))
 
 

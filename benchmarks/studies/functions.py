@@ -66,7 +66,7 @@ class Functions(studies.Study):
     tasks: int  # a meta-batch
     width: tuple[int, ...]
     steps: int
-    trial: int
+    tuning_steps: int
     episodes: int  # new tasks of each family
     shots: int = 10
     lr: float = 1e-3

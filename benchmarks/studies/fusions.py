@@ -52,7 +52,7 @@ VARIANTS |= {
 }
 
 
-def measured(path: Path) -> dict[str, float]:
+def sound_features(path: Path) -> dict[str, float]:
     """What numbers say of a recording."""
     sound, rate = soundfile.read(path)
     power = np.abs(np.fft.rfft(sound)) ** 2
@@ -75,7 +75,7 @@ def whole(world: str, data: Path, folder: Path) -> Path:
         return read("omniglot-strokes", data / "omniglot", path)
     read("fsdd", data / "fsdd", path, val_speaker="nicolas")
     frame = pd.read_csv(path)
-    numbers = pd.DataFrame([measured(folder / name) for name in frame["audio"]])
+    numbers = pd.DataFrame([sound_features(folder / name) for name in frame["audio"]])
     pd.concat([frame, numbers], axis=1).to_csv(path, index=False)
     return path
 
@@ -86,18 +86,18 @@ def inputs_of(frame: pd.DataFrame) -> list[list[str]]:
     return [[name] for name in media] + ([list(NUMBERS)] if NUMBERS[0] in frame else [])
 
 
-def with_holes(path: Path, share: float) -> Path:
+def with_holes(path: Path, fraction: float) -> Path:
     """The table whose training and validation rows lack a share of their cells."""
-    out = path.with_name(f"{path.stem}-{round(100 * share)}.csv")
-    if share == 0:
+    out = path.with_name(f"{path.stem}-{round(100 * fraction)}.csv")
+    if fraction == 0:
         return path
     if not out.exists():
         frame = pd.read_csv(path)
         columns = inputs_of(frame)
         here = np.stack([frame[own[0]].notna() for own in columns], 1)
-        seen = (frame["split"] != "test").to_numpy()
+        lacking = (frame["split"] != "test").to_numpy()
         names = [str(i) for i in range(len(columns))]
-        here[seen] = remove(here[seen], names, {ALL: share}, np.random.default_rng(0))
+        here[lacking] = remove(here[lacking], names, {ALL: fraction}, np.random.default_rng(0))
         for i, own in enumerate(columns):
             frame.loc[~here[:, i], own] = None
         partial = out.with_suffix(".partial")
@@ -106,40 +106,40 @@ def with_holes(path: Path, share: float) -> Path:
     return out
 
 
-def measure(world: str, variant: str, share: float, args: argparse.Namespace) -> dict[str, Any]:
+def evaluate(world: str, variant: str, fraction: float, args: argparse.Namespace) -> dict[str, Any]:
     """Train one variant on a table with holes; its figures on validation and test tasks with holes."""
-    holes = with_holes(whole(world, args.data, args.runs / "data"), share)
-    folder = args.runs / f"{world}-{round(100 * share)}-{variant.replace(' ', '-')}"
+    holes = with_holes(whole(world, args.data, args.runs / "data"), fraction)
+    folder = args.runs / f"{world}-{round(100 * fraction)}-{variant.replace(' ', '-')}"
     own = {"group": "speaker"} if world == "digits" else {"image": {"width": 32, "size": 28}}
     run = om.train(
         holes, target=TARGET[world], **own, out=folder, resume=(folder / "config.toml").exists(), progress=False,
         learner="protonet", ways=5, shots=1, queries=5, tasks=2, steps=args.steps, lr=2e-3, seed=args.seed,
         val_every=args.steps // 4, plan="vmap", **VARIANTS[variant],
     )  # fmt: skip
-    found: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     places = [("val", 0.0)] + [("test", missing) for missing in SHARES]
     for split, missing in places:  # validation rows have their own holes
         figures = run.evaluate(
             split=split, episodes=args.episodes, queries=5, missing={ALL: missing} if missing else None, subsets=False,
             save=False,
         )  # fmt: skip
-        found.append(figures.figures[0].to_json())
+        records.append(figures.figures[0].to_json())
     seconds = run.summary()["seconds"]
     shutil.rmtree(folder)
-    return {"world": world, "variant": variant, "trained_missing": share, "seconds": seconds, "figures": found}
+    return {"world": world, "variant": variant, "trained_missing": fraction, "seconds": seconds, "figures": records}
 
 
 def table(records: Sequence[dict[str, Any]], world: str) -> list[str]:
     """One line a variant and share missing in training, one column a share missing in the test."""
     rows = {(r["variant"], r["trained_missing"]): r for r in records if r["world"] == world}
-    shares = sorted({share for _, share in rows})
+    shares = sorted({fraction for _, fraction in rows})
     lines = ["| | " + " | ".join(f"{s:.0%} → {t:.0%}" for s in shares for t in SHARES) + " | mean |"]
     lines.append("|---|" + "--:|" * (len(shares) * len(SHARES) + 1))
     scored = []
     for variant in VARIANTS:
         cells, means = [], []
-        for share in shares:
-            record = rows.get((variant, share))
+        for fraction in shares:
+            record = rows.get((variant, fraction))
             own = {f["missing"].get(ALL, 0.0): f for f in record["figures"] if f["split"] == "test"} if record else {}
             for missing in SHARES:
                 figure = own.get(missing)
@@ -180,15 +180,15 @@ def main() -> None:
     args.runs.mkdir(parents=True, exist_ok=True)
     records: list[dict[str, Any]] = json.loads(args.json.read_text()) if args.json.exists() else []
     variants = args.variants.split(",") if args.variants else list(VARIANTS)
-    for share in map(float, args.shares.split(",")):
+    for fraction in map(float, args.shares.split(",")):
         for world in args.worlds.split(","):
             for variant in variants:
-                if any((r["world"], r["variant"], r["trained_missing"]) == (world, variant, share) for r in records):
+                if any((r["world"], r["variant"], r["trained_missing"]) == (world, variant, fraction) for r in records):
                     continue
-                records.append(measure(world, variant, share, args))
+                records.append(evaluate(world, variant, fraction, args))
                 args.json.write_text(json.dumps(records) + "\n", encoding="utf-8")
                 means = [round(f["mean"], 3) for f in records[-1]["figures"]]
-                print(world, share, variant, round(records[-1]["seconds"], 1), means, flush=True)
+                print(world, fraction, variant, round(records[-1]["seconds"], 1), means, flush=True)
     worlds = list(dict.fromkeys(r["world"] for r in records))
     parts = [line for world in worlds for line in [f"### {world}", "", *table(records, world), ""]]
     parts += ["### Mean of all validation figures", "", *standing(records)]

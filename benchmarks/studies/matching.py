@@ -45,7 +45,7 @@ METHODS: dict[str, dict[str, dict[str, Any]]] = {
 }
 BASELINE = "TF-IDF cosine"
 #: Figures, mean and half-width of the interval, of a run on test tasks.
-Measure = Callable[[Run, Dataset, str, int], dict[str, list[float]]]
+Evaluate = Callable[[Run, Dataset, str, int], dict[str, list[float]]]
 FIGURES = {"similarity": ("pearson", "spearman", "mse"), "relation": ("accuracy",)}
 
 
@@ -83,10 +83,10 @@ def pairs(scenes: Path, out: Path, seed: int = 0) -> Path:
     return out
 
 
-def measured(run: Run, data: Dataset, target: str, episodes: int) -> dict[str, list[float]]:
+def evaluate(run: Run, data: Dataset, target: str, episodes: int) -> dict[str, list[float]]:
     """The figures of a run on test tasks."""
-    found = run.evaluate(data, episodes=episodes, queries=20, subsets=False, save=False, shots=_shots(run))
-    return {f.metric: [f.mean, f.ci95] for f in found.figures if f.metric in FIGURES[target]}
+    result = run.evaluate(data, episodes=episodes, queries=20, subsets=False, save=False, shots=_shots(run))
+    return {f.metric: [f.mean, f.ci95] for f in result.figures if f.metric in FIGURES[target]}
 
 
 def _shots(run: Run) -> int:
@@ -95,7 +95,7 @@ def _shots(run: Run) -> int:
 
 
 def tasks(run: Run, data: Dataset, episodes: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Support and query rows of the test tasks that `measured` draws."""
+    """Support and query rows of the test tasks that `evaluate` draws."""
     source = data.tasks("test", _shots(run), 20)
     at_once = min(8, episodes)  # as an evaluation draws them
     loader = Loader(data.store, source.source, Shape(at_once, source.ways, _shots(run), 20), seed=0)
@@ -118,8 +118,8 @@ def baseline(run: Run, data: Dataset, target: str, episodes: int) -> dict[str, l
         right = [LogisticRegression(C=1e3).fit(x[s], column[s]).score(x[q], column[q]) for s, q in drawn]
         return {"accuracy": list(interval(right))}
     y = column.astype(float)
-    told = [(LinearRegression().fit(x[s], y[s]).predict(x[q]), y[q]) for s, q in drawn]
-    return {name: list(figure) for name, figure in relatedness_figures(told).items()}
+    predicted = [(LinearRegression().fit(x[s], y[s]).predict(x[q]), y[q]) for s, q in drawn]
+    return {name: list(figure) for name, figure in relatedness_figures(predicted).items()}
 
 
 def table(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -134,7 +134,7 @@ def table(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--scenes", type=Path, help="a table of the world scenes; made unless said")
+    parser.add_argument("--scenes", type=Path, help="a table of the world scenes; by default made here")
     parser.add_argument("--steps", type=int, default=1500, help="meta-training steps of each")
     parser.add_argument("--episodes", type=int, default=300, help="test tasks")
     parser.add_argument("--targets", default=",".join(METHODS), help="joined by commas")
@@ -154,9 +154,9 @@ def main() -> None:
             folder = args.runs / target / method.replace(", ", "-").replace(" ", "-")
             run = trained(source, target, options, args.steps, folder)
             data, summary = run.dataset(), run.summary()
-            works: dict[str, tuple[Measure, dict[str, Any]]] = {
+            works: dict[str, tuple[Evaluate, dict[str, Any]]] = {
                 BASELINE: (baseline, {"step": 0, "seconds": 0.0}),
-                method: (measured, {name: summary[name] for name in ("step", "seconds")}),
+                method: (evaluate, {name: summary[name] for name in ("step", "seconds")}),
             }
             for name, (work, about) in works.items():
                 if f"{target}: {name}" not in records:
@@ -171,8 +171,8 @@ def trained(source: Path, target: str, options: Mapping[str, Any], steps: int, f
     if (folder / "config.toml").exists():
         return train(source, out=folder, resume=True)
     inputs = ["sentence_a", "sentence_b"]
-    said = {**COMMON, "val_every": max(1, steps // 4), "steps": steps, **options}
-    return train(source, out=folder, target=target, inputs=inputs, **said)
+    own = {**COMMON, "val_every": max(1, steps // 4), "steps": steps, **options}
+    return train(source, out=folder, target=target, inputs=inputs, **own)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Letters(studies.Study):
 
     data: Dataset
     steps: int
-    trial: int
+    tuning_steps: int
     episodes: int  # test tasks of each family
     ways: int
     shots: int
@@ -117,7 +117,7 @@ class Letters(studies.Study):
     def to_json(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "data"}
 
-    def measure(self, name: str, learner: Learner) -> list[dict[str, Any]]:
+    def evaluate(self, name: str, learner: Learner) -> list[dict[str, Any]]:
         """Figures of a trained learner by family."""
         figures = []
         for family in FAMILIES:
@@ -151,13 +151,15 @@ def table(records: dict[str, dict[str, Any]]) -> list[str]:
     ]
     for name in sorted(records, key=lambda name: -mean[name]):
         cells = [studies.cell(records[name]["figures"], 4, family=family) for family in FAMILIES]
-        gain = f"{mean[name] - mean[REFERENCE]:+.4f}" if REFERENCE in mean else "–"
-        lines.append(f"| {name} | {' | '.join(cells)} | {mean[name]:.4f} | {gain} | {studies.how(records[name])} |")
+        difference = f"{mean[name] - mean[REFERENCE]:+.4f}" if REFERENCE in mean else "–"
+        lines.append(
+            f"| {name} | {' | '.join(cells)} | {mean[name]:.4f} | {difference} | {studies.how(records[name])} |"
+        )
     return lines
 
 
 def main() -> None:
-    parser = studies.arguments(__doc__, "mixed_letters", steps=5000, trial=50, episodes=600)
+    parser = studies.arguments(__doc__, "mixed_letters", steps=5000, tuning_steps=50, episodes=600)
     parser.add_argument("omniglot", type=Path, help="the folder that holds Omniglot as published")
     parser.add_argument("--ways", type=int, default=5)
     parser.add_argument("--shots", type=int, default=1)
@@ -170,13 +172,13 @@ def main() -> None:
     torch.set_num_threads(1)
     data = letters(args.omniglot, args.runs / "data")
     study = Letters(
-        data, args.steps, args.trial, args.episodes, args.ways, args.shots, args.queries, args.tasks, args.width
+        data, args.steps, args.tuning_steps, args.episodes, args.ways, args.shots, args.queries, args.tasks, args.width
     )
     records = studies.Records(args.json, study)
     names = args.learners.split(",") if args.learners else studies.names("classify")
     for name in records.missing(names, args.again):
         learner, record = studies.trained(study, name, {}, args.runs / name, args.minutes)
-        records.add(name, record | {"figures": study.measure(name, learner)})
+        records.add(name, record | {"figures": study.evaluate(name, learner)})
         print("\n".join(table(records.by_name)), flush=True)
     text = "\n".join(table(records.by_name))
     print(text)

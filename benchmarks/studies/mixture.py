@@ -2,7 +2,7 @@
 
 Tasks are drawn fresh at every step, as many of each family (ranges: `omnishot.worlds.functions`); 10 shots. Figures are
 kept in the JSON file and trainings in their folder, so that the command goes on where it was stopped, and learners can
-be measured one by one. Beside the mean over the families the share of MAML's error that is left is given.
+be measured one by one. Beside the mean over the families the fraction of MAML's error that is left is given.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from omnishot.worlds.functions import FAMILIES
 REFERENCE = "maml"
 
 
-def measure(study: Functions, name: str, learner: Learner, rated: dict[float, Learner]) -> dict[str, Any]:
+def evaluate(study: Functions, name: str, learner: Learner, rated: dict[float, Learner]) -> dict[str, Any]:
     """Figures of a trained learner by family, and over all; `rated` as for sinusoids alone."""
     rate = None
     if rated:
@@ -45,25 +45,25 @@ def table(records: dict[str, dict[str, Any]]) -> list[str]:
     ]
     for name in sorted(records, key=lambda name: of[name]["all"]):
         cells = [studies.cell(records[name]["figures"], family=family) for family in columns]
-        share = f"{of[name]['all'] / of[REFERENCE]['all']:.2f}" if REFERENCE in of else "–"
+        fraction = f"{of[name]['all'] / of[REFERENCE]['all']:.2f}" if REFERENCE in of else "–"
         rate = records[name]["tuned_rate"]
         how = studies.how(records[name]) + (f", step size {rate} by validation" if rate else "")
-        lines.append(f"| {name} | {' | '.join(cells)} | {share} | {how} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {fraction} | {how} |")
     return lines
 
 
 def main() -> None:
-    parser = studies.arguments(__doc__, "mixture", steps=30_000, trial=500, episodes=1000)
+    parser = studies.arguments(__doc__, "mixture", steps=30_000, tuning_steps=500, episodes=1000)
     parser.add_argument("--width", type=int, nargs="+", default=[40, 40], help="of the perceptron's layers")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    study = Functions(tuple(FAMILIES), 24, tuple(args.width), args.steps, args.trial, args.episodes)
+    study = Functions(tuple(FAMILIES), 24, tuple(args.width), args.steps, args.tuning_steps, args.episodes)
     records = studies.Records(args.json, study)
     names = args.learners.split(",") if args.learners else studies.names("regress")
     for name in records.missing(names, args.again):
         learner, record = studies.trained(study, name, {}, args.runs / name, args.minutes)
         rated = functions.with_rates(study, learner, record)
-        records.add(name, record | measure(study, name, learner, rated))
+        records.add(name, record | evaluate(study, name, learner, rated))
         print("\n".join(table(records.by_name)), flush=True)
     text = "\n".join(table(records.by_name))
     print(text)

@@ -1,9 +1,9 @@
-"""What a modality that meta-training never saw gains when it arrives at adaptation, each input of `glyphs` in turn.
+"""The improvement by an input that is new at adaptation, each input of `glyphs` in turn.
 
 For each input a run is trained on the two others. Its test tasks are then learned and answered without the input, and
-with it, first met in the support rows of the task, which have it too: a few rows are all that the map from its plain
-features is fitted on. The gain is the mean difference by task. Figures are kept in the JSON file and trainings in their
-folder, so that the command goes on where it was stopped.
+with it, new in the support rows of the task, which have it too: a few rows are all that the map from its plain
+features is fitted on. The improvement is the mean difference by task. Figures are kept in the JSON file and trainings
+in their folder, so that the command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"picture": {"pool": "stem", "width": 32}, 
 
 
 @dataclass(frozen=True)
-class Arrival:
+class NewInput:
     """How runs are trained and judged."""
 
     steps: int
@@ -55,30 +55,30 @@ class Arrival:
         options = COMMON | {name: OPTIONS[name] for name in others if name in OPTIONS}
         return train(table, out=folder, target=TARGET, inputs=others, steps=self.steps, **options)
 
-    def measure(self, run: Run, new: str) -> dict[str, Any]:
-        """Accuracy with the new input and without, and the gain, by number of shots."""
-        said = {new: INPUTS[new]}
-        data, found = run.dataset(said), []
+    def evaluate(self, run: Run, new: str) -> dict[str, Any]:
+        """Accuracy with the new input and without, and the improvement, by number of shots."""
+        new_inputs = {new: INPUTS[new]}
+        data, records = run.dataset(new_inputs), []
         for shots in self.shots:
             figures = run.evaluate(
-                data, new=said, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
+                data, new=new_inputs, shots=shots, ways=self.ways, queries=self.queries, episodes=self.episodes,
                 split=self.split, missing={"*": self.missing} if self.missing else None, save=False,
             ).figures  # fmt: skip
-            found += [figure.to_json() for figure in figures if figure.metric in ("accuracy", "accuracy_improvement")]
+            records += [figure.to_json() for figure in figures if figure.metric in ("accuracy", "accuracy_improvement")]
         summary = run.summary()
-        return {"steps": summary["step"], "seconds": round(summary["seconds"], 1), "figures": found}
+        return {"steps": summary["step"], "seconds": round(summary["seconds"], 1), "figures": records}
 
 
 def table(records: Mapping[str, dict[str, Any]], shots: Sequence[int]) -> list[str]:
     """One line for each input and number of shots."""
-    lines = ["| new input | shots | without it | with it | gain |", "| --- | --: | --: | --: | --: |"]
+    lines = ["| new input | shots | without it | with it | improvement |", "| --- | --: | --: | --: | --: |"]
     for name, record in records.items():
         for k in shots:
             of = [figure for figure in record["figures"] if figure["shots"] == k]
             plain, met = (studies.cell(of, metric="accuracy", new=new) for new in ([], [name]))
-            gain = studies.cell(of, metric="accuracy_improvement")
-            sign = "" if gain.startswith("-") else "+"
-            lines.append(f"| {name} | {k} | {plain} | {met} | {sign}{gain} |")
+            improvement = studies.cell(of, metric="accuracy_improvement")
+            sign = "" if improvement.startswith("-") else "+"
+            lines.append(f"| {name} | {k} | {plain} | {met} | {sign}{improvement} |")
     return lines
 
 
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=400, help="tasks that a figure is taken over")
     parser.add_argument("--split", default="test", help="val to choose by, test to report")
     parser.add_argument("--missing", type=float, default=0.0, help="share of the known inputs' cells taken away")
-    parser.add_argument("--table", type=Path, help="`glyphs`; made in the folder of trainings unless it is said")
+    parser.add_argument("--table", type=Path, help="`glyphs`; made in the folder of trainings by default")
     parser.add_argument("--runs", type=Path, default=Path("runs/new_modality"), help="folder of the trainings")
     parser.add_argument("--json", type=Path, default=Path("new_modality.json"), help="figures; those there are kept")
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
@@ -100,10 +100,10 @@ def main() -> None:
     if not glyphs.exists():
         make("glyphs", glyphs, sound=True)
     shots = tuple(int(k) for k in args.shots.split(","))
-    study = Arrival(args.steps, args.episodes, shots, args.split, missing=args.missing)
+    study = NewInput(args.steps, args.episodes, shots, args.split, missing=args.missing)
     records = studies.Records(args.json, study)  # type: ignore[arg-type]
     for name in records.missing(args.new.split(","), again=False):
-        records.add(name, study.measure(study.trained(glyphs, name, args.runs / name), name))
+        records.add(name, study.evaluate(study.trained(glyphs, name, args.runs / name), name))
         print("\n".join(table(records.by_name, shots)), flush=True)
     text = "\n".join(table(records.by_name, shots))
     print(text)

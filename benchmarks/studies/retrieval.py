@@ -48,7 +48,7 @@ class World:
     inputs: tuple[str, str]
     options: Mapping[str, Any]
     right: str = "class"  # what is right to find
-    cca: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # cca has to be told classes
+    cca: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # options of cca, which needs classes
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,18 @@ class Retrieval:
         """The run of one setting, from where an interrupted one stands."""
         if (folder / "config.toml").exists():
             return train(world.table, out=folder, resume=True)
-        said = {"val_every": max(1, self.steps // 5), **COMMON, **world.options, "steps": self.steps}
-        said |= (world.cca if options.get("learner") == "cca" else {}) | dict(options)
-        return train(world.table, out=folder, inputs=world.inputs, **said)
+        own = {"val_every": max(1, self.steps // 5), **COMMON, **world.options, "steps": self.steps}
+        own |= (world.cca if options.get("learner") == "cca" else {}) | dict(options)
+        return train(world.table, out=folder, inputs=world.inputs, **own)
 
     def judged(self, run: Run, world: World, split: str) -> list[dict[str, Any]]:
         """The figures of a part, as records."""
-        found = run.retrieval(
+        result = run.retrieval(
             world.inputs, split=split, gallery=self.gallery, right=world.right, episodes=self.episodes, save=False
         )
-        return found.to_json()
+        return result.to_json()
 
-    def measure(self, world: World, settings: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
+    def evaluate(self, world: World, settings: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
         """The best of some settings on the validation part, and its figures on the test part."""
         runs = [self.trained(world, options, folder / str(i)) for i, options in enumerate(settings)]
         tried = [score(self.judged(run, world, "val"), world.inputs) for run in runs] if len(runs) > 1 else [0.0]
@@ -137,13 +137,13 @@ def pairs(scenes: Path, out: Path) -> Path:
 
 def worlds(folder: Path, glyphs: Path | None = None, scenes: Path | None = None) -> dict[str, World]:
     """The worlds by name; tables are made in `folder` unless they are given or there."""
-    letters, told, paired = glyphs or folder / "glyphs.csv", scenes or folder / "scenes.csv", folder / "pairs.csv"
+    letters, drawn, paired = glyphs or folder / "glyphs.csv", scenes or folder / "scenes.csv", folder / "pairs.csv"
     if not letters.exists():
         make("glyphs", letters)
-    if not told.exists():
-        make("scenes", told)
+    if not drawn.exists():
+        make("scenes", drawn)
     if not paired.exists():
-        pairs(told, paired)
+        pairs(drawn, paired)
     of_classes = {"target": "letter", "learner": "protonet", "ways": 20, "shots": 1, "queries": 2, "cross": 0.5}
     of_numbers = {"target": "things", "objective": "regress", "group": "concept", "learner": "r2d2"}
     of_numbers |= {"shots": 10, "queries": 10, "tasks": 4, "val_episodes": 20}
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(METHODS), help="joined by commas")
     parser.add_argument("--steps", type=int, default=1000, help="meta-training steps of each")
     parser.add_argument("--episodes", type=int, default=600, help="galleries")
-    parser.add_argument("--glyphs", type=Path, help="the table; made in the folder of runs unless it is said")
+    parser.add_argument("--glyphs", type=Path, help="the table; made in the folder of runs by default")
     parser.add_argument("--scenes", type=Path, help="likewise")
     parser.add_argument("--runs", type=Path, default=Path("runs/retrieval"), help="folder of tables and trainings")
     parser.add_argument("--json", type=Path, default=Path("retrieval"), help="folder of figures; those there are kept")
@@ -178,7 +178,7 @@ def main() -> None:
     for name in args.worlds.split(","):
         world, records = known[name], studies.Records(args.json / f"{name}.json", study)  # type: ignore[arg-type]
         for method in records.missing(args.methods.split(","), again=False):
-            records.add(method, study.measure(world, METHODS[method], args.runs / name / method))
+            records.add(method, study.evaluate(world, METHODS[method], args.runs / name / method))
             print("\n".join(table(world.inputs, records.by_name)), flush=True)
         text += [*table(world.inputs, records.by_name), ""]
     print("\n".join(text))

@@ -36,7 +36,7 @@ COMMON: dict[str, Any] = {
     "val_episodes": 50,
 }
 COMMON |= {"plan": "vmap", "picture": {"pool": "stem", "width": 32}, "sound": {"width": 24}}
-#: What is said besides for each training.
+#: Further options of each training.
 TRAININGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "noisy": {"noise": {"*": 0.75}},
@@ -72,29 +72,29 @@ class Hardship:
             return train(table, out=folder, resume=True)
         return train(table, out=folder, target=TARGET, steps=self.steps, **self.common, **TRAININGS[name])
 
-    def measure(self, run: Run, part: str) -> dict[str, Any]:
+    def evaluate(self, run: Run, part: str) -> dict[str, Any]:
         """The figures of one part."""
-        found = robustness(run, episodes=self.episodes, queries=self.queries, split=self.split, **PARTS[part])
-        return {"measured": found.to_json()}
+        result = robustness(run, episodes=self.episodes, queries=self.queries, split=self.split, **PARTS[part])
+        return {"measured": result.to_json()}
 
 
 def joined(records: Iterable[Mapping[str, Any]]) -> Robustness:
     """All figures, what every part measured anew (inputs as they are) once."""
     every = {(m["run"], m["what"], m["input"], m["at"]): m for record in records for m in record["measured"]}
     order = list(TRAININGS)
-    measured = sorted(every.values(), key=lambda m: order.index(m["run"]))
-    return Robustness.from_json(measured)
+    cells = sorted(every.values(), key=lambda m: order.index(m["run"]))
+    return Robustness.from_json(cells)
 
 
-def table(found: Robustness) -> list[str]:
+def table(result: Robustness) -> list[str]:
     """The figures as Markdown."""
-    lines = [f"| {' | '.join(found.head)} |", "| --- | --- | --: |" + " --: |" * len(found.runs)]
-    return lines + [f"| {' | '.join(row)} |" for row in found.rows()]
+    lines = [f"| {' | '.join(result.head)} |", "| --- | --- | --: |" + " --: |" * len(result.runs)]
+    return lines + [f"| {' | '.join(row)} |" for row in result.rows()]
 
 
-def cost(found: Robustness) -> list[str]:
+def cost(result: Robustness) -> list[str]:
     """What robust training costs where nothing is wrong, in points."""
-    clean = {run: found.clean(run).mean for run in found.runs if any(m.what == CLEAN for m in found.measured)}
+    clean = {run: result.clean(run).mean for run in result.runs if any(m.what == CLEAN for m in result.measured)}
     first, *others = clean
     return [
         f"{run} costs {100 * (clean[first] - clean[run]):.1f} points where inputs are as they are" for run in others
@@ -103,12 +103,12 @@ def cost(found: Robustness) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--only", default="", help="TRAINING or TRAINING/PART, joined by commas; all unless said")
+    parser.add_argument("--only", default="", help="TRAINING or TRAINING/PART, joined by commas; by default all")
     parser.add_argument("--steps", type=int, default=600, help="meta-training steps of each run")
     parser.add_argument("--episodes", type=int, default=200, help="tasks that a figure is taken over")
     parser.add_argument("--queries", type=int, default=5, help="query rows a class")
     parser.add_argument("--split", default="test", help="val to choose by, test to report")
-    parser.add_argument("--table", type=Path, help="`glyphs`; made in the folder of trainings unless it is said")
+    parser.add_argument("--table", type=Path, help="`glyphs`; made in the folder of trainings by default")
     parser.add_argument("--runs", type=Path, default=Path("runs/robustness"), help="folder of the trainings")
     parser.add_argument("--json", type=Path, default=Path("robustness.json"), help="figures; those there are kept")
     parser.add_argument("--merge", type=Path, nargs="*", default=[], help="files of figures measured side by side")
@@ -124,18 +124,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     for path in args.merge:
         for name, record in json.loads(path.read_text(encoding="utf-8"))["learners"].items():
             records.add(name, record)
-    asked = args.only.split(",") if args.only else []
+    chosen = args.only.split(",") if args.only else []
     pairs = [f"{name}/{part}" for name in TRAININGS for part in PARTS]
-    wanted = [pair for pair in pairs if not asked or pair in asked or pair.partition("/")[0] in asked]
-    for pair in records.missing(wanted, again=False):
+    selected = [pair for pair in pairs if not chosen or pair in chosen or pair.partition("/")[0] in chosen]
+    for pair in records.missing(selected, again=False):
         name, _, part = pair.partition("/")
-        records.add(pair, study.measure(study.trained(glyphs, name, args.runs / name), part))
+        records.add(pair, study.evaluate(study.trained(glyphs, name, args.runs / name), part))
         print("\n".join(table(joined(records.by_name.values()))), flush=True)
-    found = joined(records.by_name.values())
-    text = "\n".join([*table(found), "", *cost(found)])
+    result = joined(records.by_name.values())
+    text = "\n".join([*table(result), "", *cost(result)])
     print(text)
     if args.page:
-        robust.write(found, args.page)
+        robust.write(result, args.page)
     if args.markdown:
         args.markdown.write_text(text + "\n", encoding="utf-8")
 

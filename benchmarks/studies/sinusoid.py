@@ -31,14 +31,14 @@ PRETRAINED = "finetune, gradient descent"
 GRID = np.linspace(-5, 5, 101)
 
 
-def measure(
+def evaluate(
     study: Functions, name: str, learner: Learner, rated: dict[float, Learner], own: int | None
 ) -> dict[str, Any]:
     """Figures and curves of a trained learner.
 
     Args:
         rated: the same learner with other step sizes on a task, to choose from by validation; may be empty.
-        own: the number of steps that the learner takes unless told otherwise, if it has one.
+        own: the number of steps that the learner takes by default, if it has one.
     """
     figures: list[dict[str, Any]] = []
     rates: dict[int, float] = {}
@@ -95,18 +95,18 @@ def table(records: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def verdict(records: dict[str, dict[str, Any]]) -> list[str]:
-    """What was asked of MAML beside joint training, if both were measured."""
+    """Whether MAML reaches what is required beside joint training, if both were measured."""
     if not {PLAIN, PRETRAINED} <= records.keys():
         return []
     by = {(n, f["adaptation_steps"]): f["mean"] for n in (PLAIN, PRETRAINED, JOINT)
           for f in records[n]["figures"] if f["shots"] == 10}  # fmt: skip
     falls = all(by[PLAIN, s + 1] < by[PLAIN, s] for s in range(1, 10))
-    share = by[PLAIN, 10] / min(by[PRETRAINED, 10], by[JOINT, 10])
+    fraction = by[PLAIN, 10] / min(by[PRETRAINED, 10], by[JOINT, 10])
     return [
         "",
         f"MAML, trained for one step, at 10 shots: its error falls with every step from 1 to 10: "
-        f"{'yes' if falls else '**no**'}; after 10 it is {share:.3f} of joint training's (the better of its two "
-        f"rows); asked: at most 0.2: {'yes' if share <= 0.2 else '**no**'}.",
+        f"{'yes' if falls else '**no**'}; after 10 it is {fraction:.3f} of joint training's (the better of its two "
+        f"rows); required: at most 0.2: {'yes' if fraction <= 0.2 else '**no**'}.",
     ]
 
 
@@ -165,22 +165,22 @@ def picture(records: dict[str, dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = studies.arguments(__doc__, "sinusoid", steps=30_000, trial=500, episodes=1000)
+    parser = studies.arguments(__doc__, "sinusoid", steps=30_000, tuning_steps=500, episodes=1000)
     parser.add_argument("--width", type=int, nargs="+", default=[40, 40], help="of the perceptron's layers")
     parser.add_argument("--figure", type=Path, help="write the picture to this file")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    study = Functions(("sinusoids",), 25, tuple(args.width), args.steps, args.trial, args.episodes)
+    study = Functions(("sinusoids",), 25, tuple(args.width), args.steps, args.tuning_steps, args.episodes)
     records = studies.Records(args.json, study)
     names = args.learners.split(",") if args.learners else studies.names("regress")
     for name in records.missing(names, args.again):
         learner, record = studies.trained(study, name, PUBLISHED.get(name, {}), args.runs / name, args.minutes)
         own = learner.steps
         rated = functions.with_rates(study, learner, record)
-        records.add(name, record | measure(study, name, learner, rated, own))
+        records.add(name, record | evaluate(study, name, learner, rated, own))
         if name == JOINT:
             rated = plain_descent(study, learner)
-            records.add(PRETRAINED, record | measure(study, PRETRAINED, next(iter(rated.values())), rated, None))
+            records.add(PRETRAINED, record | evaluate(study, PRETRAINED, next(iter(rated.values())), rated, None))
         print("\n".join(table({name: records.by_name[name]})), flush=True)
     text = "\n".join([*table(records.by_name), *verdict(records.by_name)])
     print(text)

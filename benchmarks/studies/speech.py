@@ -38,12 +38,12 @@ SPEAKER = {"group": "speaker", "target": "word"}
 
 @dataclass(frozen=True)
 class Setting:
-    """A table, how learners are trained on it, and what they are asked on its test part.
+    """A table, how learners are trained on it, and what they are chosen on its test part.
 
     Args:
         table: a key of `tables`.
         common, learners: options of all trainings, and of each by its label.
-        tests: what is asked on the test part, as `Run.evaluate` takes it.
+        tests: what is chosen on the test part, as `Run.evaluate` takes it.
         fewer: learners that are measured on so many tasks at most, where adapting is slow.
         choices: ways to adapt, as attributes of the learner, of which validation tasks choose one.
     """
@@ -130,58 +130,60 @@ class Speech:
         vars(run.learner).update(best)
         return {"adapting": best, "validation_errors": errors}
 
-    def measure(self, setting: Setting, label: str, run: Run) -> dict[str, Any]:
+    def evaluate(self, setting: Setting, label: str, run: Run) -> dict[str, Any]:
         """A record of the run: how it was trained, and its figures under every test."""
         episodes = min(self.episodes, setting.fewer.get(label, self.episodes))
-        data, found = run.dataset(), []
+        data, figures = run.dataset(), []
         chosen = self.chosen(setting, label, run, data)
         for test in setting.tests:
             own = {"episodes": episodes, "split": self.split} | test
-            found += [figure.to_json() for figure in run.evaluate(data, save=False, **own).figures]
+            figures += [figure.to_json() for figure in run.evaluate(data, save=False, **own).figures]
         summary = run.summary()
         how: dict[str, Any] = {
             "options": run.config.to_options(),
             "steps": summary["step"],
             "best_step": summary["best_step"],
         }
-        return how | chosen | {"validation": summary["best"], "seconds": round(summary["seconds"], 1), "figures": found}
+        return (
+            how | chosen | {"validation": summary["best"], "seconds": round(summary["seconds"], 1), "figures": figures}
+        )
 
 
 def tables(folder: Path, fsdd: Path | None) -> dict[str, Path]:
     """Where each table is; made there unless it exists. FSDD's digits are written as words."""
-    found = {name: folder / f"{name}.csv" for name in ("words-voices", "words-languages", "sentences-voices")}
+    paths = {name: folder / f"{name}.csv" for name in ("words-voices", "words-languages", "sentences-voices")}
     options: dict[str, dict[str, Any]] = {
         "words-voices": {"words": 20, "takes": 8},
         "words-languages": {"words": 20, "takes": 8, "unseen": "languages"},
         "sentences-voices": {"form": "sentences"},
     }
-    for name, path in found.items():
+    for name, path in paths.items():
         if not path.exists():
             make("accents", path, **options[name])
-    found["fsdd"] = folder / "fsdd.csv"
-    if fsdd is not None and not found["fsdd"].exists():
+    paths["fsdd"] = folder / "fsdd.csv"
+    if fsdd is not None and not paths["fsdd"].exists():
         read("fsdd", fsdd, folder / "digits.csv", val_speaker="nicolas")
-        said = pd.read_csv(folder / "digits.csv")
-        said["word"] = [DIGITS[digit] for digit in said.pop("digit")]
-        said.to_csv(found["fsdd"], index=False)
-    return found
+        words = pd.read_csv(folder / "digits.csv")
+        words["word"] = [DIGITS[digit] for digit in words.pop("digit")]
+        words.to_csv(paths["fsdd"], index=False)
+    return paths
 
 
 def table(name: str, setting: Setting, records: Mapping[str, dict[str, Any]]) -> list[str]:
     """The figures of a setting, a line for each learner; of errors, less is better."""
     texts = setting.common.get("objective") == "transcribe"
     metrics = ("character_error_rate", "word_error_rate") if texts else ("accuracy",)
-    heads, wanted = [], []
+    heads, columns = [], []
     for test in setting.tests:
         for metric in metrics:
             when = f"{test['shots']}-shot" if "shots" in test else "after" if test["adapted"] else "before"
             heads.append(f"{when} ({metric.replace('_', ' ')})" if texts else when)
-            wanted.append({"metric": metric, **{key: test[key] for key in ("shots", "adapted") if key in test}})
+            columns.append({"metric": metric, **{key: test[key] for key in ("shots", "adapted") if key in test}})
     lines = [f"**{name}**", "", f"| learner | {' | '.join(heads)} | tasks | steps |"]
     lines.append(f"| --- | {'--: | ' * len(heads)}--: | --: |")
     for label in setting.learners:
         if record := records.get(f"{name}: {label}"):
-            cells = [studies.cell(record["figures"], **one) for one in wanted]
+            cells = [studies.cell(record["figures"], **one) for one in columns]
             tasks = record["figures"][0]["episodes"]
             lines.append(f"| {label} | {' | '.join(cells)} | {tasks} | {record['steps']} |")
     return lines
@@ -209,12 +211,12 @@ def main() -> None:
         setting = SETTINGS[name]
         if not places[setting.table].exists():
             continue
-        asked = args.learners.split(",") if args.learners else list(setting.learners)
-        for label in records.missing((f"{name}: {one}" for one in asked if one in setting.learners), again=False):
+        chosen = args.learners.split(",") if args.learners else list(setting.learners)
+        for label in records.missing((f"{name}: {one}" for one in chosen if one in setting.learners), again=False):
             one = label.removeprefix(f"{name}: ")
             folder = args.runs / f"{number}-{one}"
             run = study.trained(setting, one, places[setting.table], folder)
-            records.add(label, study.measure(setting, one, run))
+            records.add(label, study.evaluate(setting, one, run))
             print("\n".join(table(name, setting, records.by_name)), flush=True)
     text = "\n\n".join("\n".join(table(name, setting, records.by_name)) for name, setting in SETTINGS.items())
     print(text)
@@ -223,7 +225,7 @@ def main() -> None:
 
 
 def range_of(settings: Mapping[str, Setting]) -> list[str]:
-    """The numbers that settings are asked for by."""
+    """The numbers that settings are chosen for by."""
     return [str(number) for number, _ in enumerate(settings, 1)]
 
 

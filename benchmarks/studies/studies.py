@@ -26,14 +26,14 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # step sizes that validation chooses fr
 
 
 class Study(ABC):
-    """What learners are trained on, and how; `trial`: steps of the short trainings that choose an inner step size."""
+    """The data and options of trainings; `tuning_steps`: steps of the short ones that choose an inner step size."""
 
     steps: int
-    trial: int
+    tuning_steps: int
 
     @abstractmethod
     def config(self, learner: str, options: dict[str, Any], steps: int) -> Config:
-        """What a training is asked for."""
+        """The options of a training."""
 
     @abstractmethod
     def build(self, learner: str, options: dict[str, Any]) -> Learner:
@@ -68,7 +68,7 @@ def trained(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "decided.json"
     if not path.exists():
-        path.write_text(json.dumps(_decide(study, name, fixed, folder / "trial", minutes), indent=2))
+        path.write_text(json.dumps(_decide(study, name, fixed, folder / "tuning", minutes), indent=2))
     decided = json.loads(path.read_text())
     learner, seconds = _train(study, name, decided["options"], decided["steps"], folder / "run")
     if learner is None:
@@ -77,7 +77,7 @@ def trained(
 
 
 def _decide(study: Study, name: str, fixed: dict[str, Any], folder: Path, minutes: float) -> dict[str, Any]:
-    """The options and the number of steps of a training, and what the trials said."""
+    """The options and the number of steps of a training, and the results of the short trainings."""
     if not LEARNERS.load(name).meta_trained:
         return {"options": fixed, "steps": 0, "trials": {}}
     own, choice = LEARNERS.options(name), [fixed]
@@ -86,25 +86,25 @@ def _decide(study: Study, name: str, fixed: dict[str, Any], folder: Path, minute
     trials: dict[str, float] = {}
     slowest = 0.0
     for options in choice if len(choice) > 1 or minutes else []:
-        learner, seconds = _train(study, name, options, study.trial, folder, trial=True)
-        slowest = max(slowest, seconds / study.trial)
+        learner, seconds = _train(study, name, options, study.tuning_steps, folder, short=True)
+        slowest = max(slowest, seconds / study.tuning_steps)
         trials[json.dumps(options)] = math.inf if learner is None else study.error(learner)
-    finite = {said: error for said, error in trials.items() if math.isfinite(error)}
+    finite = {options: error for options, error in trials.items() if math.isfinite(error)}
     if trials and not finite:
         raise DataError(f"every short training of {name} diverged: {list(trials)}")
     return {
         "options": json.loads(min(finite, key=finite.__getitem__)) if finite else fixed,
         "steps": max(1, min(study.steps, int(60 * minutes / slowest))) if minutes else study.steps,
-        "trials": {said: finite.get(said) for said in trials},
+        "trials": {options: finite.get(options) for options in trials},
     }
 
 
 def _train(
-    study: Study, name: str, options: dict[str, Any], steps: int, folder: Path, trial: bool = False
+    study: Study, name: str, options: dict[str, Any], steps: int, folder: Path, short: bool = False
 ) -> tuple[Learner | None, float]:
     """A training of so many steps and its seconds; no learner if it diverged.
 
-    A trial begins anew and does without validation, whose share of a short training would be large.
+    A short training begins anew and does without validation, whose share of a short training would be large.
     """
     learner = study.build(name, options)
     if not steps:
@@ -112,7 +112,7 @@ def _train(
     try:
         train, val = study.loaders()
         config = study.config(name, options, steps)
-        state = Trainer(learner, train, None if trial else val, config, folder).run(resume=not trial)
+        state = Trainer(learner, train, None if short else val, config, folder).run(resume=not short)
     except DataError as error:
         print(f"{name} {options}: {error}", flush=True)
         return None, 0.0
@@ -129,13 +129,17 @@ def answers(learner: Learner, batch: Episode) -> torch.Tensor:
     return vmap(answer, randomness="different", chunk_size=100)(batch.support.tensors(), batch.query.tensors())
 
 
-def arguments(description: str | None, name: str, steps: int, trial: int, episodes: int) -> argparse.ArgumentParser:
+def arguments(
+    description: str | None, name: str, steps: int, tuning_steps: int, episodes: int
+) -> argparse.ArgumentParser:
     """A parser with what these benchmarks take."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--learners", default="", help="joined by commas; all that serve unless said")
+    parser.add_argument("--learners", default="", help="joined by commas; by default all that serve the objective")
     parser.add_argument("--steps", type=int, default=steps, help="meta-training steps of each")
     parser.add_argument("--minutes", type=float, default=0, help="at most so long a training; 0: no bound")
-    parser.add_argument("--trial", type=int, default=trial, help="steps of the trainings that choose a step size")
+    parser.add_argument(
+        "--tuning-steps", type=int, default=tuning_steps, help="steps of the trainings that choose a step size"
+    )
     parser.add_argument("--episodes", type=int, default=episodes, help="new tasks that a figure is taken over")
     parser.add_argument("--runs", type=Path, default=Path("runs") / name, help="folder of the trainings")
     parser.add_argument("--json", type=Path, default=Path(f"{name}.json"), help="figures; those there are kept")
@@ -169,12 +173,12 @@ class Records:
         partial.replace(self.path)
 
 
-def cell(figures: Sequence[dict[str, Any]], digits: int = 3, **wanted: Any) -> str:
-    """The one figure that has what is wanted, as `mean ± ci95`; a dash if there is none."""
-    found = [f for f in figures if all(f.get(name) == value for name, value in wanted.items())]
-    if found and not math.isfinite(found[0]["mean"]):
+def cell(figures: Sequence[dict[str, Any]], digits: int = 3, **fields: Any) -> str:
+    """The one figure with these fields, as `mean ± ci95`; a dash if there is none."""
+    matching = [f for f in figures if all(f.get(name) == value for name, value in fields.items())]
+    if matching and not math.isfinite(matching[0]["mean"]):
         return "diverges"
-    return f"{found[0]['mean']:.{digits}f} ± {found[0]['ci95']:.{digits}f}" if found else "–"
+    return f"{matching[0]['mean']:.{digits}f} ± {matching[0]['ci95']:.{digits}f}" if matching else "–"
 
 
 def how(record: dict[str, Any]) -> str:

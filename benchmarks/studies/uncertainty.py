@@ -29,16 +29,16 @@ COLUMNS = {
 }
 
 
-def measured(
+def evaluate(
     table: Path, target: str, learner: str, options: dict[str, Any], test: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
     """Train (or go on), evaluate; the figures and what the temperature came to.
 
     Args:
-        options, test: what `om.train` and `Run.evaluate` are told.
+        options, test: options of `om.train` and `Run.evaluate`.
     """
-    begun = (folder / "config.toml").exists()
-    run = om.train(table, target=target, learner=learner, out=folder, resume=begun, **options)
+    resume = (folder / "config.toml").exists()
+    run = om.train(table, target=target, learner=learner, out=folder, resume=resume, **options)
     figures = run.evaluate(subsets=False, **test).to_json()
     summary = run.summary()
     about = {"table": table.stem, "learner": learner, "modalities": summary["modalities"]}
@@ -97,13 +97,13 @@ def main() -> None:
     test = shape | {"episodes": args.episodes, "open_set": args.open_set, "seed": args.seed}
     study = {"training": options, "test": test, "bins": BINS}
     records = kept(args.json, study)
-    for said in args.tables:
-        table, _, target = said.rpartition(":")
+    for given in args.tables:
+        table, _, target = given.rpartition(":")
         for learner in args.learners.split(","):
             if any((r["table"], r["learner"]) == (Path(table).stem, learner) for r in records):
                 continue
             folder = args.runs / f"{Path(table).stem}-{learner}"
-            records.append(measured(Path(table), target, learner, options, test, folder))
+            records.append(evaluate(Path(table), target, learner, options, test, folder))
             args.json.write_text(json.dumps({"study": study, "records": records}) + "\n", encoding="utf-8")
             print(line(records[-1]), flush=True)
     text = table_of(records)

@@ -23,18 +23,18 @@ def study(bench):
 
 
 def test_the_setting_that_validation_prefers_is_tested_once(bench, pair, study, tmp_path, monkeypatch):
-    asked = []
+    evaluated = []
     own = bench.Transfer.judged
 
     def judged(self, run, data, split, condition):
-        asked.append((run.config.cross, split, condition))
+        evaluated.append((run.config.cross, split, condition))
         record = own(self, run, data, split, (*condition[:2], 1))
         return record | ({"mean": run.config.cross} if split == "val" else {})
 
     monkeypatch.setattr(bench.Transfer, "judged", judged)
-    record = study.measure(pair, [{"cross": 0.25}, {"cross": 0.5}, {"cross": 0.0}], tmp_path)
-    assert [a for a in asked if a[1] == "val"] == [(c, "val", (["note"], ["photo"], 1)) for c in (0.25, 0.5, 0.0)]
-    assert [a for a in asked if a[1] == "test"] == [(0.5, "test", how) for how in pair.conditions().values()]
+    record = study.evaluate(pair, [{"cross": 0.25}, {"cross": 0.5}, {"cross": 0.0}], tmp_path)
+    assert [a for a in evaluated if a[1] == "val"] == [(c, "val", (["note"], ["photo"], 1)) for c in (0.25, 0.5, 0.0)]
+    assert [a for a in evaluated if a[1] == "test"] == [(0.5, "test", how) for how in pair.conditions().values()]
     assert record["options"] == {"cross": 0.5}
     assert record["steps"] == 4
     across, _, both, same = record["figures"].values()
@@ -67,7 +67,7 @@ def test_the_table_has_a_line_for_each_method_in_order(bench, pair):
     assert "| principal 16 | 25.0 |" in lines[4]
 
 
-def test_every_setting_is_a_training_that_can_be_asked_for(bench):
+def test_every_setting_is_a_valid_training(bench):
     from omnishot.experiment.options import from_options
 
     for settings in bench.METHODS.values():

@@ -33,8 +33,8 @@ def shown(record, condition, metric):
     return {(f["shots"], f["adapted"]): f for f in record["figures"][condition] if f["metric"] == metric}
 
 
-def test_sensors_are_dead_in_turn_and_adapting_is_told_what_validation_prefers(bench, study, world, tmp_path):
-    record = study.measure(world, "maml", tmp_path / "maml")
+def test_sensors_are_dead_in_turn_and_validation_chooses_the_settings(bench, study, world, tmp_path):
+    record = study.evaluate(world, "maml", tmp_path / "maml")
     assert record["steps"] == 2
     assert record["vehicles"] == {"train": 7, "val": 1, "test": 2}
     assert record["options"]["inner_steps"] == min(
@@ -42,11 +42,11 @@ def test_sensors_are_dead_in_turn_and_adapting_is_told_what_validation_prefers(b
     )
     assert list(record["figures"]) == ["all sensors", "camera dead", "radar dead", "motion dead"]
     for condition in record["figures"]:
-        found = shown(record, condition, "mae_1")
-        assert set(found) == {(1, True), (2, True), (2, False)}
-        assert {f["episodes"] for f in found.values()} == {5}
-        assert {tuple(f["missing"]) for f in found.values()} == {tuple(condition.split()[:1] * ("dead" in condition))}
-        assert len({f["mean"] for f in found.values()}) == 3
+        figures = shown(record, condition, "mae_1")
+        assert set(figures) == {(1, True), (2, True), (2, False)}
+        assert {f["episodes"] for f in figures.values()} == {5}
+        assert {tuple(f["missing"]) for f in figures.values()} == {tuple(condition.split()[:1] * ("dead" in condition))}
+        assert len({f["mean"] for f in figures.values()}) == 3
     lines = bench.table({"maml": record}, study.shots)
     rows = [line.split(" | ")[:2] for line in lines if "±" in line]
     assert rows == [["| constant", "0"], ["| constant", "1"], ["| constant", "2"],
@@ -58,15 +58,15 @@ def test_sensors_are_dead_in_turn_and_adapting_is_told_what_validation_prefers(b
 
 
 def test_what_has_nothing_to_say_before_adapting_has_no_such_line(bench, study, world, tmp_path):
-    record = study.measure(world, "r2d2", tmp_path / "r2d2")
+    record = study.evaluate(world, "r2d2", tmp_path / "r2d2")
     assert record["settings"] == {}
     assert set(shown(record, "radar dead", "mae_2")) == {(1, True), (2, True)}
     assert sum("| r2d2 | 0 |" in line for line in bench.table({"r2d2": record}, study.shots)) == 0
 
 
-def test_the_constant_is_the_mean_of_the_labelled_moments(bench, study, world, tmp_path):
+def test_the_constant_is_the_mean_of_the_labelled_rows(bench, study, world, tmp_path):
     run = study.trained(world, bench.METHODS["r2d2"], tmp_path / "run")
-    found = bench.dataclasses.replace(study, shots=(1,), episodes=200).constant(run, run.dataset())
+    figures = bench.dataclasses.replace(study, shots=(1,), episodes=200).constant(run, run.dataset())
     rows = tables.read(world)
     test = {v: [] for v in {row["vehicle"] for row in rows if row["split"] == "test"}}
     train = [float(row["steering"]) for row in rows if row["split"] == "train"]
@@ -75,8 +75,8 @@ def test_the_constant_is_the_mean_of_the_labelled_moments(bench, study, world, t
             test[row["vehicle"]].append(float(row["steering"]))
     apart = [abs(a - b) for own in test.values() for i, a in enumerate(own) for j, b in enumerate(own) if i != j]
     alone = [abs(a - np.mean(train)) for own in test.values() for a in own]
-    assert found["1"][0][0] == pytest.approx(np.mean(apart), rel=0.2)
-    assert found["0"][0][0] == pytest.approx(np.mean(alone), rel=0.2)
+    assert figures["1"][0][0] == pytest.approx(np.mean(apart), rel=0.2)
+    assert figures["0"][0][0] == pytest.approx(np.mean(alone), rel=0.2)
 
 
 def test_figures_of_another_study_are_not_mixed_in(bench, study, tmp_path):

@@ -30,8 +30,8 @@ def scenes(tmp_path_factory):
                 rng.choice(["cross", "disc"]),
             )
             thing = {"colour": colour, "shape": shape, "texture": "plain", "size": "big"}
-            said = [f"picture {i} has a {colour} {shape}", f"a {shape} that is {colour} in picture {i}"]
-            table.writerow([json.dumps(said), f"{part} {i % 12}", part, json.dumps({"things": [thing]})])
+            sentences = [f"picture {i} has a {colour} {shape}", f"a {shape} that is {colour} in picture {i}"]
+            table.writerow([json.dumps(sentences), f"{part} {i % 12}", part, json.dumps({"things": [thing]})])
     return path
 
 
@@ -56,7 +56,7 @@ def test_both_methods_learn_the_same_tasks_from_the_same_pairs(bench, scenes, tm
         run = bench.trained(source, target, options | {"text": {"width": 8, "heads": 2}}, 2, tmp_path / target)
         data = run.dataset()
         drawn.clear()
-        assert set(bench.measured(run, data, target, 9)) == set(bench.FIGURES[target])
+        assert set(bench.evaluate(run, data, target, 9)) == set(bench.FIGURES[target])
         tasks = [task for draw in drawn for task in zip(draw.support, draw.query, strict=True)][:9]
         for one, other in zip(tasks, bench.tasks(run, data, 9), strict=True):
             assert all(np.array_equal(*halves) for halves in zip(one, other, strict=True))

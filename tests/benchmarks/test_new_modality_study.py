@@ -19,26 +19,26 @@ def bench(script, monkeypatch):
 
 
 def test_an_input_is_left_out_of_training_and_met_at_adaptation(bench, birds, tmp_path):
-    study = bench.Arrival(steps=2, episodes=3, shots=(1, 2), queries=1, ways=2)
+    study = bench.NewInput(steps=2, episodes=3, shots=(1, 2), queries=1, ways=2)
     run = study.trained(birds, "photo", tmp_path / "run")
     assert list(run.learner.network.modalities) == ["note"]
     log = (tmp_path / "run" / "metrics.jsonl").read_text()
     assert study.trained(birds, "photo", tmp_path / "run").config == run.config
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == log
-    record = study.measure(run, "photo")
-    found = {(f["metric"], tuple(f["new"]), f["shots"]): f for f in record["figures"]}
-    assert len(found) == 6
+    record = study.evaluate(run, "photo")
+    figures = {(f["metric"], tuple(f["new"]), f["shots"]): f for f in record["figures"]}
+    assert len(figures) == 6
     for shots in (1, 2):
-        with_it, without = found["accuracy", ("photo",), shots], found["accuracy", (), shots]
-        gain = found["accuracy_improvement", ("photo",), shots]
-        assert gain["mean"] == pytest.approx(with_it["mean"] - without["mean"])
-        assert {f["split"] for f in (with_it, without, gain)} == {"test"}
+        with_it, without = figures["accuracy", ("photo",), shots], figures["accuracy", (), shots]
+        improvement = figures["accuracy_improvement", ("photo",), shots]
+        assert improvement["mean"] == pytest.approx(with_it["mean"] - without["mean"])
+        assert {f["split"] for f in (with_it, without, improvement)} == {"test"}
     lines = bench.table({"photo": record}, study.shots)
     assert len(lines) == 4
-    assert lines[2].startswith(f"| photo | 1 | {found['accuracy', (), 1]['mean']:.3f} ± ")
+    assert lines[2].startswith(f"| photo | 1 | {figures['accuracy', (), 1]['mean']:.3f} ± ")
 
 
-def test_a_loss_is_not_shown_as_a_gain(bench):
+def test_a_loss_is_shown_with_its_sign(bench):
     figures = [
         {"metric": "accuracy", "new": [], "shots": 1, "mean": 0.5, "ci95": 0.1},
         {"metric": "accuracy", "new": ["photo"], "shots": 1, "mean": 0.4, "ci95": 0.1},

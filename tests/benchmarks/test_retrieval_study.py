@@ -23,11 +23,11 @@ def world(bench, birds):
 
 
 def test_the_setting_that_validation_prefers_is_tested_once(bench, world, tmp_path, monkeypatch):
-    asked = []
+    evaluated = []
     own = bench.Retrieval.judged
 
     def judged(self, run, world, split):
-        asked.append((run.config.dropout, split))
+        evaluated.append((run.config.dropout, split))
         records = own(self, run, world, "train")
         for record in records:  # validation prefers 0.25
             record["mean"] = 1 - abs(run.config.dropout - 0.25) if split == "val" else record["mean"]
@@ -35,8 +35,8 @@ def test_the_setting_that_validation_prefers_is_tested_once(bench, world, tmp_pa
 
     monkeypatch.setattr(bench.Retrieval, "judged", judged)
     study = bench.Retrieval(steps=3, episodes=4, gallery=3)
-    record = study.measure(world, [{"dropout": share} for share in (0.0, 0.25, 0.5)], tmp_path)
-    assert asked == [(0.0, "val"), (0.25, "val"), (0.5, "val"), (0.25, "test")]
+    record = study.evaluate(world, [{"dropout": fraction} for fraction in (0.0, 0.25, 0.5)], tmp_path)
+    assert evaluated == [(0.0, "val"), (0.25, "val"), (0.5, "val"), (0.25, "test")]
     assert record["options"] == {"dropout": 0.25}
     assert record["steps"] == 3
     assert record["validation"] == {'{"dropout": 0.0}': 0.75, '{"dropout": 0.25}': 1.0, '{"dropout": 0.5}': 0.75}
@@ -50,7 +50,7 @@ def test_the_setting_that_validation_prefers_is_tested_once(bench, world, tmp_pa
     assert lines[-1] == "| chance | photo → note | 33.3 | 100.0 | 100.0 | 2 |"
 
 
-def test_cca_is_told_classes_and_judged_by_the_same_rows(bench, world, tmp_path):
+def test_cca_has_classes_and_is_evaluated_on_the_same_rows(bench, world, tmp_path):
     world = bench.dataclasses.replace(world, cca={"ways": 2})
     run = bench.Retrieval(3, 4).trained(world, {"learner": "cca", "principal": 4}, tmp_path / "run")
     assert (run.config.learner, run.config.ways) == ("cca", 2)
@@ -71,7 +71,7 @@ def test_scenes_become_pairs_of_a_picture_and_a_sentence(bench, tmp_path):
         assert (row["concept"], row["split"]) == (scene["concept"], scene["split"])
 
 
-def test_every_setting_is_a_training_that_can_be_asked_for(bench, tmp_path):
+def test_every_setting_is_a_valid_training(bench, tmp_path):
     from omnishot.experiment.options import from_options
 
     (tmp_path / "g.csv").touch()
@@ -81,8 +81,8 @@ def test_every_setting_is_a_training_that_can_be_asked_for(bench, tmp_path):
         kinds = dict(zip(world.inputs, ("image", "text"), strict=True))
         for settings in bench.METHODS.values():
             for options in settings:
-                said = bench.COMMON | dict(world.options) | (world.cca if options.get("learner") == "cca" else {})
-                config = {n: v for n, v in (said | options).items() if n not in ("target", "group", "objective")}
+                own = bench.COMMON | dict(world.options) | (world.cca if options.get("learner") == "cca" else {})
+                config = {n: v for n, v in (own | options).items() if n not in ("target", "group", "objective")}
                 assert from_options(config, kinds).shots in (1, 10)
 
 

@@ -14,12 +14,12 @@ def bench(script):
 
 
 def test_trainings_differ_in_what_they_are_to_withstand_alone(bench, birds, tmp_path, monkeypatch):
-    said = {"plain": {}, "noisy": {"noise": {"*": 0.5}}, "adversarial": {"adversarial": {"photo": 0.1}}}
+    trainings = {"plain": {}, "noisy": {"noise": {"*": 0.5}}, "adversarial": {"adversarial": {"photo": 0.1}}}
     parts = {
         "noise": {"levels": (1.0,), "inputs": ["photo"]},
         "photo": {"inputs": ["photo"], "attacks": ("fgsm",), "epsilons": (0.1,), "levels": ()},
     }
-    monkeypatch.setattr(bench, "TRAININGS", said)
+    monkeypatch.setattr(bench, "TRAININGS", trainings)
     monkeypatch.setattr(bench, "PARTS", parts)
     monkeypatch.setattr(bench, "TARGET", "species")
     monkeypatch.setattr(bench, "COMMON", {n: v for n, v in tables.QUICK.items() if n != "steps"})
@@ -42,6 +42,6 @@ def test_trainings_differ_in_what_they_are_to_withstand_alone(bench, birds, tmp_
     assert "noisy costs" in text
     assert "adversarial costs" in text
     assert (tmp_path / "page.png").exists()
-    configs = [(tmp_path / name / "config.toml").read_text().splitlines() for name in said]
+    configs = [(tmp_path / name / "config.toml").read_text().splitlines() for name in trainings]
     assert {line for line in configs[1] if line not in configs[0]} == {'"*" = 0.5'}
     assert {line for line in configs[2] if line not in configs[0]} == {"photo = 0.1"}

@@ -14,22 +14,22 @@ def bench(script):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    return tones.table(tmp_path_factory.mktemp("told"), tones.TEXTS)
+def spoken(tmp_path_factory):
+    return tones.table(tmp_path_factory.mktemp("spoken"), tones.TEXTS)
 
 
-def test_texts_are_measured_before_and_after_in_the_way_that_validation_chose(bench, told, tmp_path):
+def test_texts_are_evaluated_before_and_after_with_the_validated_settings(bench, spoken, tmp_path):
     common = tones.SMALL | {"target": "text", "audio": tones.SHORT}
     both = [{"adapted": adapted, "queries": 2} for adapted in (False, True)]
     ways = [{"fit_steps": n, "fit_lr": 1e-3} for n in (1, 2)]
-    setting = bench.Setting("told", common, {"finetune": {}}, both, {"finetune": 3}, {"finetune": ways})
+    setting = bench.Setting("spoken", common, {"finetune": {}}, both, {"finetune": 3}, {"finetune": ways})
     study = bench.Speech(steps=1, episodes=4)
-    run = study.trained(setting, "finetune", told, tmp_path / "run")
+    run = study.trained(setting, "finetune", spoken, tmp_path / "run")
     assert run.summary()["step"] == 1
     log = (tmp_path / "run" / "metrics.jsonl").read_text()
-    assert study.trained(setting, "finetune", told, tmp_path / "run").config == run.config
+    assert study.trained(setting, "finetune", spoken, tmp_path / "run").config == run.config
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == log
-    record = json.loads(json.dumps(study.measure(setting, "finetune", run)))
+    record = json.loads(json.dumps(study.evaluate(setting, "finetune", run)))
     assert record["steps"] == 1
     errors = record["validation_errors"]
     assert {json.loads(one)["fit_steps"] for one in errors} == {1, 2}
@@ -52,7 +52,7 @@ def test_words_are_recognised_from_one_and_from_more(bench, tmp_path):
     common |= {"tasks": 1, "val_episodes": 2, "steps": 1, "plan": "loop", "audio": {"width": 4}}
     setting = bench.Setting("words", common, {"protonet": {"learner": "protonet"}}, [{"shots": 1}, {"shots": 2}])
     study = bench.Speech(steps=1, episodes=3)
-    record = study.measure(setting, "protonet", study.trained(setting, "protonet", words, tmp_path / "run"))
+    record = study.evaluate(setting, "protonet", study.trained(setting, "protonet", words, tmp_path / "run"))
     assert {f["shots"] for f in record["figures"]} == {1, 2}
     head, _, line = bench.table("words", setting, {"words: protonet": record})[2:]
     assert head == "| learner | 1-shot | 2-shot | tasks | steps |"

@@ -24,7 +24,7 @@ def bench(script):
 
 @pytest.fixture
 def study(bench):
-    return bench.functions.Functions(ALL, tasks=3, width=(8,), steps=4, trial=2, episodes=4)
+    return bench.functions.Functions(ALL, tasks=3, width=(8,), steps=4, tuning_steps=2, episodes=4)
 
 
 def same(a, b):
@@ -66,10 +66,10 @@ def test_errors_are_those_of_adapting_to_one_task_after_the_other(bench, study, 
     np.testing.assert_allclose(bench.functions.errors(learner, batch), alone, rtol=1e-4)
 
 
-def test_the_best_trial_decides_and_the_training_is_kept(bench, study, tmp_path, monkeypatch):
+def test_the_best_short_training_decides_and_the_training_is_kept(bench, study, tmp_path, monkeypatch):
     monkeypatch.setattr(bench.studies, "RATES", (0.003, 1e6))  # the second diverges
     learner, record = bench.studies.trained(study, "anil", {"inner_steps": 1}, tmp_path, minutes=0)
-    tried = {json.loads(said)["inner_lr"]: error for said, error in record["trials"].items()}
+    tried = {json.loads(options)["inner_lr"]: error for options, error in record["trials"].items()}
     assert set(tried) == {0.003, 0.1, 1e6}
     finite = {rate: error for rate, error in tried.items() if error is not None}
     assert record["options"] == {"inner_steps": 1, "inner_lr": min(finite, key=finite.__getitem__)}

@@ -33,18 +33,28 @@ def record(error: float) -> dict:
 
 @pytest.mark.parametrize(("error", "reached"), [(0.02, "yes"), (0.0201, "**no**")])
 def test_a_record_is_a_row_with_intervals_and_says_whether_the_goal_is_reached(study, error, reached):
-    said = study.line(record(error))
-    assert said.startswith("| birds (photo, note) | protonet | 90.0 ± 1.0 | 90.0 ± 1.0 | 2.0 ± 0.3 |")
-    assert said.endswith(f"| 1.23 | {reached} | 400 |")
+    line = study.line(record(error))
+    assert line.startswith("| birds (photo, note) | protonet | 90.0 ± 1.0 | 90.0 ± 1.0 | 2.0 ± 0.3 |")
+    assert line.endswith(f"| 1.23 | {reached} | 400 |")
     rows = study.table_of([record(error)]).splitlines()
     assert len({row.count("|") for row in rows}) == 1
 
 
 def test_it_trains_evaluates_keeps_and_goes_on(study, parted, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    said = [f"{parted}:species", "--learners", "protonet,centroid", "--steps", "2", "--ways", "2", "--queries", "1"]
-    said += ["--open-set", "2", "--val-episodes", "3", "--episodes", "4", "--markdown", "table.md"]
-    monkeypatch.setattr(sys, "argv", ["uncertainty", *said])
+    arguments = [
+        f"{parted}:species",
+        "--learners",
+        "protonet,centroid",
+        "--steps",
+        "2",
+        "--ways",
+        "2",
+        "--queries",
+        "1",
+    ]
+    arguments += ["--open-set", "2", "--val-episodes", "3", "--episodes", "4", "--markdown", "table.md"]
+    monkeypatch.setattr(sys, "argv", ["uncertainty", *arguments])
     study.main()
     saved = json.loads((tmp_path / "uncertainty.json").read_text())
     assert [r["learner"] for r in saved["records"]] == ["protonet", "centroid"]
@@ -54,9 +64,9 @@ def test_it_trains_evaluates_keeps_and_goes_on(study, parted, tmp_path, monkeypa
         assert (by["accuracy"]["open_set"], by["open_set_auroc"]["open_set"]) == (0, 2)
         assert all(f["ways"] == 2 and f["episodes"] == 4 for f in each["figures"])
     assert (tmp_path / "table.md").read_text() == study.table_of(saved["records"]) + "\n"
-    monkeypatch.setattr(study, "measured", None)
+    monkeypatch.setattr(study, "evaluate", None)
     study.main()  # all is there
     assert json.loads((tmp_path / "uncertainty.json").read_text()) == saved
-    monkeypatch.setattr(sys, "argv", ["uncertainty", *said, "--seed", "1"])
+    monkeypatch.setattr(sys, "argv", ["uncertainty", *arguments, "--seed", "1"])
     with pytest.raises(SystemExit, match="figures of another study"):
         study.main()

@@ -52,13 +52,13 @@ def bomb(folder: Path) -> str:
     return "bomb.png"
 
 
-def outside(folder: Path) -> str:
+def path_outside(folder: Path) -> str:
     (folder.parent / "secret.png").write_bytes((folder / "photos" / "crane-0.png").read_bytes())
     return "../secret.png"
 
 
 def link(folder: Path) -> str:
-    (folder / "link.png").symlink_to(outside(folder).replace("..", str(folder.parent)))
+    (folder / "link.png").symlink_to(path_outside(folder).replace("..", str(folder.parent)))
     return "link.png"
 
 
@@ -66,7 +66,7 @@ CELLS: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing file": (lambda _: "photos/gone.png", "no such file: photos/gone.png"),
     "truncated picture": (truncated_png, "truncated"),
     "decompression bomb": (bomb, "decompression bomb"),
-    "path outside": (outside, "points outside the table's folder: ../secret.png"),
+    "path outside": (path_outside, "points outside the table's folder: ../secret.png"),
     "link outside": (link, "points outside the table's folder: link.png"),
     "no picture": (lambda folder: str((folder / "x.txt").write_text("hello") and "x.txt"), "no image"),
     "a folder": (lambda _: "photos", "is a directory, not a file: photos"),
@@ -81,10 +81,10 @@ def test_a_bad_picture_is_named_by_row_and_column_and_stops_the_training(tmp_pat
     make, reason = CELLS[what]
     table = birds(folder, photo=make(folder))
     assert main(["check", str(table), "--target", "species"]) == 1
-    told = capsys.readouterr().out
-    assert "bad cell: row 2, column 'photo': " in told
-    assert "1 bad cell" in told
-    assert reason in told
+    output = capsys.readouterr().out
+    assert "bad cell: row 2, column 'photo': " in output
+    assert "1 bad cell" in output
+    assert reason in output
     with pytest.raises(DataError, match=r"1 bad cell\n  row 2, column 'photo': .*\n.*--skip-bad"):
         small(table, tmp_path / "run")
     assert not (tmp_path / "run" / "config.toml").exists()
@@ -186,17 +186,19 @@ def test_a_missing_table_and_an_unknown_format(tmp_path, capsys):
 
 def test_a_class_with_too_few_rows_is_named_with_its_count(tmp_path, run):
     table = tables.birds(tmp_path)
-    rows, seen = tables.read(table), run.record.trained_on[0]
-    first = [row for row in rows if row["species"] == seen][:1]
-    tables.write(table, [row for row in rows if row["species"] != seen] + first)
-    with pytest.raises(DataError, match=rf"1 shots and at least 1 query need 2 rows of every class; .*: {seen} \(1\)"):
+    rows, trained = tables.read(table), run.record.trained_on[0]
+    first = [row for row in rows if row["species"] == trained][:1]
+    tables.write(table, [row for row in rows if row["species"] != trained] + first)
+    with pytest.raises(
+        DataError, match=rf"1 shots and at least 1 query need 2 rows of every class; .*: {trained} \(1\)"
+    ):
         small(table, tmp_path / "run")
     with pytest.raises(DataError, match=r"2 shots and 1 queries need 3 rows of every class; fewer in: .*\(\d\)"):
         small(table, tmp_path / "run", shots=2, queries=1)
     assert small(table, tmp_path / "run", skip_bad=True).record.ways == 2
 
 
-def test_too_many_ways_are_told_with_what_there_is(tmp_path):
+def test_too_many_ways_are_refused_with_the_number_of_classes(tmp_path):
     with pytest.raises(DataError, match=r"5 ways need 5 classes .* the part 'val' has 2: ask for 2 ways or fewer"):
         small(tables.birds(tmp_path), tmp_path / "run", ways=5)
 
@@ -232,12 +234,12 @@ def test_a_table_with_no_input(tmp_path, capsys):
     message = "has no column to learn from: photo is a note, note is a note, weight is a note, species is the target"
     with pytest.raises(UsageError, match=message):
         train(table, target="species", out=tmp_path / "run", modality=notes)
-    said = ",".join(f"{name}={kind}" for name, kind in notes.items())
-    assert main(["check", str(table), "--target", "species", "--modality", said]) == 1
+    modalities = ",".join(f"{name}={kind}" for name, kind in notes.items())
+    assert main(["check", str(table), "--target", "species", "--modality", modalities]) == 1
     assert message in capsys.readouterr().out
 
 
-def test_pictures_said_to_be_videos(tmp_path, capsys):
+def test_pictures_given_as_videos(tmp_path, capsys):
     assert main(["check", str(tables.birds(tmp_path)), "--modality", "photo=video"]) == 1
     assert "no video, but a PNG image" in capsys.readouterr().out
 
@@ -283,9 +285,9 @@ def test_a_disk_that_is_full_while_caching_says_what_is_needed_and_leaves_nothin
     with monkeypatch.context() as patch:
         patch.setattr(cache_entry, "_allocate", full)
         assert main(["train", str(table), "--target", "species", "--out", str(tmp_path / "run")]) == 1
-    told = capsys.readouterr().err
-    assert "No space left on device" in told
-    assert "set OMNISHOT_CACHE to a folder on a disk that has it" in told
+    output = capsys.readouterr().err
+    assert "No space left on device" in output
+    assert "set OMNISHOT_CACHE to a folder on a disk that has it" in output
     assert list((tmp_path / "cache").iterdir()) == []
     assert not (tmp_path / "run").exists()
     assert small(table, tmp_path / "run").summary()["step"] == 6

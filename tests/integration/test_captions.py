@@ -33,16 +33,16 @@ SMALL: dict[str, Any] = {
 def scenes(folder: Path, rows: int = 5, **first: Any) -> Path:
     """Pictures of things with invented names, two sentences each; `first` replaces cells of the first row."""
     rng = np.random.default_rng(0)
-    found = []
+    rows = []
     for kind, concept in enumerate(CONCEPTS):
         for i in range(rows):
             name = f"pictures/{concept}-{i}.png"
             tables.picture(folder / name, kind, rng)
             place = ("left", "right")[i % 2]
             texts = [f"a {concept} on the {place}", f'there is a "{concept}", i think'][: 1 + (i + kind) % 2]
-            found.append({"image": name, "caption": json.dumps(texts), "concept": concept})
-    found[0] |= first
-    return tables.write(folder / "scenes.csv", found)
+            rows.append({"image": name, "caption": json.dumps(texts), "concept": concept})
+    rows[0] |= first
+    return tables.write(folder / "scenes.csv", rows)
 
 
 def command(*args: object, options: dict[str, Any] = SMALL, **other: Any) -> list[str]:
@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(scenes(folder), out=folder / "run", **SMALL)
 
 
-def test_the_objective_is_seen_from_the_texts(run):
+def test_the_objective_is_inferred_from_the_texts(run):
     """Several sentences a picture are captions; the words that one group says only are not shared."""
     objective = run.learner.objective
     assert objective.name == "caption"
@@ -68,11 +68,11 @@ def test_the_objective_is_seen_from_the_texts(run):
 
 
 def test_evaluate_adapt_predict_save_load(run, tmp_path):
-    found = run.evaluate(episodes=3, save=False)
+    result = run.evaluate(episodes=3, save=False)
     names = {"bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider_d", "new_word_recall", "new_word_precision"}
-    assert names | {"token_accuracy", "loss"} <= found.metrics.keys()
-    assert found.figures[0].metric == "bleu4"
-    assert found.mean == run.evaluate(episodes=3, save=False).mean
+    assert names | {"token_accuracy", "loss"} <= result.metrics.keys()
+    assert result.figures[0].metric == "bleu4"
+    assert result.mean == run.evaluate(episodes=3, save=False).mean
 
     rows = [row for row in tables.read(scenes(tmp_path)) if row["concept"] == "mib"]
     model = run.adapt(tables.write(tmp_path / "mib.csv", rows))
@@ -81,15 +81,15 @@ def test_evaluate_adapt_predict_save_load(run, tmp_path):
     more = tables.write(
         tmp_path / "more.csv", [*({"image": row["image"], "concept": "?"} for row in rows), {"concept": "?"}]
     )
-    said = model.predict(more)  # a row with every cell missing is answered
-    assert len(said) == 6
-    assert all(isinstance(text, str) for text in said)
+    texts = model.predict(more)  # a row with every cell missing is answered
+    assert len(texts) == 6
+    assert all(isinstance(text, str) for text in texts)
     known = {*run.learner.objective.vocabulary.tokens, "mib"}
-    assert all(word in known for text in said for word in text.split())
+    assert all(word in known for text in texts for word in text.split())
     answers = model.answers(shown)
-    assert answers["prediction"].tolist() == said[:5].tolist()
+    assert answers["prediction"].tolist() == texts[:5].tolist()
     again = om.load(model.save(tmp_path / "mib.omni"))
-    assert again.predict(shown).tolist() == said[:5].tolist()
+    assert again.predict(shown).tolist() == texts[:5].tolist()
     for wrong in (lambda: model.predict_proba(shown), lambda: model.predict(shown, abstain=0.5)):
         with pytest.raises(UsageError, match="predicts a text"):
             wrong()
@@ -122,8 +122,8 @@ def test_resumed_as_if_it_had_never_stopped(tmp_path, monkeypatch):
 def test_tasks_of_clusters_where_nobody_has_grouped(tmp_path, head):
     rows = [{k: v for k, v in row.items() if k != "concept"} for row in tables.read(scenes(tmp_path, rows=12))]
     options = {k: v for k, v in SMALL.items() if k != "group"} | {"head": head, "steps": 1, "val_every": 1}
-    found = train(tables.write(tmp_path / "plain.csv", rows), out=tmp_path / "run", **options)
-    assert found.summary()["step"] == 1
+    trained = train(tables.write(tmp_path / "plain.csv", rows), out=tmp_path / "run", **options)
+    assert trained.summary()["step"] == 1
 
 
 # -- what can be wrong ------------------------------------------------------------------------------------
@@ -141,9 +141,9 @@ def test_bad_captions_are_named(tmp_path, capsys, case):
     cell, message = BAD_CELLS[case]
     table = scenes(tmp_path, caption=cell)
     assert main(command("train", table, "--out", tmp_path / "run")) == 1
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    assert pd.Series([said]).str.contains(message).all(), said
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert pd.Series([err]).str.contains(message).all(), err
     assert main(command("train", table, "--out", tmp_path / "run", "--skip-bad", steps=1, val_every=1)) == 0
 
 
@@ -156,14 +156,14 @@ def test_all_captions_empty(tmp_path, capsys):
 
 def test_cells_that_are_no_text(tmp_path):
     rows = [{"x": float(i), "caption": ["a dog"] if i else np.zeros(3), "concept": CONCEPTS[i % 9]} for i in range(45)]
-    with pytest.raises(om.OmnishotError, match="row 0, column 'caption': a text or a list of texts is wanted"):
+    with pytest.raises(om.OmnishotError, match="row 0, column 'caption': a text or a list of texts is needed"):
         train(rows, out=tmp_path / "run", **{k: v for k, v in SMALL.items() if k != "image"}, objective="caption")
 
 
 def test_a_caption_longer_than_longest_is_cut_off_and_learned(tmp_path):
     table = scenes(tmp_path, caption="a blick " * 40)
-    found = train(table, out=tmp_path / "run", **SMALL | {"steps": 1, "val_every": 1})
-    assert found.summary()["step"] == 1
+    trained = train(table, out=tmp_path / "run", **SMALL | {"steps": 1, "val_every": 1})
+    assert trained.summary()["step"] == 1
 
 
 WRONG_OBJECTIVE_OPTIONS = {
@@ -190,8 +190,8 @@ def test_wrong_options_are_explained(tmp_path, capsys, case):
     options, message = WRONG_OPTIONS[case]
     options = {k: v for k, v in SMALL.items() if options.get("learner") != "protonet" or k != "inner_steps"} | options
     assert main(command("train", scenes(tmp_path, rows=4), "--out", tmp_path / "run", options=options)) == 2
-    said = capsys.readouterr().err
-    assert message in said, said
+    err = capsys.readouterr().err
+    assert message in err, err
 
 
 def test_adapting_without_a_caption(run, tmp_path, capsys):
@@ -206,7 +206,7 @@ def test_adapting_without_a_caption(run, tmp_path, capsys):
     rows[1]["caption"] = "a plain text"
     model = tmp_path / "m.omni"
     assert main(["adapt", str(run.folder), str(tables.write(table, rows)), "--out", str(model)]) == 0
-    out = tmp_path / "said.csv"
+    out = tmp_path / "answers.csv"
     assert main(["predict", str(model), str(bare), "--out", str(out)]) == 0
     with out.open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 3

@@ -1,4 +1,4 @@
-"""The temperature of a run: fitted once on validation tasks, kept with checkpoints and models, told to people."""
+"""The temperature of a run: fitted once on validation tasks, kept with checkpoints and models, and printed."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def temperature(learner: Any) -> float:
 
 def test_it_is_the_likeliest_on_the_validation_tasks_at_the_best_parameters(run):
     loader = task_loaders(run.dataset(), run.config).val
-    outcomes = [
+    predictions = [
         run.learner.objective.to_arrays(*each) for each in answered(run.learner, loader, run.config.val_episodes)
     ]
-    assert temperature(run.learner) == fit_temperature(outcomes) != 1
-    figures = run.learner.objective.aggregate(outcomes)
+    assert temperature(run.learner) == fit_temperature(predictions) != 1
+    figures = run.learner.objective.aggregate(predictions)
     tuned = [r for r in records(run) if "tuned" in r]
     assert tuned == [
         {"step": 6, "tuned": "temperature", "value": temperature(run.learner)}
@@ -163,13 +163,13 @@ def test_numbers_have_none(tmp_path):
 def test_train_tells_it(birds, tmp_path, capsys):
     options = ["--steps", "2", "--tasks", "1", "--val-episodes", "2", "--dim", "8", "--image.size", "16"]
     assert main(["train", str(birds), "--target", "species", "--out", str(tmp_path / "run"), *options]) == 0
-    told = Run.load(tmp_path / "run").summary()["tuned"]["temperature"]
-    assert f"chosen on the validation tasks: temperature {told:.3g}" in capsys.readouterr().err
+    fitted = Run.load(tmp_path / "run").summary()["tuned"]["temperature"]
+    assert f"chosen on the validation tasks: temperature {fitted:.3g}" in capsys.readouterr().err
 
 
 def test_figures_of_training_are_at_1(run, monkeypatch):
     loader = task_loaders(run.dataset(), run.config).val
     monkeypatch.setattr(run.learner, "objective", Classify())
-    found = run_episodes(run.learner, loader, run.config.val_episodes)
+    figures = run_episodes(run.learner, loader, run.config.val_episodes)
     last = [r for r in records(run) if r["step"] == run.summary()["best_step"] and "val_loss" in r]
-    assert last[0]["val_loss"] == pytest.approx(found["loss"][0], abs=1e-12)
+    assert last[0]["val_loss"] == pytest.approx(figures["loss"][0], abs=1e-12)

@@ -16,7 +16,7 @@ pytest.importorskip("av")
 
 MOTIONS = ("left", "right", "up", "down", "grows", "shrinks")
 KINDS = (("mp4", "mp4", "aac"), ("matroska", "mkv", "pcm_s16le"), ("avi", "avi", "mp3"))
-PLAIN = {name: told for name, told in tables.QUICK.items() if not isinstance(told, dict)}
+PLAIN = {name: option for name, option in tables.QUICK.items() if not isinstance(option, dict)}
 QUICK = PLAIN | {"video": {"size": 16, "frames": 3, "width": 8}, "audio": {"rate": 2000, "width": 4}}
 
 
@@ -47,15 +47,15 @@ def run(moving, tmp_path_factory):
 
 def test_videos_are_recognised_and_checked(moving, capsys):
     assert main(["check", str(moving), "--target", "motion", "--modality", "sound=audio"]) == 0
-    said = capsys.readouterr().out
-    assert "video" in said
+    out = capsys.readouterr().out
+    assert "video" in out
     (moving.parent / "cut.mkv").write_bytes((moving.parent / "up 1.mkv").read_bytes()[:3000])
     rows = tables.read(moving)
     rows[4]["clip"] = rows[4]["sound"] = "cut.mkv"
     broken = tables.write(moving.parent / "broken.csv", rows)
     assert main(["check", str(broken), "--target", "motion", "--modality", "sound=audio"]) == 1
-    said = capsys.readouterr().out
-    assert said.count("video file is truncated") == 2
+    out = capsys.readouterr().out
+    assert out.count("video file is truncated") == 2
 
 
 def test_clips_and_their_sound_are_learned_from(run, moving):
@@ -69,9 +69,13 @@ def test_clips_and_their_sound_are_learned_from(run, moving):
     assert len(model.predict(alone)) == 3
 
 
-def test_what_a_camera_suffers_is_measured(run):
-    told = {"noise": {"clip": 0.5}}, {"failure": {"clip": "frozen"}}, {"attack": "fgsm", "epsilon": {"clip": 0.02}}
-    for each in told:
+def test_corrupted_videos_are_evaluated(run):
+    corruptions = (
+        {"noise": {"clip": 0.5}},
+        {"failure": {"clip": "frozen"}},
+        {"attack": "fgsm", "epsilon": {"clip": 0.02}},
+    )
+    for each in corruptions:
         figure = run.evaluate(episodes=2, save=False, subsets=False, ways=2, shots=1, **each).figures[0]
         assert 0 <= figure.mean <= 1
         assert figure != run.evaluate(episodes=2, save=False, subsets=False, ways=2, shots=1).figures[0]

@@ -24,7 +24,7 @@ def test_captions_before_and_after_on_the_same_tasks(captions, tmp_path):
     table = study.table(tmp_path)
     assert study.table(tmp_path) == table
     name = "maml, no step (prototypes of words)"
-    record = study.measure(table, captions.METHODS[name], tmp_path / "run")
+    record = study.evaluate(table, captions.METHODS[name], tmp_path / "run")
     before, after = ({f["metric"]: f for f in record[when]} for when in ("before", "after"))
     assert before["new_word_recall"]["mean"] == 0
     assert [f["episodes"] for f in after.values()] == [3] * len(after)
@@ -32,7 +32,7 @@ def test_captions_before_and_after_on_the_same_tasks(captions, tmp_path):
     assert (before["bleu4"]["adapted"], after["bleu4"]["adapted"]) == (False, True)
     lines = captions.table({name: record})
     assert [line.split(" | ")[1] for line in lines[2:]] == ["before", "after"]
-    again = study.measure(table, captions.METHODS[name], tmp_path / "run")  # goes on where it was stopped
+    again = study.evaluate(table, captions.METHODS[name], tmp_path / "run")  # goes on where it was stopped
     assert [f["mean"] for f in again["after"]] == [f["mean"] for f in record["after"]]
 
 
@@ -41,9 +41,9 @@ def test_answers_from_both_inputs_and_from_either(answers, tmp_path):
     study = answers.Answers(2, 3, world, {**answers.COMMON, **LITTLE})
     table = study.table(tmp_path)
     records = {}
-    for name, seen in answers.SEEN.items():
-        options = {"inputs": seen["inputs"]} | (PICTURE if "image" in seen["inputs"] else {})
-        records[name] = study.measure(table, options, tmp_path / name)
-        assert records[name]["figures"][0]["modalities"] == seen["inputs"]
+    for name, own in answers.INPUTS.items():
+        options = {"inputs": own["inputs"]} | (PICTURE if "image" in own["inputs"] else {})
+        records[name] = study.evaluate(table, options, tmp_path / name)
+        assert records[name]["figures"][0]["modalities"] == own["inputs"]
         assert records[name]["steps"] == 2
-    assert [line.split(" | ")[0][2:] for line in answers.table(records)[2:]] == list(answers.SEEN)
+    assert [line.split(" | ")[0][2:] for line in answers.table(records)[2:]] == list(answers.INPUTS)

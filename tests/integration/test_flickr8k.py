@@ -51,9 +51,9 @@ def test_import_train_evaluate_and_what_follows(omnishot, published, tmp_path):
     for name, frame in (("few", few), ("others", others)):
         frame.drop(columns="split").to_csv(tmp_path / f"{name}.csv", index=False)
     assert omnishot("adapt", run, tmp_path / "few.csv", "--out", tmp_path / "m.omni").code == 0
-    said = omnishot("predict", tmp_path / "m.omni", tmp_path / "others.csv", "--out", tmp_path / "said.csv")
-    assert said.code == 0, said.err
-    answers = pd.read_csv(tmp_path / "said.csv", keep_default_na=False)
+    done = omnishot("predict", tmp_path / "m.omni", tmp_path / "others.csv", "--out", tmp_path / "answers.csv")
+    assert done.code == 0, done.err
+    answers = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
     assert len(answers) == 3
     assert list(answers.problem) == [""] * 3
 

@@ -1,4 +1,4 @@
-"""What a user does with a table written by hand, nothing said but the target."""
+"""What a user does with a table written by hand, no option but the target."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def test_from_a_table_written_by_hand_to_predictions(omnishot, tmp_path):
     predicted = omnishot("predict", model, table, "--out", answers)
     assert predicted.code == 0, predicted.err
     assert not predicted.out
-    found = pd.read_csv(answers, keep_default_na=False)
-    assert list(found["photo"]) == [row["photo"] for row in rows]
-    assert list(found["species"]) == [row["species"] for row in rows]
-    p = found[["p(blackbird)", "p(blue tit)", "p(crane)"]].to_numpy()
+    table = pd.read_csv(answers, keep_default_na=False)
+    assert list(table["photo"]) == [row["photo"] for row in rows]
+    assert list(table["species"]) == [row["species"] for row in rows]
+    p = table[["p(blackbird)", "p(blue tit)", "p(crane)"]].to_numpy()
     assert np.allclose(p.sum(1), 1)
-    assert list(found["prediction"]) == [("blackbird", "blue tit", "crane")[i] for i in p.argmax(1)]
+    assert list(table["prediction"]) == [("blackbird", "blue tit", "crane")[i] for i in p.argmax(1)]
 
 
 @pytest.fixture
@@ -97,10 +97,10 @@ def test_options_reach_the_training(trained):
         "--photo.size", 16, "--text.encoder", "gru", "--modality", "weight=note", "--clip=3.5", "--scale", "2",
     )  # fmt: skip
     assert done.code == 0, done.err
-    found = tomllib.loads((out / "config.toml").read_text())
-    said = {"ways": 2, "shots": [1, 2], "queries": 1, "seed": 7, "fusion": "sum", "clip": 3.5, "scale": 2.0}
-    said |= {"noise": {"image": 0.3}, "photo": {"size": 16}, "text": {"encoder": "gru"}}
-    assert said.items() <= found.items()
+    config = tomllib.loads((out / "config.toml").read_text())
+    options = {"ways": 2, "shots": [1, 2], "queries": 1, "seed": 7, "fusion": "sum", "clip": 3.5, "scale": 2.0}
+    options |= {"noise": {"image": 0.3}, "photo": {"size": 16}, "text": {"encoder": "gru"}}
+    assert options.items() <= config.items()
     assert json.loads((out / "table.json").read_text())["modalities"].keys() == {"photo", "note"}
 
 
@@ -125,7 +125,7 @@ def test_options_reach_the_training(trained):
         (["--photo", "3", "--photo.size", "3"], "option 'photo' is both"),
     ],
 )
-def test_what_cannot_be_said_is_refused_and_leaves_no_run(trained, args, message):
+def test_wrong_options_are_refused_and_leave_no_run(trained, args, message):
     done, out = trained(*args)
     assert done.code == 2
     assert message in done.err
@@ -139,7 +139,7 @@ def test_a_run_is_not_overwritten(trained):
     assert "already holds a run" in done.err
 
 
-def test_what_cannot_be_read_is_told_of_and_answered(omnishot, run, birds, tmp_path):
+def test_unreadable_cells_are_reported_and_answered(omnishot, run, birds, tmp_path):
     model = tmp_path / "m.omni"
     assert omnishot("adapt", run.folder, birds, "--out", model).code == 0
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
@@ -149,10 +149,10 @@ def test_what_cannot_be_read_is_told_of_and_answered(omnishot, run, birds, tmp_p
     assert done.code == 0
     assert "row 2, column 'photo'" in done.err
     assert "row 4, column 'photo': no such file: gone.png" in done.err
-    found = pd.read_json(tmp_path / "out.jsonl", lines=True)
-    assert found["photo"].fillna("").tolist() == ["broken.png", "", "gone.png"]
-    assert found["prediction"].isin(tables.SPECIES).all()
-    assert found["problem"].map(bool).tolist() == [True, False, True]
+    answers = pd.read_json(tmp_path / "out.jsonl", lines=True)
+    assert answers["photo"].fillna("").tolist() == ["broken.png", "", "gone.png"]
+    assert answers["prediction"].isin(tables.SPECIES).all()
+    assert answers["problem"].map(bool).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -187,9 +187,9 @@ def test_a_terminated_training_says_how_to_go_on_and_can_be_resumed(omnishot, bi
         while process.poll() is None and not (log.exists() and log.read_text().count("\n") > 3):
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate()
+        _, err = process.communicate()
     assert process.returncode == 1
-    assert "Traceback" not in told
-    assert "of 100000; to go on, repeat the command with --resume" in told
+    assert "Traceback" not in err
+    assert "of 100000; to go on, repeat the command with --resume" in err
     _, state = read_tensors(out / "last" / "checkpoint.safetensors")
     assert state["step"] == log.read_text().count("\n") > 3

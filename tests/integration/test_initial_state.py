@@ -45,7 +45,7 @@ def run(lines, tmp_path_factory) -> Run:
     )
 
 
-def test_adapting_is_told_apart_from_not_adapting(run):
+def test_adapting_differs_from_not_adapting(run):
     after, before = (run.evaluate(episodes=20, adapted=adapted) for adapted in (True, False))
     assert not any(f.adapted for f in before.figures)
     assert all(f.adapted for f in after.figures)
@@ -62,19 +62,19 @@ def test_adapting_is_told_apart_from_not_adapting(run):
 def test_the_support_rows_are_not_used(run):
     """The same query rows whatever the support rows are: those of two shots are others than those of five."""
     tasks = {"queries": 3, "episodes": 8, "save": False, "adapted": False}
-    plain, spoiled = (run.evaluate(missing=m, missing_in="support", **tasks) for m in (None, {"*": 1.0}))
-    assert plain.mean == spoiled.mean
+    plain, corrupted = (run.evaluate(missing=m, missing_in="support", **tasks) for m in (None, {"*": 1.0}))
+    assert plain.mean == corrupted.mean
     tasks["adapted"] = True
-    plain, spoiled = (run.evaluate(missing=m, missing_in="support", **tasks) for m in (None, {"*": 1.0}))
-    assert plain.mean != spoiled.mean
+    plain, corrupted = (run.evaluate(missing=m, missing_in="support", **tasks) for m in (None, {"*": 1.0}))
+    assert plain.mean != corrupted.mean
 
 
 def test_the_command(run, capsys):
     assert main(["evaluate", str(run.folder), "--episodes", "4", "--unadapted", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert {figure["adapted"] for figure in found} == {False}
-    wanted = run.evaluate(episodes=4, adapted=False, save=False)
-    assert [figure["mean"] for figure in found] == [figure.mean for figure in wanted.figures]
+    printed = json.loads(capsys.readouterr().out)
+    assert {figure["adapted"] for figure in printed} == {False}
+    expected = run.evaluate(episodes=4, adapted=False, save=False)
+    assert [figure["mean"] for figure in printed] == [figure.mean for figure in expected.figures]
 
 
 @pytest.mark.parametrize("more", [{"open_set": 1}, {"new": ["z"]}])
