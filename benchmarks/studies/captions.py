@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import studies
 import torch
 
 from omnishot.runs.run import Run
-from omnishot.training.train import train
 from omnishot.worlds import make
 
 #: All that the trainings have in common.
@@ -64,10 +64,8 @@ class Captions:
 
     def trained(self, table: Path, options: Mapping[str, Any], folder: Path) -> Run:
         """The run of one method, from where an interrupted one stands."""
-        if (folder / "config.toml").exists():
-            return train(table, out=folder, resume=True)
         own = {"steps": self.steps, "val_every": max(1, self.steps // 8), **self.common, **options}
-        return train(table, out=folder, **own)
+        return studies.train_or_resume(table, folder, **own)
 
     def evaluate(self, table: Path, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """A method's figures on the test tasks before adapting and after, and what its training came to."""

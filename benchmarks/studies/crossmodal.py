@@ -22,7 +22,6 @@ import torch
 from omnishot.datasets import read
 from omnishot.experiment.dataset import Dataset
 from omnishot.runs.run import Run
-from omnishot.training.train import train
 from omnishot.worlds import make
 
 #: All that methods have in common. Twenty classes a task tell more apart in a step than five (Snell et al. 2017, §2.4).
@@ -76,10 +75,8 @@ class Transfer:
 
     def trained(self, pair: Pair, options: Mapping[str, Any], folder: Path) -> Run:
         """The run of one setting, from where an interrupted one stands."""
-        if (folder / "config.toml").exists():
-            return train(pair.table, out=folder, resume=True)
         own = {"val_every": max(1, self.steps // 5), **self.common, **pair.options, "steps": self.steps, **options}
-        return train(pair.table, out=folder, target=pair.target, inputs=[pair.one, pair.other], **own)
+        return studies.train_or_resume(pair.table, folder, target=pair.target, inputs=[pair.one, pair.other], **own)
 
     def judged(
         self, run: Run, data: Dataset, split: str, condition: tuple[Sequence[str], Sequence[str], int]

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import studies
 import torch
 
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.evaluation.episodes import drawn, interval
 from omnishot.experiment.dataset import Dataset
 from omnishot.runs.run import Run
-from omnishot.training.train import train
 from omnishot.worlds import make
 from omnishot.worlds.driving.world import SENSORS
 
@@ -88,10 +88,8 @@ class Driving:
 
     def trained(self, table: Path, options: Options, folder: Path) -> Run:
         """The run of one method, from where an interrupted one stands."""
-        if (folder / "config.toml").exists():
-            return train(table, out=folder, resume=True)
         own = {"steps": self.steps, "val_every": max(1, self.steps // 4), **self.common, **options}
-        return train(table, out=folder, **own)
+        return studies.train_or_resume(table, folder, **own)
 
     def evaluate(self, table: Path, name: str, folder: Path) -> dict[str, Any]:
         """A method's figures on the test vehicles, and what its training came to."""

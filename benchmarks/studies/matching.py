@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import studies
 import torch
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -27,7 +28,6 @@ from omnishot.evaluation.episodes import interval
 from omnishot.experiment.dataset import Dataset
 from omnishot.metrics.relatedness import relatedness_figures
 from omnishot.runs.run import Run
-from omnishot.training.train import train
 from omnishot.worlds import make
 
 TRAITS = ("colour", "shape", "texture", "size")
@@ -168,11 +168,9 @@ def main() -> None:
 
 def trained(source: Path, target: str, options: Mapping[str, Any], steps: int, folder: Path) -> Run:
     """The run of a method, from where an interrupted one stands."""
-    if (folder / "config.toml").exists():
-        return train(source, out=folder, resume=True)
     inputs = ["sentence_a", "sentence_b"]
     own = {**COMMON, "val_every": max(1, steps // 4), "steps": steps, **options}
-    return train(source, out=folder, target=target, inputs=inputs, **own)
+    return studies.train_or_resume(source, folder, target=target, inputs=inputs, **own)
 
 
 if __name__ == "__main__":

@@ -180,10 +180,7 @@ def main() -> None:
         learner, record = studies.trained(study, name, {}, args.runs / name, args.minutes)
         records.add(name, record | {"figures": study.evaluate(name, learner)})
         print("\n".join(table(records.by_name)), flush=True)
-    text = "\n".join(table(records.by_name))
-    print(text)
-    if args.markdown:
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    studies.report(table(records.by_name), args.markdown)
 
 
 if __name__ == "__main__":

@@ -65,10 +65,7 @@ def main() -> None:
         rated = functions.with_rates(study, learner, record)
         records.add(name, record | evaluate(study, name, learner, rated))
         print("\n".join(table(records.by_name)), flush=True)
-    text = "\n".join(table(records.by_name))
-    print(text)
-    if args.markdown:
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    studies.report(table(records.by_name), args.markdown)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import studies
 import torch
 
 from omnishot.runs.run import Run
-from omnishot.training.train import train
 from omnishot.worlds import make
 
 TARGET = "letter"
@@ -49,11 +48,9 @@ class NewInput:
 
     def trained(self, table: Path, new: str, folder: Path) -> Run:
         """The run of all inputs but one, from where an interrupted one stands."""
-        if (folder / "config.toml").exists():
-            return train(table, out=folder, resume=True)
         others = [name for name in INPUTS if name != new]
         options = COMMON | {name: OPTIONS[name] for name in others if name in OPTIONS}
-        return train(table, out=folder, target=TARGET, inputs=others, steps=self.steps, **options)
+        return studies.train_or_resume(table, folder, target=TARGET, inputs=others, steps=self.steps, **options)
 
     def evaluate(self, run: Run, new: str) -> dict[str, Any]:
         """Accuracy with the new input and without, and the improvement, by number of shots."""
@@ -105,10 +102,7 @@ def main() -> None:
     for name in records.missing(args.new.split(","), again=False):
         records.add(name, study.evaluate(study.trained(glyphs, name, args.runs / name), name))
         print("\n".join(table(records.by_name, shots)), flush=True)
-    text = "\n".join(table(records.by_name, shots))
-    print(text)
-    if args.markdown:
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    studies.report(table(records.by_name, shots), args.markdown)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from omnishot.metrics.retrieval import AT
 from omnishot.runs.run import Run
 from omnishot.table.reading import read_table
 from omnishot.table.writing import TableWriter
-from omnishot.training.train import train
 from omnishot.worlds import make
 
 COMMON: dict[str, Any] = {"tasks": 1, "lr": 3e-3, "dim": 64}
@@ -65,11 +64,9 @@ class Retrieval:
 
     def trained(self, world: World, options: Mapping[str, Any], folder: Path) -> Run:
         """The run of one setting, from where an interrupted one stands."""
-        if (folder / "config.toml").exists():
-            return train(world.table, out=folder, resume=True)
         own = {"val_every": max(1, self.steps // 5), **COMMON, **world.options, "steps": self.steps}
         own |= (world.cca if options.get("learner") == "cca" else {}) | dict(options)
-        return train(world.table, out=folder, inputs=world.inputs, **own)
+        return studies.train_or_resume(world.table, folder, inputs=world.inputs, **own)
 
     def judged(self, run: Run, world: World, split: str) -> list[dict[str, Any]]:
         """The figures of a part, as records."""

@@ -23,7 +23,6 @@ from omnishot.analysis.robustness import page as robust
 from omnishot.analysis.robustness.degradation import CLEAN, Robustness
 from omnishot.analysis.robustness.sweep import robustness
 from omnishot.runs.run import Run
-from omnishot.training.train import train
 from omnishot.worlds import make
 
 TARGET = "letter"
@@ -68,9 +67,7 @@ class Hardship:
 
     def trained(self, table: Path, name: str, folder: Path) -> Run:
         """One training, from where an interrupted one stands."""
-        if (folder / "config.toml").exists():
-            return train(table, out=folder, resume=True)
-        return train(table, out=folder, target=TARGET, steps=self.steps, **self.common, **TRAININGS[name])
+        return studies.train_or_resume(table, folder, target=TARGET, steps=self.steps, **self.common, **TRAININGS[name])
 
     def evaluate(self, run: Run, part: str) -> dict[str, Any]:
         """The figures of one part."""
@@ -132,12 +129,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         records.add(pair, study.evaluate(study.trained(glyphs, name, args.runs / name), part))
         print("\n".join(table(joined(records.by_name.values()))), flush=True)
     result = joined(records.by_name.values())
-    text = "\n".join([*table(result), "", *cost(result)])
-    print(text)
+    studies.report([*table(result), "", *cost(result)], args.markdown)
     if args.page:
         robust.write(result, args.page)
-    if args.markdown:
-        args.markdown.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -182,10 +182,7 @@ def main() -> None:
             rated = plain_descent(study, learner)
             records.add(PRETRAINED, record | evaluate(study, PRETRAINED, next(iter(rated.values())), rated, None))
         print("\n".join(table({name: records.by_name[name]})), flush=True)
-    text = "\n".join([*table(records.by_name), *verdict(records.by_name)])
-    print(text)
-    if args.markdown:
-        args.markdown.write_text(text + "\n", encoding="utf-8")
+    studies.report([*table(records.by_name), *verdict(records.by_name)], args.markdown)
     if args.figure:
         picture(records.by_name, args.figure)
 

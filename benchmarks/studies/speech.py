@@ -21,7 +21,6 @@ import torch
 from omnishot.datasets import read
 from omnishot.experiment.dataset import Dataset
 from omnishot.runs.run import Run
-from omnishot.training.train import train
 from omnishot.worlds import make
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -114,10 +113,8 @@ class Speech:
         """A learner's run, from where an interrupted one stands; or that one as it is, if it is not to `finish`."""
         if (folder / "config.toml").exists() and not self.finish:
             return Run.load(folder)
-        if (folder / "config.toml").exists():
-            return train(table, out=folder, resume=True)
         options = {**setting.common, **setting.learners[label]}
-        return train(table, out=folder, **options | {"steps": min(self.steps, options["steps"])})
+        return studies.train_or_resume(table, folder, **options | {"steps": min(self.steps, options["steps"])})
 
     def chosen(self, setting: Setting, label: str, run: Run, data: Dataset) -> dict[str, Any]:
         """The way to adapt with the least error on validation tasks, set on the run's learner; and all errors."""

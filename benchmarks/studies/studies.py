@@ -20,6 +20,8 @@ from omnishot.experiment.config import Config
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
 from omnishot.objectives import OBJECTIVES
+from omnishot.runs.run import Run
+from omnishot.training.train import train
 from omnishot.training.trainer import Trainer
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)  # step sizes that validation chooses from
@@ -117,6 +119,21 @@ def _train(
         print(f"{name} {options}: {error}", flush=True)
         return None, 0.0
     return learner, state.seconds
+
+
+def train_or_resume(table: Path, folder: Path, **options: Any) -> Run:
+    """The run in `folder`: trained with `options`, or an interrupted one continued."""
+    if (folder / "config.toml").exists():
+        return train(table, out=folder, resume=True)
+    return train(table, out=folder, **options)
+
+
+def report(lines: Sequence[str], markdown: Path | None) -> None:
+    """Print the lines, and write them to the file `markdown` if there is one."""
+    text = "\n".join(lines)
+    print(text)
+    if markdown:
+        markdown.write_text(text + "\n", encoding="utf-8")
 
 
 def answers(learner: Learner, batch: Episode) -> torch.Tensor:
