@@ -12,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several processes (pytest -n 2), a th
 import pytest
 from hypothesis import settings
 from support import tables
+from support.command_line import omnishot  # noqa: F401  # a fixture
 
 from omnishot.runs.run import Run
 from omnishot.training.train import train

@@ -33,16 +33,16 @@ SMALL: dict[str, Any] = {
 def scenes(folder: Path, rows: int = 5, **first: Any) -> Path:
     """Pictures of things with invented names, two sentences each; `first` replaces cells of the first row."""
     rng = np.random.default_rng(0)
-    rows = []
+    written = []
     for kind, concept in enumerate(CONCEPTS):
         for i in range(rows):
             name = f"pictures/{concept}-{i}.png"
             tables.picture(folder / name, kind, rng)
             place = ("left", "right")[i % 2]
             texts = [f"a {concept} on the {place}", f'there is a "{concept}", i think'][: 1 + (i + kind) % 2]
-            rows.append({"image": name, "caption": json.dumps(texts), "concept": concept})
-    rows[0] |= first
-    return tables.write(folder / "scenes.csv", rows)
+            written.append({"image": name, "caption": json.dumps(texts), "concept": concept})
+    written[0] |= first
+    return tables.write(folder / "scenes.csv", written)
 
 
 def command(*args: object, options: dict[str, Any] = SMALL, **other: Any) -> list[str]:

@@ -14,6 +14,7 @@ from support.tones import RATE, SHORT, SMALL, TEXTS, spoken, table
 import omnishot as om
 from omnishot.cli.main import main
 from omnishot.errors import DataError
+from omnishot.objectives.text import TextEpisode
 from omnishot.objectives.transcribe import Transcribe
 
 
@@ -48,7 +49,7 @@ def test_a_letter_that_training_lacks_is_one_error():
     tokens = objective.numbering.renumbered(objective.encode([["aßb"], ["ab"]])[0], np.array([], np.int64))
     _, references, _ = objective.text_episode(tokens[:, 0], tokens)
     assert [len(text) for (text,) in references] == [3, 2]
-    figures = objective.figures([(["ab", "ab"], references, [])])
+    figures = objective.figures([TextEpisode(["ab", "ab"], references, [])])
     assert figures["character_error_rate"][0] == pytest.approx(1 / 5)
 
 
