@@ -10,7 +10,7 @@ from omnishot.episodes.store import Store
 from omnishot.errors import UsageError
 from omnishot.learners.base import Learner, Params
 
-#: Rows that the network reads at a time.
+#: Rows that the network reads at a time: more do not fit in a processor's caches.
 CHUNK = 128
 
 

@@ -73,12 +73,12 @@ class Audio(Media):
             raise UsageError(f"rate = {rate} for sounds: give samples a second from {_RATES[0]:,} to {_RATES[1]:,}")
         if seconds is not None and not 0 < seconds <= 3600:
             raise UsageError(f"seconds = {seconds} for sounds: give a length above 0 and at most 3600")
-        seen = usable(_rate_and_frames, cells)
+        measured = usable(_rate_and_frames, cells)
         if rate is None:
-            known = Counter(found for found, _ in seen if found)
+            known = Counter(rate_of for rate_of, _ in measured if rate_of)
             rate = min(known.most_common(1)[0][0] if known else HIGHEST_RATE, HIGHEST_RATE)
         if seconds is None:
-            lengths = [frames / (found or rate) for found, frames in seen]
+            lengths = [frames / (rate_of or rate) for rate_of, frames in measured]
             seconds = min(float(np.percentile(lengths, 99, method="higher")), LONGEST)
         plain = cls(int(rate), max(1, math.ceil(seconds * rate - 1e-6)), 1.0)
         waves = usable(plain._waveform, cells[:_LOUDNESS_SAMPLE])
@@ -192,12 +192,12 @@ def _read(data: bytes, seconds: float) -> tuple[np.ndarray, int]:
         return wave, rate
     with _open(data) as file:
         # A margin, so that the resampling filter sees what follows the cut.
-        wanted = min(file.frames, math.ceil(seconds * file.samplerate) + file.samplerate // 100)
+        needed = min(file.frames, math.ceil(seconds * file.samplerate) + file.samplerate // 100)
         try:
-            wave = file.read(wanted, dtype="float32", always_2d=True)
+            wave = file.read(needed, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise CellError(f"damaged sound file ({error})") from error
-        if len(wave) < wanted:
+        if len(wave) < needed:
             raise CellError(f"sound file is truncated ({file.frames} samples announced, {len(wave)} are there)")
         return wave, file.samplerate
 

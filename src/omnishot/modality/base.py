@@ -19,30 +19,30 @@ from torch import Tensor
 from omnishot.errors import UsageError, nearest
 
 Cell = TypeVar("Cell")
-EncodedBatch = TypeVar("EncodedBatch")
+Reading = TypeVar("Reading")
 
 
 class CellError(ValueError):
     """Why one cell cannot be decoded; the reason alone, since the caller knows the row and the column."""
 
 
-def usable(look: Callable[[Cell], EncodedBatch], cells: Sequence[Cell]) -> list[EncodedBatch]:
-    """What `look` sees in every cell it can read; bad cells are left out, for the check names them.
+def usable(read: Callable[[Cell], Reading], cells: Sequence[Cell]) -> list[Reading]:
+    """What `read` gives for every cell that it can read; bad cells are left out, for the check names them.
 
     Raises:
         CellError: if not a single cell can be read, caused by the first one's.
     """
-    seen, errors = [], []
+    readings, errors = [], []
     for cell in cells:
         try:
-            seen.append(look(cell))
+            readings.append(read(cell))
         except CellError as error:
             errors.append(error)
-    if errors and not seen:
+    if errors and not readings:
         raise CellError(f"none of {len(errors)} cells can be read; the first: {errors[0]}") from errors[0]
-    if not seen:
+    if not readings:
         raise CellError("there is no cell")
-    return seen
+    return readings
 
 
 def dense(cell: np.ndarray) -> np.ndarray:
@@ -112,7 +112,7 @@ class Modality(ABC):
     @classmethod
     @abstractmethod
     def fit(cls, *cells: Any, **options: Any) -> Self:
-        """Choose the settings by looking at training rows; `options` override what was seen.
+        """Choose the settings by looking at training rows; `options` take precedence.
 
         Media and texts take a sequence of cells, tabular takes the columns (and their kinds).
         """

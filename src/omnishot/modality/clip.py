@@ -58,10 +58,10 @@ def pictures(data: bytes, count: int) -> Iterator[tuple[np.ndarray, int]]:
     """
     with _opened(data) as container:
         track = _track(container, _pictures(container, data))
-        moments = track.start + (np.arange(count) + 0.5) / count * (track.end - track.start)
+        times = track.start + (np.arange(count) + 0.5) / count * (track.end - track.start)
         done, last = 0, None
         for time, frame in _decoded(track):
-            until = int(np.searchsorted(moments, time))  # a frame is seen until the next one is
+            until = int(np.searchsorted(times, time))  # a frame is seen until the next one is
             if last is not None and until > done:
                 yield _upright(last), until - done
                 done = until
@@ -90,10 +90,10 @@ def sound(data: bytes, seconds: float) -> tuple[np.ndarray, int]:
     with _opened(data) as container:
         track = _track(container, _sounds(container))
         rate = track.stream.codec_context.sample_rate
-        plain, parts, wanted = library().AudioResampler(format="fltp"), [], int(seconds * rate) + rate // 10
+        plain, parts, needed = library().AudioResampler(format="fltp"), [], int(seconds * rate) + rate // 10
         for _, frame in _decoded(track):
             parts += [part.to_ndarray() for part in plain.resample(frame)]
-            if sum(part.shape[1] for part in parts) >= wanted:
+            if sum(part.shape[1] for part in parts) >= needed:
                 break
         if not parts:
             raise CellError("sound of zero length")

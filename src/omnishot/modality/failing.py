@@ -35,7 +35,7 @@ def rewired(
     A value keeps its size in its own unit, and so is another one in deviations of the place where it is read now.
     """
     own = torch.arange(values.shape[-1], device=values.device)
-    mean_, std_ = (torch.tensor(moments[: values.shape[-1]]).to(values) for moments in (mean, std))
+    mean_, std_ = (torch.tensor(statistic[: values.shape[-1]]).to(values) for statistic in (mean, std))
     order = order.expand(values.shape)
     read = ((values * std_ + mean_).gather(-1, order) - mean_) / std_
     there = there.gather(-1, order)

@@ -74,16 +74,16 @@ class Image(Media):
             raise UsageError(f"channels = {channels} for images: give 1 (grey) or 3 (colour)")
         shape = common_size(usable(_size, cells)) if size is None else sides(size)
         colour = cls(shape, 3, (0.0,) * 3, (1.0,) * 3)
-        seen = usable(lambda cell: moments(colour.decode(cell)), cells)
+        statistics = usable(lambda cell: pixel_statistics(colour.decode(cell)), cells)
         if channels is None:
-            channels = 1 if all(grey for grey, _ in seen) else 3
-        return cls.measured(shape, channels, [of_image for _, of_image in seen])
+            channels = 1 if all(grey for grey, _ in statistics) else 3
+        return cls.from_statistics(shape, channels, [of_image for _, of_image in statistics])
 
     @classmethod
-    def measured(cls, shape: tuple[int, int], channels: int, seen: Sequence[np.ndarray]) -> Image:
-        """Of a size, and of what `moments` gave for training images of it."""
+    def from_statistics(cls, shape: tuple[int, int], channels: int, statistics: Sequence[np.ndarray]) -> Image:
+        """Images of a size, from the `pixel_statistics` of training images of that size."""
         chosen = slice(3, 4) if channels == 1 else slice(3)
-        mean, square = np.mean(seen, 0)[:, chosen]
+        mean, square = np.mean(statistics, 0)[:, chosen]
         std = np.sqrt(np.maximum(square - mean**2, 0))
         return cls(shape, channels, tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist()))
 
@@ -195,7 +195,7 @@ def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
     return image.size if turned else image.size[::-1]
 
 
-def moments(pixels: np.ndarray) -> tuple[bool, np.ndarray]:
+def pixel_statistics(pixels: np.ndarray) -> tuple[bool, np.ndarray]:
     """Whether `[3, h, w]` is grey; mean and mean square `[2, 4]` of red, green, blue and luma (ITU-R BT.601)."""
     grey = bool((pixels == pixels[:1]).all())
     values = pixels / np.float64(255)
@@ -223,10 +223,10 @@ def _open(data: bytes) -> PIL.Image.Image:
 
 def _reason(error: Exception) -> str:
     """Pillow says "image file is truncated" in several ways."""
-    said = str(error) or type(error).__name__
-    if said.startswith("image file is truncated"):
-        return said
-    return f"image file is truncated ({said})" if "truncated" in said.lower() else f"damaged image ({said})"
+    message = str(error) or type(error).__name__
+    if message.startswith("image file is truncated"):
+        return message
+    return f"image file is truncated ({message})" if "truncated" in message.lower() else f"damaged image ({message})"
 
 
 def check_pixels(width: int, height: int) -> None:

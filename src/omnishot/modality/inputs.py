@@ -69,16 +69,16 @@ def fit_inputs(
     inputs, options, given = table.schema.inputs(), options or {}, given or {}
     _check_options(inputs, options)
     own = {name: {**options.get(kind, {}), **options.get(name, {})} for name, (kind, _) in inputs.items()}
-    found: dict[str, Modality] = {}
+    modalities: dict[str, Modality] = {}
     for name, (kind, _) in inputs.items():
         alike = [n for n, (k, _) in inputs.items() if k == kind and own[n] == own[name] and n not in given]
         if name in given:
-            found[name] = given[name]
-        elif shared and alike[0] in found:
-            found[name] = found[alike[0]]
+            modalities[name] = given[name]
+        elif shared and alike[0] in modalities:
+            modalities[name] = modalities[alike[0]]
         else:
-            found[name] = fit_input(table, name, rows, own[name], seed=seed, also=alike[1:] if shared else ())
-    return found
+            modalities[name] = fit_input(table, name, rows, own[name], seed=seed, also=alike[1:] if shared else ())
+    return modalities
 
 
 def fit_input(
@@ -129,17 +129,17 @@ def decode_inputs(
         DataError: if the cache cannot be written.
     """
     stored, present = {}, np.zeros((len(table), len(modalities)), bool)
-    found: Bad = []
+    bad_cells: Bad = []
     for i, (name, modality) in enumerate(modalities.items()):
         for column in columns_of(name, modality):
             choose("column", column, table.frame.columns)
         stored[name], present[:, i], bad = _decode(
             table, name, modality, cached, root, name if progress else None, host
         )
-        found += bad
+        bad_cells += bad
     place = {column: i for i, column in enumerate(table.frame.columns)}
-    found.sort(key=lambda cell: (cell[0], place[cell[1]]))
-    return Decoded(stored, present, [BadCell(*cell, table.row_number(cell[0])) for cell in found])
+    bad_cells.sort(key=lambda cell: (cell[0], place[cell[1]]))
+    return Decoded(stored, present, [BadCell(*cell, table.row_number(cell[0])) for cell in bad_cells])
 
 
 Bad = list[tuple[int, str, str]]  # row, column, reason
@@ -190,14 +190,14 @@ def _decode(
 def _in_slabs(table: Table, name: str, modality: Values) -> tuple[np.ndarray, np.ndarray, Bad]:
     """Plain values, some rows at a time: on their way they take many times the memory that they end in."""
     stored, present = np.empty((len(table), *modality.shape), modality.dtype), np.empty(len(table), bool)
-    found: Bad = []
+    bad_cells: Bad = []
     for start in range(0, len(table), SLAB):
         rows = slice(start, start + SLAB)
         columns: dict[str, Any] = {column: table.frame[column].iloc[rows] for column in columns_of(name, modality)}
         part, bad = modality.decode_columns(columns)
         stored[rows], present[rows] = part, modality.present(part)
-        found += [(start + row, column, reason) for row, column, reason in bad]
-    return stored, present, found
+        bad_cells += [(start + row, column, reason) for row, column, reason in bad]
+    return stored, present, bad_cells
 
 
 def _in_memory(table: Table, name: str, modality: Media) -> tuple[np.ndarray, np.ndarray, list[tuple[int, str]]]:
@@ -227,25 +227,25 @@ def _fit(
     kind: str,
     columns: tuple[str, ...],
     rows: np.ndarray,
-    said: Mapping[str, Any],
+    options: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> Modality:
     cls = modality_class(kind)
     if kind == "tabular":
         kinds = {column: table.schema.column(column).modality for column in columns}
-        return cls.fit({column: table.frame[column].iloc[rows] for column in columns}, kinds=kinds, **said)
+        return cls.fit({column: table.frame[column].iloc[rows] for column in columns}, kinds=kinds, **options)
     column = table.frame[columns[0]]
     order = rng.permutation(_present(column, rows))
     if cls.media:
-        return cls.fit(_opened(column.iloc[order[:MEDIA_SAMPLE]].to_list(), table.folder), **said)
-    return cls.fit(column.iloc[np.sort(order[:VALUES_SAMPLE])].to_list(), **said)
+        return cls.fit(_opened(column.iloc[order[:MEDIA_SAMPLE]].to_list(), table.folder), **options)
+    return cls.fit(column.iloc[np.sort(order[:VALUES_SAMPLE])].to_list(), **options)
 
 
 def _present(column: pd.Series, rows: np.ndarray) -> np.ndarray:
     """Those of `rows` where the column has a cell; some are looked at a time, for as objects they take much memory."""
     slabs = (rows[start : start + SLAB] for start in range(0, len(rows), SLAB))
-    found = [slab[[not missing(cell) for cell in column.iloc[slab]]] for slab in slabs]
-    return np.concatenate([rows[:0], *found])
+    present = [slab[[not missing(cell) for cell in column.iloc[slab]]] for slab in slabs]
+    return np.concatenate([rows[:0], *present])
 
 
 def _opened(cells: Sequence[Any], folder: Path | None) -> list[Any]:
@@ -270,10 +270,10 @@ def _opened(cells: Sequence[Any], folder: Path | None) -> list[Any]:
 def _check_options(inputs: Mapping[str, tuple[str, tuple[str, ...]]], options: Mapping[str, Mapping[str, Any]]) -> None:
     kinds = {name: kind for name, (kind, _) in inputs.items()}
     kinds |= {kind: kind for kind in kinds.values()}
-    for name, said in options.items():
+    for name, given in options.items():
         kind = kinds[choose("input", name, kinds)]
         parameters = inspect.signature(modality_class(kind).fit).parameters.values()
         known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"kinds"}
-        for option in said:
+        for option in given:
             if option not in known:
                 raise UsageError(f"{kind} input {name!r} has no option {option!r}: {nearest(option, known)}")

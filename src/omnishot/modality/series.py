@@ -16,7 +16,7 @@ from omnishot.errors import UsageError
 from omnishot.modality.base import CellError, Media, Reach, dense, random_like, usable
 from omnishot.modality.failing import LATEST, one_of, rewired, two_exchanged
 from omnishot.modality.numberfiles import read_numbers
-from omnishot.modality.standard import FURTHEST, moments, standardised
+from omnishot.modality.standard import FURTHEST, mean_and_std, standardised
 
 LONGEST = 256  # steps
 _LARGEST = float(np.finfo(np.float32).max)
@@ -68,7 +68,7 @@ class Series(Media):
         arrays = [array for array in arrays if array.shape[1] == channels]
         if steps is None:
             steps = min(int(np.percentile([len(array) for array in arrays], 95, method="higher")), LONGEST)
-        mean, std = moments(np.concatenate(arrays))
+        mean, std = mean_and_std(np.concatenate(arrays))
         return cls(steps, channels, tuple(mean.tolist()), tuple(std.tolist()))
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
@@ -182,5 +182,5 @@ def _resample(values: np.ndarray, steps: int) -> np.ndarray:
     position = np.linspace(0, len(values) - 1, steps)
     before = position.astype(int)
     after = np.minimum(before + 1, len(values) - 1)
-    share = (position - before)[:, None]
-    return np.where(share == 0, values[before], values[before] * (1 - share) + values[after] * share)
+    weight = (position - before)[:, None]
+    return np.where(weight == 0, values[before], values[before] * (1 - weight) + values[after] * weight)

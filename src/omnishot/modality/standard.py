@@ -7,7 +7,7 @@ import numpy as np
 FURTHEST = 100.0  # deviations; a number further out is brought there, or it would drown all others
 
 
-def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation over the first axis, NaN left out: float64 `[n, ...]` -> two of `[...]`.
 
     The deviation of what does not vary (beyond rounding) is 1, and the mean of nothing 0. Values are taken to lie

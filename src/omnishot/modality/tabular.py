@@ -17,7 +17,7 @@ from torch import Tensor
 from omnishot.errors import choose
 from omnishot.modality.base import CellError, Reach, Values, random_like
 from omnishot.modality.failing import one_of, rewired, two_exchanged
-from omnishot.modality.standard import FURTHEST, moments, standardised
+from omnishot.modality.standard import FURTHEST, mean_and_std, standardised
 from omnishot.table.table import cell_name
 
 KINDS = ("number", "category")
@@ -86,8 +86,8 @@ class Tabular(Values):
         for column in cells:
             choose(f"kind of column {column!r}", kinds[column], KINDS)
         columns = sorted(cells, key=lambda column: KINDS.index(kinds[column]))
-        seen = [_look(_series(cells[column]), kinds[column]) for column in columns]
-        mean, std, levels = zip(*seen, strict=True)
+        statistics = [_look(_series(cells[column]), kinds[column]) for column in columns]
+        mean, std, levels = zip(*statistics, strict=True)
         fitted = cls(tuple(columns), tuple(kinds[column] for column in columns), mean, std, levels)
         if not fitted.present(fitted.decode_columns(cells)[0]).any():
             raise CellError("no value in it")
@@ -173,8 +173,8 @@ class Tabular(Values):
         for i, (value, there) in enumerate(np.asarray(stored, np.float64)):
             if there:
                 number = self.kinds[i] == "number"
-                said = f"{value * self.std[i] + self.mean[i]:.5g}" if number else self.levels[i][int(value) - 1]
-                lines.append(f"{self.columns[i]}: {said}")
+                shown = f"{value * self.std[i] + self.mean[i]:.5g}" if number else self.levels[i][int(value) - 1]
+                lines.append(f"{self.columns[i]}: {shown}")
         return "\n".join(lines)
 
     @cached_property
@@ -192,7 +192,7 @@ def _look(cells: pd.Series, kind: str) -> tuple[float, float, tuple[str, ...]]:
     """Mean, deviation and levels of one column."""
     if kind == "category":
         return 0.0, 1.0, _levels(_labels(cells, "")[0])
-    mean, std = moments(_numbers(cells, "")[0])
+    mean, std = mean_and_std(_numbers(cells, "")[0])
     return float(mean), float(std), ()
 
 

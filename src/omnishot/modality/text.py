@@ -103,12 +103,12 @@ class Text(Values):
         """
         length = (stored != PAD).sum(-1, keepdim=True)
         draw = random_like(torch.rand, length.shape, generator, stored)
-        wanted = torch.round((1 - level) * length + level * (1 + (self.max_tokens - 1) * draw))
+        kept_length = torch.round((1 - level) * length + level * (1 + (self.max_tokens - 1) * draw))
         tokens = torch.randint(UNKNOWN + 1, self.vocabulary, stored.shape, generator=generator, device=generator.device)
         replaced = (random_like(torch.rand, stored.shape, generator, stored) < level) | (stored == PAD)
         position = torch.arange(self.max_tokens, device=stored.device)
         noisy = torch.where(replaced, tokens.to(stored), stored)
-        return torch.where(position < wanted, noisy, torch.full_like(stored, PAD))
+        return torch.where(position < kept_length, noisy, torch.full_like(stored, PAD))
 
     def picture(self, stored: np.ndarray) -> str:
         """The words again, as far as they fitted in."""

@@ -15,7 +15,7 @@ from omnishot.errors import UsageError
 from omnishot.modality import clip
 from omnishot.modality.base import CellError, Media, Reach, dense, random_like, usable
 from omnishot.modality.failing import LATEST
-from omnishot.modality.image import Image, check_pixels, common_size, from_array, moments, sides
+from omnishot.modality.image import Image, check_pixels, common_size, from_array, pixel_statistics, sides
 
 FRAMES = 8  # of a clip, unless something else is asked for
 LARGEST = 64  # pixels a side that frames are brought to unless something else is asked for
@@ -89,17 +89,17 @@ class Video(Media):
             _check_library()
         shape = common_size(usable(_size, cells), LARGEST) if size is None else sides(size)
         colour = cls(frames, shape, 3, (0.0,) * 3, (1.0,) * 3)
-        seen = usable(lambda cell: _moments(colour.decode(cell)), cells)
-        channels = channels or (1 if all(grey for grey, _ in seen) else 3)
-        still = Image.measured(shape, channels, [of_clip for _, of_clip in seen])
+        statistics = usable(lambda cell: _pixel_statistics(colour.decode(cell)), cells)
+        channels = channels or (1 if all(grey for grey, _ in statistics) else 3)
+        still = Image.from_statistics(shape, channels, [of_clip for _, of_clip in statistics])
         return cls(frames, shape, channels, still.mean, still.std)
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
         """Turned upright, each frame resized (Lanczos, proportions not kept); a short clip's are repeated."""
-        seen = _of_array(cell, self.frames) if isinstance(cell, np.ndarray) else clip.pictures(cell, self.frames)
+        frames = _of_array(cell, self.frames) if isinstance(cell, np.ndarray) else clip.pictures(cell, self.frames)
         stored = np.empty(self.shape, np.uint8)
         done = 0
-        for picture, times in seen:
+        for picture, times in frames:
             check_pixels(*picture.shape[:2])
             stored[done : done + times] = self.still.decode(picture)
             done += times
@@ -120,8 +120,8 @@ class Video(Media):
         return {"dead": self._dead, "frozen": self._frozen, "delayed": self._delayed}
 
     def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
-        seen = torch.arange(self.frames, device=stored.device) < self._chance(stored, generator) * self.frames
-        return torch.where(seen[..., None, None, None], stored, 0)
+        alive = torch.arange(self.frames, device=stored.device) < self._chance(stored, generator) * self.frames
+        return torch.where(alive[..., None, None, None], stored, 0)
 
     def _frozen(self, stored: Tensor, generator: torch.Generator) -> Tensor:
         last = (self._chance(stored, generator) * self.frames).long()
@@ -181,10 +181,10 @@ def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
     return height, width
 
 
-def _moments(stored: np.ndarray) -> tuple[bool, np.ndarray]:
-    """Whether `[frames, 3, h, w]` is grey, and the mean moments of its frames."""
-    seen = [moments(frame) for frame in stored]
-    return all(grey for grey, _ in seen), np.mean([of_frame for _, of_frame in seen], 0)
+def _pixel_statistics(stored: np.ndarray) -> tuple[bool, np.ndarray]:
+    """Whether `[frames, 3, h, w]` is grey, and the mean statistics of its frames."""
+    statistics = [pixel_statistics(frame) for frame in stored]
+    return all(grey for grey, _ in statistics), np.mean([of_frame for _, of_frame in statistics], 0)
 
 
 def _of_array(cell: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, int]]:

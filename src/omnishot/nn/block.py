@@ -33,10 +33,10 @@ def _folded(conv: nn.Conv2d, norm: Norm, x: Tensor) -> Tensor:
     assert conv.bias is not None
     with torch.autocast(x.device.type, enabled=False):  # statistics are never taken in half precision
         weight = conv.weight.flatten(1)  # [out, patch]
-        mean, covariance = _patch_moments(conv, x)
+        mean, covariance = _patch_statistics(conv, x)
         centre = mean @ weight.transpose(-1, -2) + conv.bias  # [rows, out], each channel's mean
         spread = ((weight @ covariance) * weight).sum(-1)  # and its variance
-    of_group, variance = _pooled(centre, spread, norm.groups)
+    of_group, variance = _group_statistics(centre, spread, norm.groups)
     scale = (variance + EPSILON).rsqrt() * norm.scale
     shift = (conv.bias - of_group) * scale + norm.shift
     # Where the scale is negative the largest of a window is the norm's smallest: turn the channel round.
@@ -45,7 +45,7 @@ def _folded(conv: nn.Conv2d, norm: Norm, x: Tensor) -> Tensor:
     return F.relu(torch.addcmul(_per_channel(shift), largest, _per_channel(scale * sign)))
 
 
-def _patch_moments(conv: nn.Conv2d, x: Tensor) -> tuple[Tensor, Tensor]:
+def _patch_statistics(conv: nn.Conv2d, x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean `[rows, patch]` and covariance `[rows, patch, patch]` of what the convolution sees."""
     patches = F.unfold(x, conv.kernel_size, padding=conv.padding[0])  # type: ignore[arg-type]
     mean = patches.mean(-1)
@@ -53,7 +53,7 @@ def _patch_moments(conv: nn.Conv2d, x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, off @ off.transpose(-1, -2) / off.shape[-1]
 
 
-def _pooled(mean: Tensor, variance: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+def _group_statistics(mean: Tensor, variance: Tensor, groups: int) -> tuple[Tensor, Tensor]:
     """Mean and variance of each channel's group from those of the channels, all `[rows, channels]`."""
     means, variances = (t.unflatten(-1, (groups, -1)) for t in (mean, variance))
     of_group = means.mean(-1, keepdim=True)

@@ -14,10 +14,12 @@ from torch import Tensor
 from torch.autograd import Function
 
 
-def _backward(g: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: int, wanted: list[bool]) -> tuple:
+def _backward(
+    g: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: int, outputs: list[bool]
+) -> tuple:
     n = weight.dim() - 2
     return torch.ops.aten.convolution_backward(
-        g, x, weight, [weight.shape[0]], list(stride), [padding] * n, [1] * n, False, [0] * n, 1, wanted
+        g, x, weight, [weight.shape[0]], list(stride), [padding] * n, [1] * n, False, [0] * n, 1, outputs
     )
 
 

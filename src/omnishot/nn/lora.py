@@ -34,9 +34,9 @@ class LoRA(nn.Module):
 
     def changed(self, own: Mapping[str, Tensor], weights: Mapping[str, Any]) -> dict[str, Any]:
         """The changed weights by name in the network; `own` are this module's parameters."""
-        found: dict[str, Any] = {}
+        changed: dict[str, Any] = {}
         for i, (name, linear) in enumerate(zip(self.names, self.linear, strict=True)):
             weight, left, right = weights[name], own[f"left.{i}"], own[f"right.{i}"]
             # A linear layer takes its weight in any form.
-            found[name] = LowRank(weight, left, right) if linear else weight + (left.mT @ right).view_as(weight)
-        return found
+            changed[name] = LowRank(weight, left, right) if linear else weight + (left.mT @ right).view_as(weight)
+        return changed

@@ -25,6 +25,7 @@ from omnishot.episodes.rows import Rows
 from omnishot.episodes.shots import learned_from
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, OmnishotError, UsageError
+from omnishot.evaluation.embeddings import CHUNK
 from omnishot.experiment.build import restore_learner
 from omnishot.experiment.dataset import bad_cells
 from omnishot.experiment.new_modality import (
@@ -49,8 +50,6 @@ from omnishot.table.table import Table
 FROZEN = "frozen.safetensors"
 #: What a model has learned of inputs that its run was trained without.
 NEW_MODALITY = "new_modality.safetensors"
-#: Rows that the network reads at a time: more spill out of a processor's caches.
-CHUNK = 128
 #: Bytes of decoded cells that predicting holds at a time (a chunk at least), however large the table.
 MEMORY = 64 << 20
 
