@@ -10,8 +10,9 @@ from aligned import Aligned
 from data import AUDIO, DIGITS, IMAGE, Digits, ImagesAndSounds
 from recipes import Recipe, options
 
+from omnishot.episodes.corruption import Corruption
+from omnishot.episodes.inputs import levels_by_input
 from omnishot.episodes.loader import Loader, Shape
-from omnishot.episodes.store import matching_inputs
 from omnishot.episodes.tasks import ClassTasks
 from omnishot.experiment.build import build_learner
 from omnishot.experiment.config import Config
@@ -41,13 +42,13 @@ def train(data: Digits, recipe: Recipe, seed: int, folder: Path) -> Learner:
 def _loader(data: Digits, config: Config, sound: bool) -> Loader:
     """Images alone: support and query rows are drawn alike. With sound: support rows are images, query rows sounds."""
     shape = Shape(1, DIGITS, config.shots, config.queries or 1)
-    augment = matching_inputs(config.augment, data.store.modalities)
+    augment = levels_by_input(config.augment, data.store.modalities)
     if not sound:
         source = ClassTasks(data.digit[data.train], data.train)
         return Loader(data.store, source, shape, config.seed, data.digit, augment=augment)
     heard = ImagesAndSounds(data)
-    apart = {"support_inputs": (IMAGE,), "query_inputs": (AUDIO,)}
-    return Loader(data.store, heard, shape, config.seed, data.digit, augment=augment, **apart)  # type: ignore[arg-type]
+    apart = Corruption(support_inputs=(IMAGE,), query_inputs=(AUDIO,))
+    return Loader(data.store, heard, shape, config.seed, data.digit, augment=augment, corruption=apart)
 
 
 def accuracy(learner: Learner, data: Digits, rows: np.ndarray, recipe: Recipe, part: int = 1000) -> float:

@@ -20,7 +20,8 @@ import studies
 import torch
 
 from omnishot.episodes.loader import Loader, Shape
-from omnishot.evaluation.episodes import drawn, interval
+from omnishot.evaluation.evaluator import Evaluator
+from omnishot.evaluation.figure import interval
 from omnishot.experiment.dataset import Dataset
 from omnishot.runs.run import Run
 from omnishot.worlds import make
@@ -142,7 +143,7 @@ class Driving:
             tasks = data.tasks("test", most, self.common["queries"])
             loader = Loader(data.store, tasks.source, Shape(min(8, self.episodes), None, most, tasks.queries), seed=0)
             errors = []
-            for _, task in drawn(loader, self.episodes):
+            for _, task in Evaluator(run.learner, loader, self.episodes).tasks():
                 support, query = task.support.target, task.query.target
                 assert support is not None
                 assert query is not None

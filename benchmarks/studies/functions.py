@@ -13,7 +13,7 @@ import torch
 
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode, Rows
-from omnishot.evaluation.episodes import Figure, interval
+from omnishot.evaluation.figure import Figure, interval
 from omnishot.experiment.build import build_learner
 from omnishot.experiment.config import Config
 from omnishot.learners.base import Learner

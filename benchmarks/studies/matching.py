@@ -24,7 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from omnishot.episodes.loader import Loader, Shape
-from omnishot.evaluation.episodes import interval
+from omnishot.evaluation.figure import interval
 from omnishot.experiment.dataset import Dataset
 from omnishot.metrics.relatedness import relatedness_figures
 from omnishot.runs.run import Run

@@ -22,7 +22,8 @@ from omnishot.datasets import read
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.episodes.tasks import ClassTasks
-from omnishot.evaluation.episodes import Figure, run_episodes
+from omnishot.evaluation.evaluator import Evaluator
+from omnishot.evaluation.figure import Figure
 from omnishot.experiment.build import build_learner
 from omnishot.experiment.config import Config
 from omnishot.experiment.dataset import Dataset, build
@@ -112,7 +113,7 @@ class Letters(studies.Study):
 
     def error(self, learner: Learner) -> float:
         loaders = (self.loader("val", family, VAL + 10, 1) for family in FAMILIES)
-        return 1 - float(np.mean([run_episodes(learner, loader, 50)["accuracy"][0] for loader in loaders]))
+        return 1 - float(np.mean([Evaluator(learner, loader, 50).results()["accuracy"][0] for loader in loaders]))
 
     def to_json(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "data"}
@@ -123,7 +124,7 @@ class Letters(studies.Study):
         for family in FAMILIES:
             loader = self.loader("test", family, TEST, 1)
             figure = Figure(
-                "accuracy", *run_episodes(learner, loader, self.episodes)["accuracy"], self.episodes, name, "none",
+                "accuracy", *Evaluator(learner, loader, self.episodes).results()["accuracy"], self.episodes, name, "none",
                 ("image",), self.ways, self.shots, self.queries, transductive=learner.transductive, seed=TEST,
             )  # fmt: skip
             figures.append(figure.to_json() | {"family": family})

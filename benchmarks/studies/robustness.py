@@ -91,7 +91,7 @@ def table(result: Robustness) -> list[str]:
 
 def cost(result: Robustness) -> list[str]:
     """What robust training costs where nothing is wrong, in points."""
-    clean = {run: result.clean(run).mean for run in result.runs if any(m.what == CLEAN for m in result.measured)}
+    clean = {run: result.clean(run).mean for run in result.runs if any(m.what == CLEAN for m in result.points)}
     first, *others = clean
     return [
         f"{run} costs {100 * (clean[first] - clean[run]):.1f} points where inputs are as they are" for run in others

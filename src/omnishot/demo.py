@@ -21,7 +21,7 @@ from rich.table import Table as Grid
 
 from omnishot.core.storage import write_json
 from omnishot.errors import UsageError
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.html.markup import table as html_table
 from omnishot.html.markup import text as html_text
 from omnishot.report import Section, comparison, curves, write
@@ -180,7 +180,7 @@ def _grid(figures: Sequence[Figure]) -> Grid:
     shown = sorted((f for f in figures if f.metric == "accuracy"), key=lambda f: -f.mean)
     grid = Grid("learner", "inputs", "accuracy", title="5-way 1-shot, letters of alphabets never seen")
     for f in shown:
-        grid.add_row(f.learner, f.condition(), f"{f.mean:.1%} ± {f.ci95:.1%}")
+        grid.add_row(f.learner, f.describe_condition(), f"{f.mean:.1%} ± {f.ci95:.1%}")
     grid.caption = f"{shown[0].episodes} test episodes each, 95% intervals, inductive, seed {shown[0].seed}"
     return grid
 
@@ -189,10 +189,10 @@ def _verdict(figures: Sequence[Figure]) -> str:
     """What the figures say on the questions the demo asks, gains and shortfalls alike."""
     accuracy = [f for f in figures if f.metric == "accuracy"]
     inputs = max(len(f.modalities) for f in accuracy)
-    fused = max((f for f in accuracy if len(f.modalities) == inputs and not f.missing), key=lambda f: f.mean)
+    fused = max((f for f in accuracy if len(f.modalities) == inputs and not f.corruption.missing), key=lambda f: f.mean)
     single = max((f for f in accuracy if len(f.modalities) == 1), key=lambda f: f.mean)
-    half = max((f for f in accuracy if f.missing), key=lambda f: f.mean)
-    by_learner = {f.learner: f for f in accuracy if len(f.modalities) == inputs and not f.missing}
+    half = max((f for f in accuracy if f.corruption.missing), key=lambda f: f.mean)
+    by_learner = {f.learner: f for f in accuracy if len(f.modalities) == inputs and not f.corruption.missing}
     lines = [
         _gain(
             f"All inputs ({fused.learner})",

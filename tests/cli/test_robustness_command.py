@@ -28,7 +28,7 @@ def test_robustness_prints_plots_and_keeps_figures(omnishot, run, tmp_path):
     ("said", "match"),
     [
         (["--epsilons", "photo=a"], "--epsilons takes [INPUT=]R,R"),
-        (["--epsilons", "0.1", "--epsilons", "photo=0.1"], "--epsilons is said once for all inputs"),
+        (["--epsilons", "0.1", "--epsilons", "photo=0.1"], "--epsilons takes one list for all inputs"),
         (["--levels", "much"], "--levels"),
         (["--attack", "fgms"], "unknown attack 'fgms'"),
     ],

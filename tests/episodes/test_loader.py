@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from omnishot.episodes.corruption import CORRUPTION_KEYS, Corruption
 from omnishot.episodes.loader import Loader, Shape, pick
 from omnishot.episodes.rows import Episode
 from omnishot.episodes.shots import each_alone
@@ -41,7 +42,8 @@ def store() -> Store:
 
 
 def loader(**options) -> Loader:
-    options = {"shape": Shape(4, 3, 2, 3), "seed": 11} | options
+    corruption = Corruption(**{name: options.pop(name) for name in [*options] if name in CORRUPTION_KEYS})
+    options = {"shape": Shape(4, 3, 2, 3), "seed": 11, "corruption": corruption} | options
     return Loader(store(), ClassTasks(CODES, np.arange(N)), **options)
 
 

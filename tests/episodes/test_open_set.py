@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import helpers
 
-from omnishot.episodes.open_set import apart
+from omnishot.episodes.open_set import without_classes
 from omnishot.episodes.rows import Episode
 
 INPUTS = {n: helpers.MODALITIES[n] for n in ("sensor", "facts")}
@@ -24,7 +24,7 @@ def task(ways: int, seed: int = 0) -> Episode:
 def test_every_row_stays_with_its_class_or_is_outside(drawn, data):
     ways = data.draw(st.integers(1, drawn - 1))
     whole = task(drawn)
-    own, strangers = apart(whole, ways, np.random.default_rng(data.draw(st.integers(0, 2**32))))
+    own, strangers = without_classes(whole, ways, np.random.default_rng(data.draw(st.integers(0, 2**32))))
     assert own.support.ways == own.query.ways == strangers.ways == ways
     assert (len(own.support), len(own.query), len(strangers)) == (2 * ways, 3 * ways, 3 * (drawn - ways))
     assert strangers.target is None
@@ -52,7 +52,7 @@ def test_every_class_is_as_often_outside():
     whole, rng = task(5), np.random.default_rng(0)
     count = torch.zeros(5)
     for _ in range(600):
-        own, _ = apart(whole, 3, rng)
+        own, _ = without_classes(whole, 3, rng)
         for c in range(5):
             row = int((whole.support.target == c).nonzero()[0, 0])
             count[c] += any(same(whole.support, row, own.support, j) for j in range(len(own.support)))
@@ -62,5 +62,5 @@ def test_every_class_is_as_often_outside():
 def test_the_task_that_was_drawn_is_left_as_it_was():
     whole = task(4)
     before = whole.support.target.clone()
-    apart(whole, 2, np.random.default_rng(0))
+    without_classes(whole, 2, np.random.default_rng(0))
     assert torch.equal(whole.support.target, before)

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from omnishot.episodes import store as module
-from omnishot.episodes.store import Store, matching_inputs
-from omnishot.errors import UsageError
+from omnishot.episodes.store import Store
 from omnishot.modality.image import Image
 from omnishot.modality.tabular import Tabular
 
@@ -98,21 +97,3 @@ def test_a_store_stays_in_memory_for_the_cpu():
 
 def host_arrays(store: Store) -> bool:
     return all(store.stored[name] is STORED[name] for name in STORED)
-
-
-def test_levels_by_input_before_kind_before_all():
-    assert matching_inputs({"image": 0.3}, MODALITIES) == {"photo": 0.3, "drawing": 0.3}
-    assert matching_inputs({"image": 0.3, "photo": 0.1}, MODALITIES) == {"photo": 0.1, "drawing": 0.3}
-    assert matching_inputs({"*": 0.2, "photo": 0.0}, MODALITIES) == {"photo": 0.0, "drawing": 0.2, "facts": 0.2}
-    assert matching_inputs({"*": 0.2, "image": 1}, MODALITIES) == {"photo": 1, "drawing": 1, "facts": 0.2}
-    assert matching_inputs({}, MODALITIES) == {}
-
-
-def test_levels_that_cannot_be():
-    with pytest.raises(UsageError, match="no input 'foto': did you mean 'photo'"):
-        matching_inputs({"foto": 0.5}, MODALITIES)
-    with pytest.raises(UsageError, match="no input 'audio'"):
-        matching_inputs({"audio": 0.5}, MODALITIES)
-    for level in (-0.1, 1.5, float("nan")):
-        with pytest.raises(UsageError, match="'photo' must lie between 0 and 1"):
-            matching_inputs({"photo": level}, MODALITIES)

@@ -9,9 +9,11 @@ import torch
 from support import helpers
 
 from omnishot.core.distributed import Ranks
+from omnishot.episodes.attack import Attack, attack_of, attackable, radii_of
 from omnishot.episodes.rows import Episode
 from omnishot.errors import UsageError
-from omnishot.evaluation.attacks import START_STEP, Attack, attack_of, attackable, hardened, moved, radii_of
+from omnishot.evaluation import attacks
+from omnishot.evaluation.attacks import adversarial_batch, perturbed
 from omnishot.experiment.config import Config
 from omnishot.learners import LEARNERS
 from omnishot.learners.base import Learner
@@ -48,7 +50,7 @@ def learner(name: str = "protonet", *inputs: str) -> Learner:
 
 def attacked(method: Learner, episode: Episode, attack: Attack) -> Episode:
     state = method.adapt(episode.support)
-    return Episode(episode.support, attack.on(method, state, episode.query, SEED))
+    return Episode(episode.support, attacks.attacked(attack, method, state, episode.query, SEED))
 
 
 def loss(method: Learner, episode: Episode) -> float:
@@ -65,7 +67,7 @@ def loss(method: Learner, episode: Episode) -> float:
 def test_nothing_moves_further_than_the_budget_to_the_bit(name, dtype, size):
     method, episode = learner().to(dtype), task(dtype=dtype, here=1.0)
     epsilon = {n: size * radius for n, radius in EPSILON.items()}
-    attack = Attack("fgsm", epsilon, size=START_STEP, start=True) if name == "start" else None
+    attack = Attack("fgsm_random_start", epsilon) if name == "start" else None
     query = attacked(method, episode, attack or attack_of(name, epsilon, MODALITIES)).query
     for n, radius in epsilon.items():
         before, after = (q.inputs[n].double() for q in (episode.query, query))
@@ -84,7 +86,7 @@ def test_what_is_moved_stays_what_a_cell_can_be():
     rows = helpers.random_rows({"photo": photo}, (6,), here=1.0, dtype=torch.float32)
     rows = dataclasses.replace(rows, inputs={"photo": photo.normalise(pixels)})
     attack = attack_of("pgd", {"image": 0.5}, {"photo": photo})
-    moved_ = attack.on(method, method.adapt(rows), rows, SEED).inputs["photo"]
+    moved_ = attacks.attacked(attack, method, method.adapt(rows), rows, SEED).inputs["photo"]
     assert moved_.dtype == torch.float32
     assert (moved_ >= reach.low).all()
     assert (moved_ <= reach.high).all()
@@ -161,7 +163,7 @@ def test_pgd_is_what_it_says():
     """An independent ten lines: random start, equal steps along the sign, brought back."""
     method, episode = learner("protonet", "sensor"), task("sensor", here=1.0)
     attack, state = attack_of("pgd", {"sensor": 0.3}, MODALITIES, 4), method.adapt(episode.support)
-    query = attack.on(method, state, episode.query, SEED)
+    query = attacks.attacked(attack, method, state, episode.query, SEED)
     chance = torch.Generator().manual_seed(int(np.random.default_rng(list(SEED)).integers(2**63)))
     clean, valid = episode.query.inputs["sensor"][..., :2], episode.query.inputs["sensor"][..., 2:]
     luck = torch.rand((*clean.shape[:2], 4), generator=chance).double()[..., :2]
@@ -232,12 +234,12 @@ def test_a_task_is_hardened_by_itself(name):
     batch = helpers.random_episode({n: MODALITIES[n] for n in ("photo", "facts")}, 4)
     seeds = [(7, 3, t) for t in range(4)]
     radii = {"photo": 0.05, "facts": 0.1}
-    together = hardened(method, batch, radii, seeds)
-    every_other = hardened(method, batch.select(slice(1, None, 2)), radii, seeds[1::2])  # what rank 1 of 2 has
+    together = adversarial_batch(method, batch, radii, seeds)
+    every_other = adversarial_batch(method, batch.select(slice(1, None, 2)), radii, seeds[1::2])  # what rank 1 of 2 has
     for n in radii:
         assert torch.equal(together.query.inputs[n][1::2], every_other.query.inputs[n])
         assert not torch.equal(together.query.inputs[n], batch.query.inputs[n])
-    other = hardened(method, batch, radii, [(7, 4, t) for t in range(4)])
+    other = adversarial_batch(method, batch, radii, [(7, 4, t) for t in range(4)])
     assert not torch.equal(together.query.inputs["photo"], other.query.inputs["photo"])
     assert together.support is batch.support
     assert all(p.grad is None for p in method.parameters())
@@ -262,7 +264,7 @@ def test_hardening_raises_the_loss_that_is_trained(name):
     method = learner(name, "facts")
     batch = helpers.random_episode({"facts": MODALITIES["facts"]}, 3, here=1.0)
     params = {n: p.detach() for n, p in method.named_parameters()}
-    hard = hardened(method, batch, {"facts": 0.1}, [(0, t) for t in range(3)])
+    hard = adversarial_batch(method, batch, {"facts": 0.1}, [(0, t) for t in range(3)])
     before, after = ([method.loss(params, b.task(t)).item() for t in range(3)] for b in (batch, hard))
     assert sum(after) > sum(before)
 
@@ -313,5 +315,5 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
     def broken(rows):
         return (rows.inputs["facts"] * float("nan")).sum()
 
-    query = moved(broken, episode.query, attack_of("fgsm", {"facts": 0.1}, MODALITIES), method, SEED)
+    query = perturbed(broken, episode.query, attack_of("fgsm", {"facts": 0.1}, MODALITIES), method, SEED)
     assert torch.equal(query.inputs["facts"], episode.query.inputs["facts"])

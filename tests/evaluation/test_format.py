@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from omnishot.evaluation.episodes import Figure
+from omnishot.episodes.corruption import Corruption
+from omnishot.evaluation.figure import Figure
 from omnishot.evaluation.format import condition, duration, interval, protocol, shape, task
 from omnishot.metrics.metric import metric_of
 
@@ -12,24 +13,28 @@ FIGURE = Figure("accuracy", 0.4712, 0.0304, 600, "maml", "sum", ("photo", "words
 
 
 @pytest.mark.parametrize(
-    ("changes", "inputs", "said"),
+    ("changes", "inputs", "text"),
     [
         ({}, 2, "all inputs"),
         ({}, 3, "photo + words"),
         ({"modalities": ("photo",)}, 2, "photo alone"),
         ({"modalities": ("photo",)}, 1, "photo"),
-        ({"missing": {"*": 0.5}}, 2, "half of all cells missing"),
-        ({"support_inputs": ("words",)}, 2, "support rows of words only"),
+        ({"corruption": Corruption(missing={"*": 0.5})}, 2, "half of all cells missing"),
+        ({"corruption": Corruption(support_inputs=("words",))}, 2, "support rows of words only"),
         (
-            {"support_inputs": ("words",), "query_inputs": ("photo",)},
+            {"corruption": Corruption(support_inputs=("words",), query_inputs=("photo",))},
             3,
             "support rows of words only, query rows of photo only",
         ),
-        ({"modalities": ("photo",), "noise": {"photo": 0.3}}, 2, "photo alone, noise 0.3 on photo"),
+        (
+            {"modalities": ("photo",), "corruption": Corruption(noise={"photo": 0.3})},
+            2,
+            "photo alone, noise 0.3 on photo",
+        ),
     ],
 )
-def test_condition(changes: dict, inputs: int, said: str) -> None:
-    assert condition(replace(FIGURE, **changes), inputs) == said
+def test_condition(changes: dict, inputs: int, text: str) -> None:
+    assert condition(replace(FIGURE, **changes), inputs) == text
 
 
 def test_figures_in_the_metrics_own_manner() -> None:
@@ -59,5 +64,5 @@ def test_retrieval_is_said_by_inputs_and_gallery():
     assert metric_of("median_rank_a_to_b_by_chance").label == "Median rank, a → b, by chance"
     assert not metric_of("median_rank_a_to_b").higher_is_better
     assert "galleries of test rows" in protocol(found)
-    assert "found among 100 rows, no task learned" in protocol(found)
+    assert "retrieved among 100 rows, no task learned" in protocol(found)
     assert "one gallery of test rows" in protocol(replace(found, episodes=1))

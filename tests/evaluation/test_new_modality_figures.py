@@ -17,8 +17,9 @@ import omnishot as om
 from omnishot.cli.main import main
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.errors import DataError, UsageError
-from omnishot.evaluation.episodes import Figure, drawn
-from omnishot.evaluation.new_modality import Meeting
+from omnishot.evaluation.evaluator import Evaluator
+from omnishot.evaluation.figure import Figure
+from omnishot.evaluation.new_modality import WithNewInputs
 from omnishot.experiment.new_modality import kinds_of
 from omnishot.runs.run import Run
 
@@ -130,7 +131,7 @@ def test_what_cannot_be_met_is_refused(blind, rows, new, error, message):
 def test_the_gain_is_the_mean_difference_by_task(blind):
     found = blind.evaluate(new=PHOTO, ways=2, shots=3, episodes=20, save=False)
     assert all(Figure.from_json(json.loads(json.dumps(f.to_json()))) == f for f in found.figures)
-    of = {(f.metric, f.new): f for f in found.figures}
+    of = {(f.metric, f.corruption.new): f for f in found.figures}
     met, plain, gain = of["accuracy", ("photo",)], of["accuracy", ()], of["accuracy_improvement", ("photo",)]
     assert found.figures[0] == met
     assert gain.mean == pytest.approx(met.mean - plain.mean)
@@ -139,7 +140,7 @@ def test_the_gain_is_the_mean_difference_by_task(blind):
     assert plain == dataclasses.replace(
         blind.evaluate(ways=2, shots=3, episodes=20, save=False, subsets=False).figures[0], seconds=plain.seconds
     )
-    assert "weight, photo met at adaptation;" in str(gain).replace("tabular", "weight")
+    assert "weight, photo unseen in training;" in str(gain).replace("tabular", "weight")
 
 
 def test_a_task_is_met_as_adapting_to_its_rows_would(blind, flock):
@@ -147,15 +148,15 @@ def test_a_task_is_met_as_adapting_to_its_rows_would(blind, flock):
     data = blind.dataset(PHOTO)
     tasks = data.tasks("test", 3)
     loader = Loader(data.store, tasks.source, Shape(2, 2, 3, tasks.queries), seed=5)
-    meeting = Meeting(blind.learner, loader, data.table, kinds_of(data.table, PHOTO))
-    for number, task in drawn(loader, 3):
+    with_new = WithNewInputs(blind.learner, loader, data.table, kinds_of(data.table, PHOTO))
+    for number, task in Evaluator(blind.learner, loader, 3).tasks():
         step, t = divmod(number, 2)
         support, query = (r[t] for r in (loader.rows(step).support, loader.rows(step).query))
         rest = np.setdiff1d(np.arange(len(data.table)), np.r_[support, query])
         photos = data.table.frame["photo"].astype(object).copy()
         photos.iloc[rest] = "nowhere.png"
         told = dataclasses.replace(
-            meeting, table=dataclasses.replace(data.table, frame=data.table.frame.assign(photo=photos))
+            with_new, table=dataclasses.replace(data.table, frame=data.table.frame.assign(photo=photos))
         )(task, number)
         p = blind.learner.objective.probabilities(blind.learner.answer(blind.learner.adapt(told.support), told.query))
         model = blind.adapt(om.read_table(flock, target="species").select(support), new=PHOTO)
@@ -168,11 +169,11 @@ def test_a_task_with_fewer_than_two_pairs_is_left_as_it_is(blind):
     data = blind.dataset(PHOTO)
     tasks = data.tasks("test", 3)
     loader = Loader(data.store, tasks.source, Shape(2, 2, 3, tasks.queries))
-    number, task = next(iter(drawn(loader, 1)))
+    number, task = next(iter(Evaluator(blind.learner, loader, 1).tasks()))
     photos = data.table.frame["photo"].astype(object).copy()
     photos.iloc[loader.rows(0).support[0][1:]] = None
     table = dataclasses.replace(data.table, frame=data.table.frame.assign(photo=photos))
-    left = Meeting(blind.learner, loader, table, PHOTO)(task, number)
+    left = WithNewInputs(blind.learner, loader, table, PHOTO)(task, number)
     assert left.support is task.support
     assert left.query is task.query
 
@@ -195,7 +196,7 @@ def test_extra_shots_go_with_new_inputs(flock, rows, tmp_path):
     assert "new input photo" in run.adapt(rows[0], new=PHOTO).notes
     found = run.evaluate(new=PHOTO, ways=2, shots=2, episodes=4, save=False)
     plain = run.evaluate(ways=2, shots=2, episodes=4, save=False, subsets=False)
-    without = next(f for f in found.figures if f.metric == "accuracy" and not f.new)
+    without = next(f for f in found.figures if f.metric == "accuracy" and not f.corruption.new)
     assert without.mean == plain.mean
 
 

@@ -17,8 +17,9 @@ from omnishot.cli.main import main
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.tasks import GroupTasks
 from omnishot.errors import DataError, UsageError
-from omnishot.evaluation.episodes import Figure, interval
-from omnishot.evaluation.open_set import auroc, tell_apart
+from omnishot.evaluation.evaluator import Evaluator
+from omnishot.evaluation.figure import Figure, interval
+from omnishot.evaluation.open_set import auroc, open_set_results
 from omnishot.objectives.classify import Classify
 
 
@@ -66,7 +67,7 @@ def test_what_a_learner_knows_is_told_from_what_it_does_not(run):
             assert query.target is None
             return -(shown(query)[:, None] - state["seen"]).abs()
 
-    mean, half = tell_apart(Knows(), loader, 3, 40)["open_set_auroc"]
+    mean, half = open_set_results(Evaluator(Knows(), loader, 40), 3)["open_set_auroc"]
     assert mean - 3 * half > 0.5  # some rows have no photo
 
     luck = torch.Generator().manual_seed(0)
@@ -75,7 +76,7 @@ def test_what_a_learner_knows_is_told_from_what_it_does_not(run):
         def answer(self, state, query):
             return torch.rand(len(query), 3, generator=luck)
 
-    mean, half = tell_apart(Guesses(), loader, 3, 40)["open_set_auroc"]
+    mean, half = open_set_results(Evaluator(Guesses(), loader, 40), 3)["open_set_auroc"]
     assert abs(mean - 0.5) < 3 * half
 
 
@@ -85,12 +86,12 @@ def test_every_episode_counts_once_whoever_draws_it(run, monkeypatch):
     seen = []
     own = open_set.auroc
     monkeypatch.setattr(open_set, "auroc", lambda a, b: seen.append(own(a, b)) or seen[-1])
-    found = tell_apart(run.learner, loader_of(run, 5), 2, 5)
+    found = open_set_results(Evaluator(run.learner, loader_of(run, 5), 5), 2)
     assert len(seen) == 2 * 5
     assert found["open_set_auroc"] == interval(seen[::2])
-    assert tell_apart(run.learner, loader_of(run, 5), 2, 5) == found
+    assert open_set_results(Evaluator(run.learner, loader_of(run, 5), 5), 2) == found
     other = dataclasses.replace(loader_of(run, 5), seed=4)
-    assert tell_apart(run.learner, other, 2, 5) != found
+    assert open_set_results(Evaluator(run.learner, other, 5), 2) != found
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_a_run_is_evaluated_with_classes_outside(wide):
     assert found.metrics["open_set_auroc"] == more[0].mean
     assert more[0] in wide.figures()
     missing = wide.evaluate(episodes=4, open_set=1, missing={"*": 0.5}, save=False).figures[-1]
-    assert (missing.missing, missing.open_set) == ({"*": 0.5}, 1)
+    assert (missing.corruption.missing, missing.open_set) == ({"*": 0.5}, 1)
 
 
 def test_figures_from_before_there_were_any_have_none():

@@ -11,12 +11,12 @@ import pytest
 from support import tables
 
 from omnishot.errors import DataError, UsageError
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure, Origin
 from omnishot.evaluation.retrieval import galleries, ranked, retrieval_figures
 from omnishot.metrics.retrieval import both_ways
 from omnishot.training.train import train
 
-ABOUT = {"learner": "protonet", "fusion": "attention"}
+ORIGIN = Origin("protonet", "attention")
 
 
 def means(found) -> dict[str, float]:
@@ -118,4 +118,4 @@ def test_mistakes_are_explained(run):
     data = run.dataset()
     empty = dataclasses.replace(data, parts=np.full(len(data.parts), "train"))
     with pytest.raises(DataError, match="the part 'test' has 0 rows with photo and note"):
-        retrieval_figures(run.learner, empty, ["photo", "note"], ABOUT)
+        retrieval_figures(run.learner, empty, ["photo", "note"], ORIGIN)

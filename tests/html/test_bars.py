@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from support.pages import Page
 
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.report import comparison
 
 FIGURE = Figure("accuracy", 0.5, 0.01, 600, "maml", "attention", ("photo", "words"), 5, 1, 15)

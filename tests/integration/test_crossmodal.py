@@ -20,7 +20,7 @@ OPTIONS = {"target": "species", **tables.QUICK}
 
 
 def conditions(result) -> set:
-    return {(f.modalities, f.support_inputs, f.query_inputs) for f in result.figures}
+    return {(f.modalities, f.corruption.support_inputs, f.corruption.query_inputs) for f in result.figures}
 
 
 def test_figures_name_the_inputs_of_support_and_query_rows(run):

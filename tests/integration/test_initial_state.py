@@ -13,7 +13,7 @@ from support import tables
 import omnishot as om
 from omnishot.cli.main import main
 from omnishot.errors import UsageError
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.runs.run import Run
 
 
@@ -79,7 +79,7 @@ def test_the_command(run, capsys):
 
 @pytest.mark.parametrize("more", [{"open_set": 1}, {"new": ["z"]}])
 def test_what_belongs_to_adapting_is_refused(run, more):
-    with pytest.raises(UsageError, match=f"{next(iter(more))} is of tasks that were adapted to"):
+    with pytest.raises(UsageError, match=f"{next(iter(more))} needs tasks that are adapted to"):
         run.evaluate(episodes=4, adapted=False, **more)
 
 

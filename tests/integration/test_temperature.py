@@ -16,7 +16,7 @@ from support import tables
 import omnishot as om
 from omnishot.cli.main import main
 from omnishot.core.storage import pack, read_tensors
-from omnishot.evaluation.episodes import answered, run_episodes
+from omnishot.evaluation.evaluator import Evaluator
 from omnishot.objectives.calibration import fit_temperature
 from omnishot.objectives.classify import Classify
 from omnishot.runs.checkpoint import CHECKPOINT
@@ -51,9 +51,7 @@ def temperature(learner: Any) -> float:
 
 def test_it_is_the_likeliest_on_the_validation_tasks_at_the_best_parameters(run):
     loader = task_loaders(run.dataset(), run.config).val
-    predictions = [
-        run.learner.objective.to_arrays(*each) for each in answered(run.learner, loader, run.config.val_episodes)
-    ]
+    predictions = Evaluator(run.learner, loader, run.config.val_episodes).arrays()
     assert temperature(run.learner) == fit_temperature(predictions) != 1
     figures = run.learner.objective.aggregate(predictions)
     tuned = [r for r in records(run) if "tuned" in r]
@@ -170,6 +168,6 @@ def test_train_tells_it(birds, tmp_path, capsys):
 def test_figures_of_training_are_at_1(run, monkeypatch):
     loader = task_loaders(run.dataset(), run.config).val
     monkeypatch.setattr(run.learner, "objective", Classify())
-    figures = run_episodes(run.learner, loader, run.config.val_episodes)
+    figures = Evaluator(run.learner, loader, run.config.val_episodes).results()
     last = [r for r in records(run) if r["step"] == run.summary()["best_step"] and "val_loss" in r]
     assert last[0]["val_loss"] == pytest.approx(figures["loss"][0], abs=1e-12)

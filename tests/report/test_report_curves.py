@@ -17,7 +17,7 @@ def test_points_at_the_runs_own_settings_are_its_evaluation(every_kind: Run) -> 
     steps = {point.at: point.figure for point in steps_curve(every_kind, (0, 3), episodes=4)}
     assert list(steps) == [0, 1, 3]  # its own single step is included
     missing = {point.at: point.figure for point in missing_curve(every_kind, (0.0, 0.5), episodes=4)}
-    half = next(f for f in every_kind.figures() if f.missing and f.metric == "accuracy")
+    half = next(f for f in every_kind.figures() if f.corruption.missing and f.metric == "accuracy")
     for figure, wanted in ((steps[1], main), (missing[0.0], main), (missing[0.5], half)):
         assert figure.to_json() | {"seconds": 0} == wanted.to_json() | {"seconds": 0}
 

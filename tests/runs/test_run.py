@@ -282,13 +282,15 @@ def test_every_figure_is_the_whole_record(run):
 
 def test_what_was_done_to_the_cells_is_recorded_by_input(run):
     found = run.evaluate(episodes=2, missing={"image": 0.5}, noise={"note": 0.2}, save=False)
-    assert {(tuple(f.missing.items()), tuple(f.noise.items())) for f in found.figures} == {
+    assert {(tuple(f.corruption.missing.items()), tuple(f.corruption.noise.items())) for f in found.figures} == {
         ((("photo", 0.5),), (("note", 0.2),))
     }
     assert len({f.modalities for f in found.figures}) == 1
     half = run.evaluate(episodes=3, missing={"*": 0.5}, save=False)
-    same = [f for f in run.evaluate(episodes=3, save=False).figures if f.missing]
-    assert [(f.metric, f.mean, f.missing) for f in half.figures] == [(f.metric, f.mean, {"*": 0.5}) for f in same]
+    same = [f for f in run.evaluate(episodes=3, save=False).figures if f.corruption.missing]
+    assert [(f.metric, f.mean, f.corruption.missing) for f in half.figures] == [
+        (f.metric, f.mean, {"*": 0.5}) for f in same
+    ]
 
 
 def test_figures_are_kept_in_the_run_and_replace_those_of_the_same_protocol(quick):

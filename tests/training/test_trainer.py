@@ -18,6 +18,7 @@ from support import helpers, tables
 import omnishot as om
 from omnishot.core.storage import read_tensors
 from omnishot.errors import DataError, UsageError
+from omnishot.evaluation.evaluator import Evaluator
 from omnishot.experiment.config import Config
 from omnishot.learners.base import Needs
 from omnishot.learners.maml import MAML
@@ -210,14 +211,14 @@ def test_a_diverging_inner_loop_ends_a_short_training_too(quick):
 
 def test_validation_that_is_no_number_selects_nothing(quick, monkeypatch):
     """A first figure that is not a number must not stand as the best for ever."""
-    own, calls = selection.run_episodes, []
+    own, calls = Evaluator.results, []
 
     def scores(*args, **options):
         figures = own(*args, **options)
         calls.append(1)
         return figures | {"accuracy": (math.nan, math.nan)} if len(calls) == 1 else figures
 
-    monkeypatch.setattr(selection, "run_episodes", scores)
+    monkeypatch.setattr(Evaluator, "results", scores)
     run = quick(val_every=2)
     assert run.summary()["best_step"] in (4, 6)
     assert math.isfinite(run.summary()["best"])

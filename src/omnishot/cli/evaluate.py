@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser("evaluate", help="figures of a run on tasks it has never seen")
     parser.description = (
-        "Adapt to many tasks of the test part, and score. Unless cells are taken away or spoiled on purpose, also\n"
+        "Adapt to many tasks of the test part, and score. Unless inputs are corrupted on purpose, also\n"
         "each input alone and with half of all cells missing. Several processes share the tasks:\n"
         "torchrun --nproc-per-node N -m omnishot evaluate …"
     )
@@ -24,6 +24,27 @@ def add(commands: Any) -> None:
     parser.add_argument("--shots", type=int, metavar="N", help="support rows a class (as in training)")
     parser.add_argument("--queries", type=int, metavar="N", help="query rows a class (15, or fewer)")
     parser.add_argument("--episodes", type=int, default=600, metavar="N", help="tasks (%(default)s)")
+    _add_corruption(parser)
+    parser.add_argument(
+        "--new", action=Pairs, default={}, metavar="COL=KIND",
+        help="a column that the run was trained without: with it, without it, and the improvement; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--open-set", type=int, default=0, metavar="N",
+        help="further classes a task, without support rows: how well their query rows are recognised as such",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unadapted", action="store_false", dest="adapted",
+        help="predict the same query rows without the support rows, from the learner's start",
+    )  # fmt: skip
+    _add_retrieval(parser)
+    parser.add_argument("--split", default="test", metavar="PART", help="train, val or test (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the tasks (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON records")
+    parser.set_defaults(func=_evaluate, default=parser.get_default)
+
+
+def _add_corruption(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--missing", action=Pairs, convert=float, metavar="INPUT=SHARE",
         help="share 0…1 of an input's cells taken away; * for all inputs; may be repeated",
@@ -50,22 +71,12 @@ def add(commands: Any) -> None:
             f"--{half}-inputs", type=names, default=[], metavar="INPUT,INPUT",
             help=f"the only inputs that {half} rows have, to learn from some and recognise by others (all)",
         )  # fmt: skip
-    parser.add_argument(
-        "--new", action=Pairs, default={}, metavar="COL=KIND",
-        help="a column that the run was trained without: with it, without it, and the gain; may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--open-set", type=int, default=0, metavar="N",
-        help="further classes a task: how well their query rows are told from those of its own classes",
-    )  # fmt: skip
-    parser.add_argument(
-        "--unadapted", action="store_false", dest="adapted",
-        help="predict the same query rows without the support rows, from where the learner begins, to see what adapting"
-        " gains",
-    )  # fmt: skip
+
+
+def _add_retrieval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retrieve", type=names, metavar="INPUT,INPUT",
-        help="instead of tasks, how well rows are found by one of these inputs from the other: recall@1, 5, 10 and "
+        help="instead of tasks, retrieval of rows by one of these inputs from the other: recall@1, 5, 10 and "
         "median rank, both ways",
     )  # fmt: skip
     parser.add_argument(
@@ -76,10 +87,6 @@ def add(commands: Any) -> None:
         "--right", default="class", metavar="WHAT",
         help="of --retrieve: what is right to find, a row of the same class or the row itself (%(default)s)",
     )  # fmt: skip
-    parser.add_argument("--split", default="test", metavar="PART", help="train, val or test (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the tasks (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON records")
-    parser.set_defaults(func=_evaluate, default=parser.get_default)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -88,22 +95,22 @@ def _evaluate(args: argparse.Namespace) -> None:
     from omnishot.runs.run import Run
 
     own = ("run", "table", "json", "func", "command", "default", "retrieve", "gallery", "right")
-    said = {name: value for name, value in vars(args).items() if name not in own}
+    options = {name: value for name, value in vars(args).items() if name not in own}
     if args.retrieve is not None:
-        common = {name: said.pop(name) for name in ("episodes", "split", "seed")}
-        for name, value in said.items():
+        common = {name: options.pop(name) for name in ("episodes", "split", "seed")}
+        for name, value in options.items():
             if value != args.default(name):
-                raise UsageError(f"--retrieve measures no tasks: leave out --{name.replace('_', '-')}")
-        found = Run.load(args.run).retrieval(
+                raise UsageError(f"--retrieve learns no tasks: leave out --{name.replace('_', '-')}")
+        evaluation = Run.load(args.run).retrieval(
             args.retrieve, args.table, gallery=args.gallery, right=args.right, **common
         )
     elif args.gallery is not None or args.right != args.default("right"):
-        raise UsageError("--gallery and --right are about finding rows: say by which inputs (--retrieve INPUT,INPUT)")
+        raise UsageError("--gallery and --right are about retrieval: say between which inputs (--retrieve INPUT,INPUT)")
     else:
-        found = evaluate(args.run, args.table, progress=on_terminal(), **said)
+        evaluation = evaluate(args.run, args.table, progress=on_terminal(), **options)
     if join().rank:
         return
     if args.json:
-        print_json(found.to_json())
+        print_json(evaluation.to_json())
     else:
-        print(found)
+        print(evaluation)

@@ -26,7 +26,7 @@ class Radii(argparse.Action):
         except ValueError:
             parser.error(f"{option_string} takes {self.metavar}, not {values!r}")
         if before is not None and not (equals and isinstance(before, dict)):
-            parser.error(f"{option_string} is said once for all inputs, or for each by its name, not both")
+            parser.error(f"{option_string} takes one list for all inputs, or one for each by its name, not both")
         setattr(namespace, self.dest, {**(before or {}), place: own} if equals else own)
 
 
@@ -63,10 +63,10 @@ def _robustness(args: argparse.Namespace) -> None:
     from omnishot.analysis.robustness.sweep import robustness
 
     own = ("runs", "json", "func", "command")
-    said = {name: value for name, value in vars(args).items() if name not in own and value is not None}
-    found = robustness(args.runs, progress=on_terminal(), **said)
+    options = {name: value for name, value in vars(args).items() if name not in own and value is not None}
+    result = robustness(args.runs, progress=on_terminal(), **options)
     if args.json:
-        print_json(found.to_json())
+        print_json(result.to_json())
     else:
-        print(found)
+        print(result)
     say(f"the page is {args.out}")

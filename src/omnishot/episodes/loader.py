@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from omnishot.core import seeds
+from omnishot.episodes.corruption import CLEAN, HALVES, Corruption
 from omnishot.episodes.crossing import crossed, keep
 from omnishot.episodes.missing import drop, remove
 from omnishot.episodes.rows import Episode, Rows
@@ -23,10 +24,6 @@ from omnishot.episodes.tasks import Draw, TaskSource
 
 #: A number, or a range (both ends included) from which one is drawn for each meta-batch.
 Range = int | tuple[int, int]
-
-
-HALVES = ("support", "query")
-MISSING_IN = ("all", *HALVES)
 
 
 def pick(rng: np.random.Generator, value: Range) -> int:
@@ -50,6 +47,23 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class _Half:
+    """The support or query rows of a meta-batch.
+
+    Args:
+        name: `support` or `query`.
+        rows: row numbers `[tasks, rows]`.
+        target: `[tasks, rows, …]`.
+        turns: quarter turns of each row's pictures `[tasks, rows]`, or None.
+    """
+
+    name: str
+    rows: np.ndarray
+    target: np.ndarray
+    turns: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Loader:
     """Draws meta-batches from a store.
 
@@ -62,15 +76,11 @@ class Loader:
         rotations: turn the pictures of each class of a task by its own number of quarter turns, so that every
             class counts as four (Vinyals et al. 2016, §4.1.1).
         dropout: rate of modality dropout, for all inputs or by input name.
-        missing: share of cells taken away, by input name or `*`.
-        missing_in: the rows that they are taken from: `support`, `query` or `all`.
-        noise: noise level by input name.
+        corruption: what is done to the inputs. An attack needs a learned task, new inputs a table: both are added later
+            (`omnishot.evaluation`).
         noise_varies: every cell has a noise level of its own, drawn evenly up to that one.
-        augment: by how much cells vary, by input name.
-        failure: what fails (`Modality.fail`), by input name.
-        only: the inputs that are left present; empty: all.
-        support_inputs, query_inputs: those that are left present in support and in query rows; empty: all of `only`. A
-            row that has none of them is empty, and can be answered by chance alone.
+        augment: how much cells vary (0…1), by input name.
+        only: the inputs that are left present, before the corruption; empty: all.
         cross: share of the tasks whose support rows have one input only, drawn at random, and whose query rows have
             another; a row that lacks it keeps what it has.
         extra_shots: give every cell of a support row as a row of its own too (`omnishot.episodes.shots`).
@@ -85,42 +95,27 @@ class Loader:
     labels: np.ndarray | None = None
     rotations: bool = False
     dropout: float | Mapping[str, float] = 0.0
-    missing: Mapping[str, float] = field(default_factory=dict)
-    missing_in: str = "all"
-    noise: Mapping[str, float] = field(default_factory=dict)
+    corruption: Corruption = CLEAN
     noise_varies: bool = False
     augment: Mapping[str, float] = field(default_factory=dict)
-    failure: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
-    support_inputs: tuple[str, ...] = ()
-    query_inputs: tuple[str, ...] = ()
     cross: float = 0.0
     extra_shots: bool = False
     share: tuple[int, int] = (0, 1)
 
     def batch(self, step: int) -> Episode:
         """The meta-batch of one step, with leading dimensions `[tasks, rows]`, on the store's device."""
-        # What is drawn and what is spoiled have generators of their own: the same tasks under other noise.
-        rng, spoil = seeds.tasks(self.seed, step), seeds.corruption(self.seed, step)
-        shape = self.shape
+        # Rows and corruption have generators of their own: the same tasks come under other noise.
+        rng, corruption_rng = seeds.tasks(self.seed, step), seeds.corruption(self.seed, step)
         ways, draw = self._draw(rng)
-        if draw.support_target is None or draw.query_target is None:
-            targets = self.store.targets(draw.support, draw.query)
-        else:
-            targets = draw.support_target, draw.query_target
-        halves = list(zip((draw.support, draw.query), targets, strict=True))
-        turned: list[np.ndarray | None] = [None, None]
-        if self.rotations and ways is not None:
-            turns = rng.integers(4, size=(shape.tasks, ways))
-            turned = [np.take_along_axis(turns, classes, 1) for classes in targets]
-        inputs = self._inputs([index for index, _ in halves], turned, int(spoil.integers(2**63)))
-        names = (self.support_inputs, self.query_inputs)
-        kept = crossed(shape.tasks, len(self.store.modalities), self.cross, spoil) if self.cross else [None, None]
+        halves = self._halves(draw, ways, rng)
+        inputs = self._inputs(halves, int(corruption_rng.integers(2**63)))
+        kept: Sequence[np.ndarray | None] = (None, None)
+        if self.cross:
+            kept = tuple(crossed(self.shape.tasks, len(self.store.modalities), self.cross, corruption_rng))
         support, query = (
-            self._rows(half, *rows, turns, cells, spoil, ways, *left)
-            for half, rows, turns, cells, left in zip(
-                HALVES, halves, turned, inputs, zip(names, kept, strict=True), strict=True
-            )
+            Rows(cells, self._present(half, names, corruption_rng), self._target(half), self._label(half), ways)
+            for half, cells, names in zip(halves, inputs, kept, strict=True)
         )
         return Episode(learned_from(support, self.extra_shots), query)
 
@@ -134,60 +129,69 @@ class Loader:
         draw = self.source.draw(rng, shape.tasks, ways, pick(rng, shape.shots), shape.queries)  # type: ignore[arg-type]
         return ways, draw
 
-    def _inputs(
-        self, halves: Sequence[np.ndarray], turned: Sequence[np.ndarray | None], seed: int
-    ) -> list[dict[str, Tensor]]:
+    def _halves(self, draw: Draw, ways: int | None, rng: np.random.Generator) -> tuple[_Half, _Half]:
+        if draw.support_target is None or draw.query_target is None:
+            targets = self.store.targets(draw.support, draw.query)
+        else:
+            targets = draw.support_target, draw.query_target
+        turns: Sequence[np.ndarray | None] = (None, None)
+        if self.rotations and ways is not None:
+            of_class = rng.integers(4, size=(self.shape.tasks, ways))
+            turns = [np.take_along_axis(of_class, classes, 1) for classes in targets]
+        support, query = (_Half(*each) for each in zip(HALVES, (draw.support, draw.query), targets, turns, strict=True))
+        return support, query
+
+    @property
+    def _own(self) -> slice:
+        """The tasks of a meta-batch that are made here."""
+        return slice(self.share[0], None, self.share[1])
+
+    def _inputs(self, halves: Sequence[_Half], seed: int) -> list[dict[str, Tensor]]:
         """The inputs of both halves, gathered and prepared as one: views of the same memory."""
-        own = slice(self.share[0], None, self.share[1])
-        chance = any(self.noise.values()) or any(self.augment.values()) or bool(self.failure)
+        done = self.corruption
+        chance = any(done.noise.values()) or any(self.augment.values()) or bool(done.failure)
         if chance and self.share != (0, 1):  # which is drawn for all tasks at once
-            whole = dataclasses.replace(self, share=(0, 1))._inputs(halves, turned, seed)
-            return [{name: cells[own] for name, cells in half.items()} for half in whole]
-        halves, turned = [half[own] for half in halves], [None if turn is None else turn[own] for turn in turned]
-        turns = [turn.ravel() for turn in turned if turn is not None]
-        index = np.concatenate([half.ravel() for half in halves])
+            whole = dataclasses.replace(self, share=(0, 1))._inputs(halves, seed)
+            return [{name: cells[self._own] for name, cells in half.items()} for half in whole]
+        rows = [half.rows[self._own] for half in halves]
+        turns = [half.turns[self._own].ravel() for half in halves if half.turns is not None]
         inputs = self.store.inputs(
-            index,
+            np.concatenate([each.ravel() for each in rows]),
             turns=np.concatenate(turns) if turns else None,
-            noise=self.noise,
+            noise=done.noise,
             augment=self.augment,
-            failure=self.failure,
+            failure=done.failure,
             noise_varies=self.noise_varies,
             seed=seed,
         )
-        parts = {name: cells.split([half.size for half in halves]) for name, cells in inputs.items()}
+        parts = {name: cells.split([each.size for each in rows]) for name, cells in inputs.items()}
         return [
-            {name: cells[i].unflatten(0, half.shape) for name, cells in parts.items()} for i, half in enumerate(halves)
+            {name: cells[i].unflatten(0, each.shape) for name, cells in parts.items()} for i, each in enumerate(rows)
         ]
 
-    def _rows(
-        self,
-        half: str,
-        index: np.ndarray,
-        target: np.ndarray,
-        turned: np.ndarray | None,
-        inputs: dict[str, Tensor],
-        spoil: np.random.Generator,
-        ways: int | None,
-        names: tuple[str, ...],
-        kept: np.ndarray | None,
-    ) -> Rows:
-        # What is taken away is drawn for all tasks at once.
-        present, device, own = self.store.present[index], self.store.device, slice(self.share[0], None, self.share[1])
-        for left in (self.only, names):
-            if left:
-                present = present & np.isin(list(self.store.modalities), left)
+    def _present(self, half: _Half, kept: np.ndarray | None, rng: np.random.Generator) -> Tensor:
+        """Which cells of a half's rows are there, of this share's tasks; drawn for all tasks at once."""
+        present, names = self.store.present[half.rows], list(self.store.modalities)
+        for inputs in (self.only, self.corruption.inputs_of(half.name)):
+            if inputs:
+                present = present & np.isin(names, inputs)
         if kept is not None:
             present = keep(present, kept)
-        if self.missing and self.missing_in in ("all", half):
-            present = remove(present, list(self.store.modalities), self.missing, spoil)
+        if self.corruption.missing and self.corruption.missing_in in ("all", half.name):
+            present = remove(present, names, self.corruption.missing, rng)
         if self.dropout:
-            present = drop(present, self._rates, spoil)
-        label = None
-        if self.labels is not None:
-            of_class = self.labels[index]
-            label = placed((of_class if turned is None else 4 * of_class + turned)[own], device)
-        return Rows(inputs, placed(present[own], device), placed(target[own].copy(), device), label, ways)
+            present = drop(present, self._rates, rng)
+        return placed(present[self._own], self.store.device)
+
+    def _target(self, half: _Half) -> Tensor:
+        return placed(half.target[self._own].copy(), self.store.device)
+
+    def _label(self, half: _Half) -> Tensor | None:
+        """Each row's class among all training classes, and quarter turns of it."""
+        if self.labels is None:
+            return None
+        classes = self.labels[half.rows]
+        return placed((classes if half.turns is None else 4 * classes + half.turns)[self._own], self.store.device)
 
     @property
     def _rates(self) -> float | np.ndarray:
@@ -204,7 +208,7 @@ class Loader:
         An error in the background is raised here, at the step where it happened.
 
         Args:
-            waited: told for every meta-batch how many seconds it was waited for.
+            waited: called for every meta-batch with the seconds that it was waited for.
         """
         ready: queue.Queue[Episode | BaseException] = queue.Queue(maxsize=ahead)
         done = threading.Event()

@@ -1,4 +1,4 @@
-"""Tasks that some query rows are none of: rows of classes that the support rows do not have."""
+"""Open-set tasks: some query rows are of classes that the support rows do not have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from omnishot.episodes.rows import Episode, Rows
 
 
-def apart(task: Episode, ways: int, rng: np.random.Generator) -> tuple[Episode, Rows]:
+def without_classes(task: Episode, ways: int, rng: np.random.Generator) -> tuple[Episode, Rows]:
     """A task of `ways` of one task's classes, and the query rows of its other classes, without a target.
 
     Which classes stay is drawn; they keep their order, so that a class whose place has a meaning keeps it.

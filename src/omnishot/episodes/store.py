@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,62 +13,7 @@ from torch import Tensor
 from omnishot.core import seeds
 from omnishot.episodes.numbering import TaskNumbering
 from omnishot.episodes.rows import Rows
-from omnishot.errors import UsageError, nearest
 from omnishot.modality.base import Modality
-
-Said = TypeVar("Said")
-
-
-def matching_inputs(said: Mapping[str, float], modalities: Mapping[str, Modality]) -> dict[str, float]:
-    """Levels said by input name, by kind of modality, or for all inputs (`*`), as levels by input name.
-
-    Raises:
-        UsageError: if a name is neither an input nor a kind that the table has, or a level is outside 0…1.
-    """
-    found = by_input(said, modalities)
-    for name, level in said.items():
-        if not 0 <= level <= 1:
-            raise UsageError(f"the level of {name!r} must lie between 0 and 1, not {level}")
-    return found
-
-
-def by_input(said: Mapping[str, Said], modalities: Mapping[str, Modality]) -> dict[str, Said]:
-    """What is said by input name, by kind of modality, or for all inputs (`*`), by input name; the nearest counts.
-
-    Raises:
-        UsageError: if a name is neither an input nor a kind that the table has.
-    """
-    kinds = {m.cell_kind for m in modalities.values()}
-    for name in said:
-        if name != "*" and name not in modalities and name not in kinds:
-            raise UsageError(f"no input {name!r}: {nearest(name, {*modalities, *kinds, '*'})}")
-    keys = {name: [key for key in (name, m.cell_kind, "*") if key in said] for name, m in modalities.items()}
-    return {name: said[found[0]] for name, found in keys.items() if found}
-
-
-def failing_inputs(said: Mapping[str, str], modalities: Mapping[str, Modality]) -> dict[str, str]:
-    """Failures said as `by_input` takes them, by input name.
-
-    Raises:
-        UsageError: also if an input has no such failure.
-    """
-    found = by_input(said, modalities)
-    for name, failure in found.items():
-        own = modalities[name].failures
-        if failure not in own:
-            kind = modalities[name].cell_kind
-            raise UsageError(f"input {name!r} ({kind}) has no failure {failure!r}: {nearest(failure, own)}")
-    return found
-
-
-def named_inputs(said: Sequence[str], modalities: Mapping[str, Modality]) -> tuple[str, ...]:
-    """Inputs said by name or by kind of modality, in their own order.
-
-    Raises:
-        UsageError: if a name is neither an input nor a kind that the table has.
-    """
-    return tuple(matching_inputs(dict.fromkeys([said] if isinstance(said, str) else said, 1.0), modalities))
-
 
 CPU = torch.device("cpu")
 #: Rows that are copied to a device at a time.

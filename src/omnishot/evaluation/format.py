@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.metrics.metric import Metric, metric_of
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
@@ -17,7 +17,7 @@ def number(value: float, metric: Metric) -> str:
     return f"{100 * value:.1f}%" if metric.fraction else f"{value:.3g}"
 
 
-def spoken(figure: Figure) -> tuple[str, str]:
+def mean_and_interval(figure: Figure) -> tuple[str, str]:
     """A figure's mean and half-width: `47.1%` and `± 3.0`, or with as many decimals as the interval deserves."""
     metric, half = metric_of(figure.metric), figure.ci95
     if metric.fraction:
@@ -28,7 +28,7 @@ def spoken(figure: Figure) -> tuple[str, str]:
 
 def interval(figure: Figure) -> str:
     """A figure's mean with the interval: `47.1% ± 3.0`."""
-    return " ".join(spoken(figure))
+    return " ".join(mean_and_interval(figure))
 
 
 def shape(ways: Any, shots: Any, queries: int | None = None) -> str:
@@ -40,26 +40,26 @@ def shape(ways: Any, shots: Any, queries: int | None = None) -> str:
 def task(figure: Figure) -> str:
     """The shape of a figure's tasks: `5-way 1-shot, 15 queries a class`, and what rows of no class they have."""
     if figure.gallery:
-        return f"found among {figure.gallery:,} rows"
-    strangers = f", and of {figure.open_set} open-set classes" if figure.open_set else ""
-    return shape(figure.ways, figure.shots, figure.queries) + strangers
+        return f"retrieved among {figure.gallery:,} rows"
+    more = f", and of {figure.open_set} open-set classes" if figure.open_set else ""
+    return shape(figure.ways, figure.shots, figure.queries) + more
 
 
 def protocol(figure: Figure) -> str:
     """All that a figure depends on beside its condition."""
     if figure.gallery:
-        drawn = f"{figure.episodes:,} galleries" if figure.episodes > 1 else "one gallery"
+        galleries = f"{figure.episodes:,} galleries" if figure.episodes > 1 else "one gallery"
         over = "galleries" if figure.episodes > 1 else "its rows"
-        rows = f"{drawn} of {SPLITS[figure.split]} rows, seed {figure.seed}; {task(figure)}, no task learned"
+        rows = f"{galleries} of {SPLITS[figure.split]} rows, seed {figure.seed}; {task(figure)}, no task learned"
         return f"{rows}; ± is the 95% interval over {over}"
     return (
         f"{figure.episodes:,} {SPLITS[figure.split]} episodes, seed {figure.seed}; "
-        f"{task(figure)}; {ductive(figure.transductive)}; "
+        f"{task(figure)}; {inductive_or_transductive(figure.transductive)}; "
         "± is the 95% interval of the mean over episodes"
     )
 
 
-def ductive(transductive: bool) -> str:
+def inductive_or_transductive(transductive: bool) -> str:
     """Whether query rows were judged one by one or used one another."""
     return "transductive (uses the statistics of the query rows)" if transductive else "inductive"
 
@@ -70,14 +70,14 @@ def protocols(figures: Iterable[Figure]) -> list[str]:
 
 
 def condition(figure: Figure, inputs: int) -> str:
-    """What a figure was measured on, said short: all of the run's `inputs`, some of them, what was missing or noisy."""
-    names, spoiled = figure.modalities, figure.condition().partition(", ")[2]
-    if figure.support_inputs and figure.query_inputs:
-        return spoiled
+    """The condition of a figure, short: all of the run's `inputs` or some, and what was done to them."""
+    names, done = figure.modalities, ", ".join(figure.phrases())
+    if figure.corruption.support_inputs and figure.corruption.query_inputs:
+        return done
     if len(names) < inputs:
         shown = f"{names[0]} alone" if len(names) == 1 else " + ".join(names)
-        return f"{shown}, {spoiled}" if spoiled else shown
-    return spoiled or (names[0] if inputs == 1 else "all inputs")
+        return f"{shown}, {done}" if done else shown
+    return done or (names[0] if inputs == 1 else "all inputs")
 
 
 def duration(seconds: float) -> str:

@@ -1,74 +1,55 @@
-"""Whether it shows that a row belongs to none of a task's classes."""
+"""Open-set recognition: whether query rows of none of a task's classes are recognised as such."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import torch
 
 from omnishot.core import seeds
-from omnishot.core.distributed import ALONE, Ranks
-from omnishot.episodes.loader import Loader
-from omnishot.episodes.open_set import apart
+from omnishot.episodes.open_set import without_classes
 from omnishot.episodes.rows import concatenate
-from omnishot.evaluation.episodes import Figure, drawn, interval, records
-from omnishot.learners.base import Learner
+from omnishot.errors import UsageError
+from omnishot.evaluation.evaluator import Evaluator
+from omnishot.evaluation.figure import Figure, Results, interval
 
 
-def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
+def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     """How often a row of the task scores higher than one that is not, `[rows]` each; equal scores count half."""
     from sklearn.metrics import roc_auc_score  # a second to import, that few need
 
-    scores = np.concatenate([inside, outside])
-    known = np.nan_to_num(scores, nan=np.finfo(scores.dtype).min)
-    return float(roc_auc_score(np.arange(len(scores)) < len(inside), known))
+    scores = np.concatenate([known, unknown])
+    finite = np.nan_to_num(scores, nan=np.finfo(scores.dtype).min)
+    return float(roc_auc_score(np.arange(len(scores)) < len(known), finite))
 
 
-def open_set_figures(
-    learner: Learner,
-    loader: Loader,
-    open_set: int,
-    episodes: int,
-    about: Mapping[str, Any],
-    device: torch.device | str = "cpu",
-    label: str | None = None,
-    ranks: Ranks = ALONE,
-) -> list[Figure]:
-    """`tell_apart` as records; `about` holds what the loader does not know (learner, fusion, split)."""
+def open_set_figures(evaluator: Evaluator, open_set: int) -> list[Figure]:
+    """`open_set_results` as figures."""
     began = time.perf_counter()
-    results = tell_apart(learner, loader, open_set, episodes, device, label, ranks)
-    return records(results, learner, loader, episodes, about, time.perf_counter() - began, open_set=open_set)
+    results = open_set_results(evaluator, open_set)
+    return evaluator.to_figures(results, time.perf_counter() - began, open_set)
 
 
-def tell_apart(
-    learner: Learner,
-    loader: Loader,
-    open_set: int,
-    episodes: int,
-    device: torch.device | str = "cpu",
-    label: str | None = None,
-    ranks: Ranks = ALONE,
-) -> dict[str, tuple[float, float]]:
-    """Adapt to tasks that lack `open_set` of their classes, and tell the query rows of these from the others.
-
-    The area under the ROC curve of each score (`Objective.familiarity`): mean over episodes, half-width of its 95% interval.
+def open_set_results(evaluator: Evaluator, open_set: int) -> Results:
+    """Adapt to tasks without `open_set` of their classes: the area under the ROC curve of each score of
+    `Objective.familiarity`.
 
     Args:
-        loader: of tasks with all of these classes.
+        evaluator: draws tasks with all of these classes.
+
+    Raises:
+        UsageError: if tasks have no classes, or ranges of them.
     """
-    objective = learner.objective
-    assert isinstance(loader.shape.ways, int)
-    found: list[dict[str, float]] = []
-    for number, task in drawn(loader, episodes, device, label, ranks):
-        rng = seeds.open_set(loader.seed, number)
-        own, strangers = apart(task, loader.shape.ways - open_set, rng)
-        # Together, as a learner that uses the query rows' statistics would meet them.
-        query = concatenate(dataclasses.replace(own.query, target=None), strangers)
-        scores = objective.familiarity(learner.answer(learner.adapt(own.support), query))
-        found.append({name: auroc(*np.split(score, [len(own.query)])) for name, score in scores.items()})
-    every = [each for share in ranks.gather(found) for each in share]
+    learner, ways = evaluator.learner, evaluator.loader.shape.ways
+    if not isinstance(ways, int):
+        raise UsageError("open_set is a number of classes, but this run does not predict a class: leave it out")
+    own: list[dict[str, float]] = []
+    for number, task in evaluator.tasks():
+        closed, unknown = without_classes(task, ways - open_set, seeds.open_set(evaluator.loader.seed, number))
+        # All together, so that a learner that uses the statistics of the query rows uses those of both.
+        query = concatenate(dataclasses.replace(closed.query, target=None), unknown)
+        scores = learner.objective.familiarity(learner.answer(learner.adapt(closed.support), query))
+        own.append({name: auroc(*np.split(score, [len(closed.query)])) for name, score in scores.items()})
+    every = [each for share in evaluator.ranks.gather(own) for each in share]
     return {name: interval([each[name] for each in every]) for name in every[0]}

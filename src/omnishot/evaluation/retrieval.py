@@ -1,9 +1,9 @@
-"""How well rows are found by another of their inputs: recall and rank in galleries of rows that training never saw."""
+"""Cross-modal retrieval: recall and rank of a row by another of its inputs, in galleries that training never saw."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from omnishot.core import seeds
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.evaluation.embeddings import unit_vectors
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure, Origin, Results
 from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
 from omnishot.metrics.retrieval import Places, figures_of, places, together
 
-#: Of the names of what would be found if everything were equally similar.
+#: Ends the name of a metric under equal similarities.
 CHANCE = "_by_chance"
 #: Queries that are compared with their gallery at a time.
 BLOCK = 1000
@@ -27,9 +27,8 @@ def retrieval_figures(
     learner: Learner,
     data: Dataset,
     inputs: Sequence[str],
-    about: Mapping[str, Any],
+    origin: Origin,
     *,
-    split: str = "test",
     gallery: int | None = None,
     right: str = CLASS,
     episodes: int = 600,
@@ -38,61 +37,67 @@ def retrieval_figures(
     """`recall_at_1`, `_5`, `_10` and `median_rank` both ways between two inputs, and the same by chance.
 
     Rows are compared by the cosine of the inputs' embeddings under the parameters that training left; no task is
-    learned. Every row of a gallery has both inputs, is asked for once by each of them, and found by the other.
+    learned. Every row of a gallery has both inputs, is once a query by each of them, and is searched by the other.
 
     Args:
         inputs: two of them.
-        about: what figures say of the run (learner, fusion).
-        gallery: how many rows a gallery has, each of another class; None: one gallery of all rows of the part, whose
-            interval is over the rows.
-        right: what is found rightly: `class`, rows of the same class (where none are predicted, every row is one of
-            its own), or `row`, the row itself whatever its class.
-        episodes: how many galleries are drawn.
+        origin: learner, fusion and part, for the figures.
+        gallery: rows of a gallery, each of another class; None: one gallery of all rows of the part, whose interval is
+            over the rows.
+        right: what is right to find: `class`, rows of the same class (without classes every row is one of its own),
+            or `row`, the row itself whatever its class.
+        episodes: number of galleries.
 
     Raises:
         UsageError: for options that make no sense, or a network without embeddings.
         DataError: if the part has too few rows with both inputs.
     """
     began = time.perf_counter()
+    rows, classes = _candidates(data, inputs, origin.split, gallery, right)
+    chosen = galleries(classes, gallery, episodes, seed, origin.split)
+    vectors = [unit_vectors(learner, learner.params(), data.store, name, rows) for name in inputs]
+    results = _results(inputs, classes, vectors, chosen)
+    common: dict[str, Any] = {"learner": origin.learner, "fusion": origin.fusion, "split": origin.split}
+    common |= {"episodes": len(chosen), "gallery": len(chosen[0]), "queries": len(chosen[0]), "ways": None, "shots": 0}
+    common |= {"modalities": tuple(inputs), "seed": seed, "seconds": round(time.perf_counter() - began, 3)}
+    return [Figure(metric=metric, mean=mean, ci95=ci95, **common) for metric, (mean, ci95) in results.items()]
+
+
+def _candidates(
+    data: Dataset, inputs: Sequence[str], part: str, gallery: int | None, right: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows `[n]` of a part that have both inputs, and the class `[n]` of each.
+
+    Raises:
+        UsageError: for options that make no sense.
+        DataError: if there are fewer than two such rows.
+    """
     if len(set(inputs)) != 2:
         raise UsageError(f"retrieval is between two inputs, not {', '.join(inputs) or 'none'}")
     if gallery is not None and gallery < 2:
         raise UsageError(f"a gallery must have at least 2 rows, not {gallery}")
-    store, names = data.store, list(data.store.modalities)
-    both = store.present[:, [names.index(name) for name in inputs]].all(1)
-    rows = np.flatnonzero((data.parts == split) & both)
+    names = list(data.store.modalities)
+    both = data.store.present[:, [names.index(name) for name in inputs]].all(1)
+    rows = np.flatnonzero((data.parts == part) & both)
     of_class = choose("right", right, RIGHT) == CLASS and data.objective.has_classes
-    classes = data.table.labels[0][rows] if of_class else np.arange(len(rows))
     if len(rows) < 2:
         what = f"{len(rows)} rows with {' and '.join(inputs)}"
-        raise DataError(f"{data.table.name}: the part {split!r} has {what}: give a table with more, or another part")
-    drawn = galleries(classes, gallery, episodes, seed, split)
-    first, second = (unit_vectors(learner, learner.params(), store, name, rows) for name in inputs)
-    found: dict[str, tuple[float, float]] = {}
+        raise DataError(f"{data.table.name}: the part {part!r} has {what}: give a table with more, or another part")
+    return rows, data.table.labels[0][rows] if of_class else np.arange(len(rows))
+
+
+def _results(
+    inputs: Sequence[str], classes: np.ndarray, vectors: Sequence[np.ndarray], galleries: Sequence[np.ndarray]
+) -> Results:
+    """Recall and rank both ways, by the inputs' unit vectors `[rows, dim]` and by chance (all equally similar)."""
+    results: Results = {}
+    first, second = vectors
     for suffix in ("", CHANCE):
-        known = [(classes[g], first[g] if not suffix else first[g] * 0, second[g]) for g in drawn]
+        own = [(classes[g], first[g] if not suffix else first[g] * 0, second[g]) for g in galleries]
         for a, b, turned in ((*inputs, False), (*inputs[::-1], True)):
-            each = [ranked(kind, *((y, x) if turned else (x, y))) for kind, x, y in known]
-            found |= figures_of(each, f"_{a}_to_{b}{suffix}")
-    seconds = round(time.perf_counter() - began, 3)
-    return [
-        Figure(
-            metric=metric,
-            mean=mean,
-            ci95=ci95,
-            episodes=len(drawn),
-            modalities=tuple(inputs),
-            ways=None,
-            shots=0,
-            queries=len(drawn[0]),
-            gallery=len(drawn[0]),
-            split=split,
-            seed=seed,
-            seconds=seconds,
-            **about,
-        )
-        for metric, (mean, ci95) in found.items()
-    ]
+            each = [ranked(kind, *((y, x) if turned else (x, y))) for kind, x, y in own]
+            results |= figures_of(each, f"_{a}_to_{b}{suffix}")
+    return results
 
 
 def galleries(classes: np.ndarray, size: int | None, episodes: int, seed: int, part: str) -> list[np.ndarray]:
@@ -111,12 +116,12 @@ def galleries(classes: np.ndarray, size: int | None, episodes: int, seed: int, p
             f"a gallery of {size} rows needs as many {what}, the part {part!r} has {len(first)}: ask for fewer rows "
             "(--gallery), or for rows of any class (--right row)"
         )
-    drawn = []
+    chosen = []
     for episode in range(episodes):
         rng = seeds.gallery(seed, episode)
         kinds = rng.choice(len(first), size, replace=False)
-        drawn.append(order[first[kinds] + rng.integers(counts[kinds])])
-    return drawn
+        chosen.append(order[first[kinds] + rng.integers(counts[kinds])])
+    return chosen
 
 
 def ranked(classes: np.ndarray, queries: np.ndarray, things: np.ndarray) -> Places:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.evaluation.format import condition, interval, number, protocols, shape
 from omnishot.html import markup
 from omnishot.metrics.metric import Metric, metric_of
@@ -67,7 +67,7 @@ def _by_learner(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
 
 def _leading(own: Sequence[Figure], first: Figure) -> list[Figure]:
     """Figures under the same condition as `first`, or all if there are none."""
-    return [f for f in own if f.condition() == first.condition()] or list(own)
+    return [f for f in own if f.condition == first.condition] or list(own)
 
 
 def _best(figures: Sequence[Figure], metric: Metric) -> float:

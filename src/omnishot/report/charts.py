@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omnishot.core import seeds
-from omnishot.evaluation.format import ductive, interval, number, protocol, shape
+from omnishot.evaluation.format import inductive_or_transductive, interval, number, protocol, shape
 from omnishot.experiment.build import most_ways
 from omnishot.html import line_chart as pictures
 from omnishot.html import markup
@@ -63,7 +63,7 @@ def _validation(run: Run, steps: list[int], means: list[float], ci95: list[float
     )  # fmt: skip
     caption = (
         f"{config.val_episodes} validation episodes, always the same, seed {seeds.validation(config.seed)}; "
-        f"{shape(ways, most_ways(run.record.shots))}; {ductive(run.learner.transductive)}; "
+        f"{shape(ways, most_ways(run.record.shots))}; {inductive_or_transductive(run.learner.transductive)}; "
         "the band is the 95% interval of the mean over episodes."
     )
     return markup.figure(label.capitalize(), chart, caption)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from omnishot.core.storage import read_json, write_json
+from omnishot.episodes.corruption import Corruption
 from omnishot.episodes.loader import Loader, Shape, least
 from omnishot.episodes.missing import ALL
 from omnishot.errors import UsageError
-from omnishot.evaluation.episodes import Figure, figures
+from omnishot.evaluation.evaluator import Evaluator
+from omnishot.evaluation.figure import Figure, Origin
 from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
 from omnishot.runs.run import Run
@@ -91,8 +93,11 @@ def missing_curve(
     if most == 0:
         return []
     loader = task_loader(run, data or run.dataset(), episodes, seed, ways=ways)
-    spoiled = [(s, dataclasses.replace(loader, missing={ALL: s} if s else {})) for s in shares if s <= most]
-    return [Point(share, _figure(run, run.learner, each, episodes)) for share, each in spoiled]
+    points = []
+    for share in (share for share in shares if share <= most):
+        corrupted = dataclasses.replace(loader, corruption=Corruption(missing={ALL: share} if share else {}))
+        points.append(Point(share, _figure(run, run.learner, corrupted, episodes)))
+    return points
 
 
 def task_loader(
@@ -118,7 +123,6 @@ def opened(run: Run | str | Path) -> Run:
 
 
 def _figure(run: Run, learner: Learner, loader: Loader, episodes: int) -> Figure:
-    about = {"learner": run.config.learner, "fusion": run.config.fused_by, "split": "test"}
-    device = learner.device
-    found = figures(learner, loader, episodes, about, device)
-    return next(figure for figure in found if figure.metric == learner.objective.metric)
+    origin = Origin(run.config.learner, run.config.fused_by)
+    figures = Evaluator(learner, loader, episodes, learner.device, origin=origin).figures()
+    return next(figure for figure in figures if figure.metric == learner.objective.metric)

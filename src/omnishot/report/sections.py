@@ -10,8 +10,16 @@ from omnishot.analysis.explain.explanation import explain
 from omnishot.analysis.explain.page import brief
 from omnishot.episodes.loader import least
 from omnishot.episodes.missing import ALL
-from omnishot.evaluation.episodes import Figure
-from omnishot.evaluation.format import ductive, duration, interval, protocol, shape, spoken, task
+from omnishot.evaluation.figure import Figure
+from omnishot.evaluation.format import (
+    duration,
+    inductive_or_transductive,
+    interval,
+    mean_and_interval,
+    protocol,
+    shape,
+    task,
+)
 from omnishot.experiment.dataset import Dataset
 from omnishot.html import markup
 from omnishot.html.bars import conditions
@@ -33,7 +41,7 @@ def headline(run: Run, groups: Sequence[Sequence[Figure]]) -> str:
     if not groups:
         return html + markup.note("This run has not been evaluated yet: omnishot evaluate RUN does.")
     first = groups[0][0]
-    metric, (mean, half) = metric_of(first.metric), spoken(first)
+    metric, (mean, half) = metric_of(first.metric), mean_and_interval(first)
     sides = [
         f
         for f in groups[0][1:]
@@ -118,8 +126,8 @@ def scores(groups: Sequence[Sequence[Figure]]) -> Section:
     metric = groups[0][0].metric
     html = "".join(conditions([f for f in group if f.metric == metric]) for group in groups)
     everything = [f for group in groups for f in group]
-    rows = [(f.metric, f.condition(), interval(f), task(f), f"{f.episodes} {f.split}", f.seed,
-             ductive(f.transductive).split(" ")[0]) for f in everything]  # fmt: skip
+    rows = [(f.metric, f.describe_condition(), interval(f), task(f), f"{f.episodes} {f.split}", f.seed,
+             inductive_or_transductive(f.transductive).split(" ")[0]) for f in everything]  # fmt: skip
     head = ("metric", "measured on", "mean ± 95%", "task", "episodes", "seed", "queries are")
     table = markup.details(f"All {len(everything)} figures as a table", markup.table(head, rows))
     return Section(f"{metric_of(metric).label} by what the learner is shown", html + table)
@@ -131,4 +139,4 @@ def _inputs(run: Run) -> str:
 
 
 def _same_condition(a: Figure, b: Figure) -> bool:
-    return a.condition() == b.condition()
+    return a.condition == b.condition

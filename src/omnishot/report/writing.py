@@ -8,7 +8,7 @@ from pathlib import Path
 from omnishot.core.storage import write_atomic
 from omnishot.episodes.loader import least
 from omnishot.errors import DataError
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.experiment.dataset import Dataset
 from omnishot.html import markup
 from omnishot.html.page import Section, page
@@ -72,7 +72,7 @@ def by_protocol(run: Run) -> list[list[Figure]]:
     inputs, metric = len(run.learner.network.modalities), run.learner.objective.metric
 
     def spoiled(f: Figure) -> tuple[bool, bool, bool]:
-        changed = bool(f.missing or f.noise or f.failure or f.attack or f.support_inputs or f.query_inputs)
+        changed = f.corruption.changes_cells
         return (f.metric != metric, changed, len(f.modalities) != inputs)
 
     ordered = [sorted(group, key=spoiled) for group in groups.values()]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omnishot.errors import DataError
-from omnishot.evaluation.episodes import Evaluation
+from omnishot.evaluation.figure import Evaluation
 from omnishot.runs.model import Model
 from omnishot.runs.run import Run
 

@@ -1,21 +1,22 @@
-"""Runs: what a meta-training leaves behind, and what can be done with it."""
+"""Runs: the folder that a meta-training leaves behind, and what can be done with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from torch import Tensor
 
 from omnishot.core.distributed import ALONE, Ranks, join
 from omnishot.core.storage import read_json, read_tensors, write_json
-from omnishot.episodes.store import named_inputs
+from omnishot.episodes.corruption import Corruption, CorruptionOptions
+from omnishot.episodes.inputs import input_names
 from omnishot.errors import DataError, UsageError, choose
-from omnishot.evaluation.episodes import Evaluation, Figure
-from omnishot.evaluation.protocol import Protocol, attack_said, spoiled
+from omnishot.evaluation.figure import Evaluation, Figure, Origin
+from omnishot.evaluation.protocol import Protocol
 from omnishot.evaluation.retrieval import retrieval_figures
 from omnishot.experiment import dataset
 from omnishot.experiment.build import pick_device, restore_learner, restore_modality
@@ -94,87 +95,66 @@ class Run:
         shots: int | None = None,
         queries: int | None = None,
         episodes: int = 600,
-        missing: Mapping[str, float] | None = None,
-        missing_in: str = "all",
-        noise: Mapping[str, float] | None = None,
-        failure: Mapping[str, str] | None = None,
-        attack: str | None = None,
-        epsilon: Mapping[str, float] | None = None,
-        attack_steps: int | None = None,
-        support_inputs: Sequence[str] = (),
-        query_inputs: Sequence[str] = (),
-        new: NewColumns = (),
-        open_set: int = 0,
-        adapted: bool = True,
         split: str = "test",
         seed: int = 0,
+        adapted: bool = True,
+        open_set: int = 0,
+        new: NewColumns = (),
         subsets: bool = True,
         save: bool = True,
         progress: bool = False,
         ranks: Ranks | None = None,
+        **corruption: Unpack[CorruptionOptions],
     ) -> Evaluation:
         """Adapt to many tasks of a part that training never saw, and score.
-
-        With several inputs and nothing said that takes cells away or spoils them, also (`subsets`) each input alone and
-        half of all cells missing, on the same tasks.
 
         Args:
             table: another table with the same columns, all of it unless it has a split column; None: the run's own,
                 which may also be given as `dataset()` has read it.
-            ways, shots: as in training unless said.
+            ways, shots: None: as in training.
             queries: query rows a class; None: 15, or as many as the smallest class has.
-            episodes: how many tasks.
-            missing: share of cells taken away, by input, kind of input, or `*` for all.
-            missing_in: the rows that they are taken from: `support`, `query` or `all`.
-            noise: noise level 0…1, likewise.
-            failure: what fails, likewise: `dead`, `swapped` or `delayed` (`Modality.fail`).
-            attack: `fgsm` or `pgd` on the query rows, once their task is learned (`omnishot.evaluation.attacks`).
-            epsilon: how far an attack may move each number, by input or kind of input: pictures from black (0) to white
-                (1), sounds in full scales, series and numbers in standard deviations of the training rows.
-            attack_steps: of pgd; None: 10.
-            support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have, to see
-                what is recognised by some that was learned from others; none said: all. A row that has none of them
-                stays in its task, empty.
-            new: columns that the run was trained without, and their kinds, as `adapt` takes them: then the figures are
-                those with them, those without them on the same tasks, and the gain (`omnishot.evaluation.new_modality`).
-            open_set: further classes of a task that have query rows but no support rows: how well their rows are told
-                from the others (`omnishot.evaluation.open_set`), on tasks of their own.
-            adapted: False: the same query rows predicted from where the learner begins, before it has seen a support
-                row, to see what adapting gains.
-            split: train, val or test.
-            seed: of the tasks.
-            subsets: whether to score parts of the inputs too.
+            adapted: False: predict the same query rows from the learner's start, without the support rows.
+            open_set: further classes of a task that have query rows but no support rows: how well their rows are
+                recognised as such (`omnishot.evaluation.open_set`), on tasks of their own.
+            new: columns that the run was trained without, and their kinds, as `adapt` takes them: figures with them,
+                without them on the same tasks, and the improvement (`omnishot.evaluation.new_modality`).
+            subsets: with several inputs and no corruption, also score each input alone and half of all cells missing.
             save: keep the figures in the run's `evaluation.json`.
             progress: show progress on stderr.
-            ranks: the processes that share the tasks; None: those torchrun started, which all call this alike.
+            ranks: the processes that share the tasks; None: those torchrun started, which all make the same call.
+            corruption: what is done to the inputs (`omnishot.episodes.corruption.CorruptionOptions`).
 
         Raises:
             DataError: if the part has too few classes or rows, or shares classes with the training part.
-            UsageError: for options that make no sense, alone or together.
+            UsageError: for unknown options, or options that make no sense, alone or together.
         """
-        inputs = self.learner.network.modalities
+        for name in corruption:
+            choose("option", name, CorruptionOptions.__annotations__)
         protocol = Protocol(
-            split=split,
-            episodes=episodes,
-            seed=seed,
-            ways=ways,
-            shots=shots,
-            queries=queries,
-            adapted=adapted,
-            open_set=open_set,
-            new=new,
-            subsets=subsets,
-            spoiled=spoiled(inputs, missing, missing_in, noise, failure, support_inputs, query_inputs),
-            attack=attack_said(inputs, attack, epsilon, attack_steps),
-        )
+            split=split, episodes=episodes, seed=seed, ways=ways, shots=shots, queries=queries, adapted=adapted,
+            open_set=open_set, new=new, subsets=subsets,
+            corruption=Corruption.of(self.learner.network.modalities, **corruption),
+        )  # fmt: skip
+        return self.follow(protocol, table, save=save, progress=progress, ranks=ranks)
+
+    def follow(
+        self,
+        protocol: Protocol,
+        table: Any = None,
+        *,
+        save: bool = True,
+        progress: bool = False,
+        ranks: Ranks | None = None,
+    ) -> Evaluation:
+        """`evaluate` with a protocol, its corruption given by input name."""
         ranks, device = (join() if ranks is None else ranks).on(self.learner.device)
         self.learner.to(device)
-        data = self._dataset(table, split, ranks.host(), new)
+        data = self._dataset(table, protocol.split, ranks.host(), protocol.new)
         shown = progress and ranks.rank == 0
-        found = protocol.measure(self.learner, self.config, self.record.ways, data, device, ranks, shown)
+        figures = protocol.figures(self.learner, self.config, self.record.ways, data, device, ranks, shown)
         if save and ranks.rank == 0:
-            self._keep(found)
-        return Evaluation(tuple(found))
+            self._keep(figures)
+        return Evaluation(tuple(figures))
 
     def retrieval(
         self,
@@ -188,15 +168,15 @@ class Run:
         seed: int = 0,
         save: bool = True,
     ) -> Evaluation:
-        """How well rows are found by another of their inputs: recall@1, 5, 10 and median rank, both ways, and those of
-        chance (`omnishot.evaluation.retrieval`). No task is learned.
+        """Cross-modal retrieval: recall@1, 5, 10 and median rank of a row by another of its inputs, both ways, and the
+        same by chance (`omnishot.evaluation.retrieval`). No task is learned.
 
         Args:
             inputs: two inputs, or kinds of input.
             table: as `evaluate` takes it.
             gallery: rows of a gallery, each of another class; None: one gallery of all rows of the part.
-            right: what is found rightly: `class`, rows of the same class, or `row`, the row itself whatever its class.
-            episodes: how many galleries are drawn.
+            right: what is right to find: `class`, rows of the same class, or `row`, the row itself whatever its class.
+            episodes: number of galleries.
             split: train, val or test.
             seed: of the galleries.
             save: keep the figures in the run's `evaluation.json`.
@@ -205,18 +185,17 @@ class Run:
             DataError: if the part has too few rows that have both.
             UsageError: for options that make no sense, or a network without embeddings.
         """
-        named = named_inputs(inputs, self.learner.network.modalities)
+        names = input_names(inputs, self.learner.network.modalities)
         choose("split", split, PARTS)
         if seed < 0 or episodes < 2:
             raise UsageError(f"galleries need episodes of 2 or more and a seed from 0, not {episodes} and {seed}")
-        about = {"learner": self.config.learner, "fusion": self.config.fused_by}
-        found = retrieval_figures(
-            self.learner, self._dataset(table, split), named, about,
-            split=split, gallery=gallery, right=right, episodes=episodes, seed=seed,
+        figures = retrieval_figures(
+            self.learner, self._dataset(table, split), names, Origin(self.config.learner, self.config.fused_by, split),
+            gallery=gallery, right=right, episodes=episodes, seed=seed,
         )  # fmt: skip
         if save:
-            self._keep(found)
-        return Evaluation(tuple(found))
+            self._keep(figures)
+        return Evaluation(tuple(figures))
 
     def summary(self) -> dict[str, Any]:
         """What training came to, as plain values.
@@ -276,16 +255,11 @@ class Run:
             )
         return data
 
-    def _keep(self, found: Sequence[Figure]) -> None:
-        """Add figures to `evaluation.json`, in place of those of the same protocol."""
-        new = [figure.to_json() for figure in found]
-        taken = [_key(record) for record in new]
-        old = [f.to_json() for f in self.figures()]
-        write_json(self.folder / "evaluation.json", [r for r in old if _key(r) not in taken] + new)
-
-
-def _key(record: Mapping[str, Any]) -> str:
-    return repr(sorted((k, repr(v)) for k, v in record.items() if k not in ("mean", "ci95", "seconds")))
+    def _keep(self, figures: Sequence[Figure]) -> None:
+        """Add figures to `evaluation.json`, in place of those of the same setting."""
+        settings = {figure.setting for figure in figures}
+        others = [figure for figure in self.figures() if figure.setting not in settings]
+        write_json(self.folder / "evaluation.json", [figure.to_json() for figure in (*others, *figures)])
 
 
 def read_frozen(folder: Path, record: RunRecord) -> dict[str, Tensor]:
@@ -306,5 +280,5 @@ def frozen_inputs(folder: Path) -> dict[str, Features]:
     """
     record = RunRecord.read(folder)
     weights = read_frozen(folder, record)
-    found = {name: restore_modality(name, settings, weights) for name, settings in record.modalities.items()}
-    return {name: modality for name, modality in found.items() if isinstance(modality, Features)}
+    inputs = {name: restore_modality(name, settings, weights) for name, settings in record.modalities.items()}
+    return {name: modality for name, modality in inputs.items() if isinstance(modality, Features)}

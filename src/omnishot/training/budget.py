@@ -14,7 +14,7 @@ import torch
 
 from omnishot.episodes.loader import Loader
 from omnishot.errors import UsageError
-from omnishot.evaluation.episodes import run_episodes
+from omnishot.evaluation.evaluator import Evaluator
 from omnishot.experiment.config import Config
 from omnishot.learners.base import Learner
 from omnishot.training.trainer import Trainer, autotuned
@@ -102,8 +102,8 @@ def measure_pace(learner: Learner, train: Loader, val: Loader | None, config: Co
 def _validation_seconds(learner: Learner, val: Loader | None, episodes: int, device: torch.device) -> float:
     if val is None:
         return 0.0
-    run_episodes(learner, val, 2, device)
+    Evaluator(learner, val, 2, device).results()
     timed = min(TIMED_EPISODES, episodes)
     began = time.perf_counter()
-    run_episodes(learner, val, timed, device)
+    Evaluator(learner, val, timed, device).results()
     return (time.perf_counter() - began) * episodes / timed

@@ -10,7 +10,7 @@ from typing import Any
 from omnishot.core.distributed import Ranks
 from omnishot.core.storage import pack, read_tensors, write_atomic
 from omnishot.episodes.loader import Loader
-from omnishot.evaluation.episodes import answered, run_episodes
+from omnishot.evaluation.evaluator import Evaluator
 from omnishot.learners.base import Learner
 from omnishot.runs.checkpoint import CHECKPOINT, TrainingState, fill
 from omnishot.training.logging import Log
@@ -89,7 +89,10 @@ class Selection:
 
     def _scores(self, val: Loader) -> dict[str, tuple[float, float]]:
         """Each metric's mean over the validation tasks, and the half-width of its interval."""
-        return run_episodes(self.learner, val, self.episodes, self.learner.device, ranks=self.ranks)
+        return self._evaluator(val).results()
+
+    def _evaluator(self, val: Loader) -> Evaluator:
+        return Evaluator(self.learner, val, self.episodes, self.learner.device, ranks=self.ranks)
 
     def _tune(self, name: str, val: Loader) -> dict[str, Any]:
         """Set the learner's number `name` to the value that is best on the validation tasks; a record of the choice."""
@@ -107,12 +110,10 @@ class Selection:
 
     def _calibrate(self, val: Loader) -> list[dict[str, Any]]:
         """Fit the objective's settings (a softmax's temperature) to the validation tasks; a record of each."""
-        learner, ranks = self.learner, self.ranks
+        learner = self.learner
         if not learner.objective.fitted:
             return []
-        predicted = answered(learner, val, self.episodes, learner.device, ranks=ranks)
-        own = [learner.objective.to_arrays(*each) for each in predicted]
-        episodes = [each for of_rank in ranks.gather(own) for each in of_rank]
-        learner.objective = ranks.on_main(lambda: learner.objective.calibrated(episodes))
+        episodes = self._evaluator(val).arrays()
+        learner.objective = self.ranks.on_main(lambda: learner.objective.calibrated(episodes))
         figures = {f"val_{name}": value for name, (value, _) in learner.objective.aggregate(episodes).items()}
         return [{"tuned": n, "value": getattr(learner.objective, n), **figures} for n in learner.objective.fitted]

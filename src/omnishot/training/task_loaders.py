@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from omnishot.core import seeds
+from omnishot.episodes.corruption import Corruption
+from omnishot.episodes.inputs import levels_by_input
 from omnishot.episodes.loader import Loader, Range, Shape
 from omnishot.episodes.rows import Rows
-from omnishot.episodes.store import matching_inputs, placed
+from omnishot.episodes.store import placed
 from omnishot.errors import UsageError
 from omnishot.evaluation.protocol import checked_ways
 from omnishot.experiment.build import most_ways
@@ -64,9 +66,9 @@ def task_loaders(data: Dataset, config: Config) -> TaskLoaders:
         dropout=_dropout(config, data.store.modalities),
         cross=config.cross,
         extra_shots=config.extra_shots,
-        noise=matching_inputs(config.noise, data.store.modalities),
+        corruption=Corruption(noise=levels_by_input(config.noise, data.store.modalities)),
         noise_varies=True,
-        augment=matching_inputs(config.augment, data.store.modalities),
+        augment=levels_by_input(config.augment, data.store.modalities),
     )
     val = None
     if "val" in tasks:
@@ -99,7 +101,7 @@ def _dropout(config: Config, modalities: Mapping[str, Modality]) -> float | dict
     """The rate of modality dropout; 0 for a single input."""
     if len(modalities) == 1:
         return 0.0
-    return matching_inputs(config.dropout, modalities) if isinstance(config.dropout, dict) else config.dropout
+    return levels_by_input(config.dropout, modalities) if isinstance(config.dropout, dict) else config.dropout
 
 
 def memory_rows(train: Loader, count: int) -> Rows:

@@ -17,10 +17,11 @@ from omnishot.core import seeds
 from omnishot.core.distributed import ALONE, RankLost, Ranks
 from omnishot.core.malloc import keep_freed_memory
 from omnishot.core.storage import read_json, write_json
+from omnishot.episodes.attack import radii_of
 from omnishot.episodes.loader import Loader
 from omnishot.episodes.rows import Episode
 from omnishot.errors import DataError, OmnishotError
-from omnishot.evaluation.attacks import hardened, radii_of
+from omnishot.evaluation.attacks import adversarial_batch
 from omnishot.experiment.config import Config
 from omnishot.experiment.plan import LOOP, Plan
 from omnishot.learners.base import Learner
@@ -206,7 +207,7 @@ class Trainer:
             return batch
         own = range(ranks.rank, config.tasks, ranks.world)
         learner = self.learner.at(step / config.steps)
-        return hardened(learner, batch, self._radii, [(config.seed, step, task) for task in own])
+        return adversarial_batch(learner, batch, self._radii, [(config.seed, step, task) for task in own])
 
     def _choose_plan(self) -> Plan:
         """How meta-batches are run: as before if resumed, as the config says, or autotuned if that pays."""

@@ -10,17 +10,17 @@ import pytest
 from support import tables
 
 import omnishot as om
-from omnishot.analysis.robustness.degradation import ALL, CLEAN, NOISE, Measured, Robustness
+from omnishot.analysis.robustness.degradation import ALL, CLEAN, NOISE, Point, Robustness
 from omnishot.errors import UsageError
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.runs.run import Run
 from omnishot.training.train import train
 
 SMALL = {"episodes": 3, "levels": (0.0, 1.0)}
 
 
-def by_key(found: Robustness) -> dict[tuple, Measured]:
-    return {(m.run, m.what, m.input, m.at): m for m in found.measured}
+def by_key(found: Robustness) -> dict[tuple, Point]:
+    return {(m.run, m.what, m.input, m.at): m for m in found.points}
 
 
 def plain(figure: Figure) -> dict:
@@ -58,14 +58,14 @@ def test_attacks_hurt_and_say_what_they_were(run: Run):
     losses = [next(f.mean for f in each if f.metric == "loss") for each in figures]
     assert losses[1] > losses[0]
     said = figures[1][0]
-    assert said.attack == {
+    assert said.corruption.attack.to_json() == {
         "name": "pgd", "epsilon": {"photo": 1}, "unit": {"photo": "of the way from black to white"}, "steps": 10,
         "step_size": {"photo": 0.25},
     }  # fmt: skip
     assert "pgd-10 within 1 on photo" in str(said)
     assert Figure.from_json(json.loads(json.dumps(said.to_json()))) == said
     old = {name: value for name, value in said.to_json().items() if name not in ("attack", "failure")}
-    assert Figure.from_json(old).attack == {}
+    assert Figure.from_json(old).corruption.attack is None
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_several_runs_on_one_page(run: Run, other: Run, tmp_path: Path):
     out = tmp_path / "page.html"
     found = om.robustness([run.folder, other.folder], out, attacks=["fgsm"], inputs=["photo"], epsilons=[0.05], **SMALL)
     assert found.runs == [run.folder.name, "hardened"]
-    assert {m.input for m in found.measured} == {ALL, "photo"}
+    assert {m.input for m in found.points} == {ALL, "photo"}
     assert Robustness.from_json(json.loads(out.with_suffix(".json").read_text())) == found
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     text = out.read_text()
@@ -96,9 +96,9 @@ def test_several_runs_on_one_page(run: Run, other: Run, tmp_path: Path):
 
 def test_failures_are_bars_of_each_run(run: Run):
     found = om.robustness(run, failures=["dead"], levels=[], episodes=2)
-    assert [m.what for m in found.measured] == [CLEAN, "dead"]
+    assert [m.what for m in found.points] == [CLEAN, "dead"]
     assert not found.curves
-    assert [f.failure for f in found.failures[run.folder.name]] == [{}, {"tabular": "dead"}]
+    assert [f.corruption.failure for f in found.failures[run.folder.name]] == [{}, {"tabular": "dead"}]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_failures_are_bars_of_each_run(run: Run):
         ({"attacks": ["fmsg"]}, "unknown attack 'fmsg': did you mean 'fgsm'"),
         ({"attacks": ["fgsm"], "inputs": ["note"]}, "none of note can be attacked"),
         ({"attacks": ["fgsm"], "epsilons": {"note": [0.1]}}, r"input 'note' \(text\) cannot be attacked"),
-        ({"epsilons": [0.1]}, "epsilons are an attack's"),
+        ({"epsilons": [0.1]}, "epsilons need attacks"),
         ({"out": "page.htm"}, "must end in .html, not 'page.htm'"),
         ({"episodes": 1}, "episodes must be at least 2"),
     ],
@@ -128,7 +128,7 @@ def test_runs_that_cannot_be_compared_are_refused(run: Run, birds: Path, tmp_pat
         om.robustness([])
     with pytest.raises(UsageError, match="a run is given twice"):
         om.robustness([run, run.folder])
-    with pytest.raises(UsageError, match="the run seeded deals its table into other parts than"):
+    with pytest.raises(UsageError, match="the run seeded splits its table into other parts than"):
         om.robustness([run, trained("seeded", seed=1)], episodes=2)
     small = {name: value for name, value in tables.QUICK.items() if name != "tabular"}
     few = train(birds, target="species", out=tmp_path / "few", inputs=["photo", "note"], **small)
@@ -144,7 +144,7 @@ def test_runs_that_cannot_be_compared_are_refused(run: Run, birds: Path, tmp_pat
 @pytest.mark.parametrize(
     ("said", "match"),
     [
-        ({"epsilon": {"photo": 0.1}}, r"an epsilon \(photo\) is an attack's"),
+        ({"epsilon": {"photo": 0.1}}, r"an epsilon \(photo\) needs an attack"),
         ({"attack_steps": 3}, "attack_steps = 3 without an attack"),
         ({"attack": "pgd"}, "attack 'pgd' needs an epsilon"),
         ({"failure": {"photo": "dead"}}, r"input 'photo' \(image\) has no failure 'dead'"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omnishot.errors import DataError, OmnishotError
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.training.budget import Budget, measure_pace
 from omnishot.training.train import Training, prepare, train
 from omnishot.training.trainer import Interrupted

@@ -13,7 +13,7 @@ import pandas as pd
 from omnishot.analysis.comparison.cell import Cell
 from omnishot.core.storage import FORMAT, read_json
 from omnishot.errors import DataError
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
 from omnishot.evaluation.format import duration, interval, protocol
 from omnishot.metrics.metric import metric_of
 from omnishot.training.budget import Budget

@@ -42,7 +42,7 @@ def write(comparison: Comparison) -> Path:
     notes = "".join(map(markup.note, comparison.notes))
     sections.append(Section("Leaderboard", markup.table(head, rows) + notes))
     groups = {comparison.label(cell): cell.figures for _, cell in comparison.ranked}
-    if any(len({(f.modalities, *f.missing) for f in figures}) > 1 for figures in groups.values()):
+    if any(len({f.condition for f in figures}) > 1 for figures in groups.values()):
         sections.append(Section("Subsets of the inputs and missing cells", bars.comparison(groups)))
     path = comparison.folder / "comparison.html"
     write_atomic(path, page("Comparison of learners", _headline(comparison), sections))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +11,24 @@ from typing import Any
 import numpy as np
 
 from omnishot.analysis.comparison.options import choose_all
-from omnishot.analysis.robustness.degradation import ALL, CLEAN, NOISE, Measured, Robustness
+from omnishot.analysis.robustness.degradation import ALL, CLEAN, NOISE, Point, Robustness
 from omnishot.analysis.robustness.page import write
 from omnishot.core.distributed import join
+from omnishot.episodes.attack import ATTACKS, PGD_STEPS, SCHEDULES, attack_of, attackable
+from omnishot.episodes.corruption import Corruption
+from omnishot.episodes.inputs import failures_by_input, input_names
 from omnishot.episodes.loader import least
-from omnishot.episodes.store import failing_inputs, named_inputs
 from omnishot.errors import UsageError, choose
-from omnishot.evaluation.attacks import ATTACKS, PGD_STEPS, attackable
-from omnishot.evaluation.episodes import Figure
+from omnishot.evaluation.figure import Figure
+from omnishot.evaluation.protocol import Protocol
 from omnishot.experiment.dataset import Dataset
 from omnishot.modality.base import Modality
 from omnishot.runs.run import Run
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: Radii unless others are said, by kind of input, in the units of `Modality.reach`.
+EPISODES = 200
+TASK_OPTIONS = ("ways", "shots", "queries", "episodes", "split", "seed")
+#: Default radii by kind of input, in the units of `Modality.reach`.
 EPSILONS = {
     "image": (0.01, 0.02, 0.04, 0.08),
     "video": (0.01, 0.02, 0.04, 0.08),
@@ -35,12 +40,19 @@ EPSILONS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that is done to inputs, and how `Run.evaluate` is told."""
+    """One thing that is done to inputs.
+
+    Args:
+        what: `noise`, a failure or an attack.
+        input: the input's name, or `all inputs`.
+        at: level or radius, 0 for a failure.
+        corruption: the same, for the evaluation.
+    """
 
     what: str
     input: str
     at: float
-    told: Mapping[str, Any]
+    corruption: Corruption
 
 
 def robustness(
@@ -53,33 +65,27 @@ def robustness(
     attacks: Sequence[str] = (),
     epsilons: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
     attack_steps: int = PGD_STEPS,
-    ways: int | None = None,
-    shots: int | None = None,
-    queries: int | None = None,
-    episodes: int = 200,
-    split: str = "test",
-    seed: int = 0,
     progress: bool = False,
+    **tasks: Any,
 ) -> Robustness:
-    """Measure runs under noise of every level, failures and attacks, all on the same tasks.
+    """Evaluate runs under noise of every level, failures and attacks, all on the same tasks.
 
     Noise and failures are of support and query rows alike, as they are where a device is bad; attacks are of the query
     rows.
 
     Args:
-        runs: one, or several trained on the same table and parts: the first one's tasks are everybody's.
+        runs: one, or several trained on the same table and parts; tasks are shaped as the first one's.
         out: a page (`.html`) to write, with the figures (`.json`) and the curves (`.png`) beside it.
         levels: of noise, 0…1, on each input and on all of them together; none: no noise.
-        inputs: those that are spoiled, by name or kind; None: every one.
-        failures: those that inputs are to suffer; None: all that each of them has.
+        inputs: those that are corrupted, by name or kind; None: every one.
+        failures: names of failures; None: all that each input has.
         attacks: `fgsm`, `pgd`; on each input that can be attacked.
-        epsilons: radii, for all of these inputs or by input or kind; None: `EPSILONS`.
-        attack_steps: of pgd.
-        ways, shots, queries, episodes, split, seed: of the tasks, as `Run.evaluate` takes them.
+        epsilons: radii of attacks, for all of these inputs or by input or kind; None: `EPSILONS`.
+        attack_steps: number of steps of pgd.
+        tasks: `ways`, `shots`, `queries`, `episodes` (200), `split` and `seed`, as of `Run.evaluate`.
 
     Raises:
-        UsageError: for runs that cannot be measured on the same tasks, or something to be done to an input that it
-            cannot suffer.
+        UsageError: for runs that cannot be evaluated on the same tasks, or a corruption that an input does not have.
         DataError: as `Run.evaluate`.
     """
     if join().world > 1:
@@ -89,56 +95,55 @@ def robustness(
     opened = _opened(runs)
     first = next(iter(opened.values()))
     modalities = first.learner.network.modalities
-    spoiled = list(modalities) if inputs is None else list(named_inputs(inputs, modalities))
-    for attack in attacks:
-        choose("attack", attack, ATTACKS)
+    names = list(modalities) if inputs is None else list(input_names(inputs, modalities))
     conditions = [
-        *_noises(spoiled, levels),
-        *_failures(spoiled, failures, modalities),
-        *_attacks(spoiled, attacks, epsilons, attack_steps, modalities),
+        Condition(CLEAN, ALL, 0.0, Corruption()),
+        *_noises(names, levels),
+        *_failures(names, failures, modalities),
+        *_attacks(names, attacks, epsilons, attack_steps, modalities),
     ]
-    task = {
-        "ways": ways or least(first.record.ways),
-        "shots": shots or least(first.config.shots),
-        "queries": queries,
-        "episodes": episodes,
-        "split": split,
-        "seed": seed,
-    }
+    protocol = _protocol(first, tasks)
     data = {name: run.dataset() for name, run in opened.items()}
     _check_alike(opened, data)
-    found: list[Measured] = []
-    for name, run in opened.items():
-        for condition in (Condition(CLEAN, ALL, 0.0, {}), *conditions):
-            figure = _figure(run, data[name], task | dict(condition.told), progress)
-            found.append(Measured(name, condition.what, condition.input, condition.at, figure))
-    result = Robustness(tuple(found))
+    result = Robustness(tuple(
+        Point(name, each.what, each.input, each.at, _figure(run, data[name], protocol, each, progress))
+        for name, run in opened.items() for each in conditions
+    ))  # fmt: skip
     if out is not None:
         write(result, Path(out))
     return result
 
 
+def _protocol(first: Run, tasks: Mapping[str, Any]) -> Protocol:
+    """The tasks of all runs, shaped as the first run's unless options say otherwise."""
+    for name in tasks:
+        choose("option", name, TASK_OPTIONS)
+    shape = {"ways": least(first.record.ways), "shots": least(first.config.shots)}
+    options = {name: value for name, value in tasks.items() if value is not None}
+    return Protocol(**{"episodes": EPISODES, "subsets": False, **shape, **options})
+
+
 def _noises(inputs: Sequence[str], levels: Sequence[float]) -> Iterator[Condition]:
-    """Each input at each level, and if there are several all together; level 0 is measured once for all."""
+    """Each input at each level, and if there are several all together; level 0 is the clean figure."""
     for level in levels:
         if not 0 <= level <= 1:
             raise UsageError(f"a level of noise must lie between 0 and 1, not {level}")
     groups = {name: [name] for name in inputs} | ({ALL: list(inputs)} if len(inputs) > 1 else {})
     for label, group in groups.items():
         for level in sorted({*levels} - {0.0}):
-            yield Condition(NOISE, label, level, {"noise": dict.fromkeys(group, level)})
+            yield Condition(NOISE, label, level, Corruption(noise=dict.fromkeys(group, level)))
 
 
 def _failures(
-    inputs: Sequence[str], said: Sequence[str] | None, modalities: Mapping[str, Modality]
+    inputs: Sequence[str], requested: Sequence[str] | None, modalities: Mapping[str, Modality]
 ) -> Iterator[Condition]:
     for name in inputs:
         for failure in modalities[name].failures:
-            if said is None or failure in said:
-                yield Condition(failure, name, 0.0, {"failure": {name: failure}})
-    for failure in said or ():
+            if requested is None or failure in requested:
+                yield Condition(failure, name, 0.0, Corruption(failure={name: failure}))
+    for failure in requested or ():
         if not any(failure in modalities[name].failures for name in inputs):
-            failing_inputs({inputs[0]: failure}, modalities)  # says what it has instead
+            failures_by_input({inputs[0]: failure}, modalities)  # raises: no input has it
 
 
 def _attacks(
@@ -149,17 +154,19 @@ def _attacks(
     modalities: Mapping[str, Modality],
 ) -> Iterator[Condition]:
     if epsilons is not None and not attacks:
-        raise UsageError("epsilons are an attack's: say which attacks (attacks, --attack fgsm,pgd)")
+        raise UsageError("epsilons need attacks: say which (attacks, --attack fgsm,pgd)")
     able = [name for name in inputs if attackable(modalities[name])]
+    chosen = choose_all("attack", attacks, ATTACKS) if attacks else ()
     if attacks and not able:
         raise UsageError(
             f"none of {', '.join(inputs)} can be attacked: pictures, videos, sounds, series and numbers can"
         )
-    for name, own in _radii(epsilons, able, modalities).items():
-        for attack in choose_all("attack", attacks, ATTACKS) if attacks else ():
-            for radius in sorted({*own} - {0.0}):
-                told = {"attack": attack, "epsilon": {name: radius}}
-                yield Condition(attack, name, radius, told | ({"attack_steps": steps} if attack == "pgd" else {}))
+    for name, radii in _radii(epsilons, able, modalities).items():
+        for attack in chosen:
+            for radius in sorted({*radii} - {0.0}):
+                own_steps = steps if SCHEDULES[attack].steps > 1 else None
+                spec = attack_of(attack, {name: radius}, modalities, own_steps)
+                yield Condition(attack, name, radius, Corruption(attack=spec))
 
 
 def _radii(
@@ -172,11 +179,12 @@ def _radii(
         return {name: EPSILONS[modalities[name].kind] for name in able}
     if not isinstance(epsilons, Mapping):
         return dict.fromkeys(able, epsilons)
-    return {each: radii for said, radii in epsilons.items() for each in named_inputs([said], modalities)}
+    return {each: radii for name, radii in epsilons.items() for each in input_names([name], modalities)}
 
 
-def _figure(run: Run, data: Dataset, told: Mapping[str, Any], progress: bool) -> Figure:
-    return run.evaluate(data, subsets=False, save=False, progress=progress, **told).figures[0]
+def _figure(run: Run, data: Dataset, protocol: Protocol, condition: Condition, progress: bool) -> Figure:
+    protocol = dataclasses.replace(protocol, corruption=condition.corruption)
+    return run.follow(protocol, data, save=False, progress=progress).figures[0]
 
 
 def _opened(runs: Run | str | Path | Sequence[Run | str | Path]) -> dict[str, Run]:
@@ -198,9 +206,9 @@ def _check_alike(runs: Mapping[str, Run], data: Mapping[str, Dataset]) -> None:
     for other, run in others:
         inputs, own = list(first.learner.network.modalities), list(run.learner.network.modalities)
         if own != inputs:
-            said = f"the run {other} reads {', '.join(own)}, {name} {', '.join(inputs)}"
-            raise UsageError(f"{said}: give runs that read the same inputs")
+            reads = f"the run {other} reads {', '.join(own)}, {name} {', '.join(inputs)}"
+            raise UsageError(f"{reads}: give runs that read the same inputs")
         same = run.record.fingerprint == first.record.fingerprint
         if not same or not np.array_equal(data[other].parts, data[name].parts):
-            what = "deals its table into other parts" if same else "was trained on another table"
+            what = "splits its table into other parts" if same else "was trained on another table"
             raise UsageError(f"the run {other} {what} than {name}: their tasks cannot be the same")

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnishot.evaluation.episodes import Evaluation, Figure, interval, run_episodes
+from omnishot.episodes.corruption import Corruption
+from omnishot.evaluation.evaluator import Evaluator
+from omnishot.evaluation.figure import Evaluation, Figure, interval
 
 FIGURE = Figure("accuracy", 0.5, 0.1, 600, "maml", "attention", ("photo", "note"), 5, 1, 15)
 
@@ -42,13 +44,14 @@ def test_a_figure_survives_json():
 def test_figures_of_before_tasks_across_inputs_are_read():
     record = {name: value for name, value in FIGURE.to_json().items() if not name.endswith("_inputs")}
     assert Figure.from_json(record) == FIGURE
-    across = dataclasses.replace(FIGURE, support_inputs=("note",), query_inputs=("photo",))
+    across = dataclasses.replace(FIGURE, corruption=Corruption(support_inputs=("note",), query_inputs=("photo",)))
     assert Figure.from_json(json.loads(json.dumps(across.to_json()))) == across
     assert "photo+note, support rows of note only, query rows of photo only" in str(across)
 
 
 def test_a_figure_tells_people_all_that_it_depends_on():
-    shown = str(dataclasses.replace(FIGURE, transductive=True, missing={"*": 0.5}, noise={"photo": 0.2}, seed=3))
+    done = Corruption(missing={"*": 0.5}, noise={"photo": 0.2})
+    shown = str(dataclasses.replace(FIGURE, transductive=True, corruption=done, seed=3))
     parts = ["accuracy 0.5000 ± 0.1000", "maml", "photo+note", "half of all cells missing", "noise 0.2 on photo"]
     for part in (*parts, "5-way", "1-shot", "600 test episodes", "seed 3", "transductive"):
         assert part in shown, part
@@ -81,7 +84,7 @@ def test_as_many_episodes_are_scored_as_asked_for(run, episodes, monkeypatch):
         return own(prediction, rows)
 
     monkeypatch.setattr(run.learner.objective, "metrics", metrics)
-    found = run_episodes(run.learner, loader, episodes)
+    found = Evaluator(run.learner, loader, episodes).results()
     assert len(seen) == episodes
     assert next(iter(found)) == "accuracy"
     assert found["accuracy"] == interval(seen)
