@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -116,6 +117,11 @@ def said_of_table(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _name(option: str) -> str:
-    """`--photo.inner-steps` -> `photo.inner_steps`; an input's name stays as it is."""
+    """`--objective-options.own-words` -> `objective_options.own_words`; an input's name stays as it is."""
     place, dot, name = option.removeprefix("--").rpartition(".")
+    if "-" in place:
+        from omnishot.experiment.config import Config  # imports torch: only where a name needs it
+
+        plain = place.replace("-", "_")
+        place = plain if plain in {field.name for field in dataclasses.fields(Config)} else place
     return place + dot + name.replace("-", "_")
