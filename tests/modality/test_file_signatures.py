@@ -1,6 +1,6 @@
 import pytest
 
-from omnishot.modality.file_signatures import looks_like, unreadable
+from omnishot.modality.file_signatures import describe_bytes, unreadable
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from omnishot.modality.file_signatures import looks_like, unreadable
     ],
 )
 def test_looks(data, look):
-    assert looks_like(data) == look
+    assert describe_bytes(data) == look
 
 
 def test_the_right_kind_is_damaged_and_others_are_named():

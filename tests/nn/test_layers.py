@@ -92,8 +92,8 @@ def test_attention_equals_torch():
     )
     x = torch.randn(4, 6, 8, dtype=DOUBLE)
     real = torch.arange(6) < torch.tensor([6, 4, 1, 3])[:, None]
-    wanted, _ = theirs(x, x, x, key_padding_mask=~real)
-    assert torch.allclose(ours(x, real), wanted)
+    expected, _ = theirs(x, x, x, key_padding_mask=~real)
+    assert torch.allclose(ours(x, real), expected)
 
 
 def test_attention_refuses_a_width_that_it_cannot_share():
@@ -167,8 +167,8 @@ def test_mask_and_masked_mean(seed):
     means = masked_mean(x, keep)
     for i in range(4):
         kept = x[i, keep[i]]
-        wanted = kept.mean(0) if len(kept) else torch.zeros(3)
-        assert torch.allclose(means[i], wanted, atol=1e-6)
+        expected = kept.mean(0) if len(kept) else torch.zeros(3)
+        assert torch.allclose(means[i], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -182,14 +182,14 @@ def test_channels_last_says_so_to_convolutions(channels):
     assert F.conv2d(laid, weight).is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("wanted", [("scale", "shift"), ("scale",), ("shift",)])
+@pytest.mark.parametrize("expected", [("scale", "shift"), ("scale",), ("shift",)])
 @pytest.mark.parametrize("laid", [channels_last, lambda x: x], ids=["channels last", "contiguous"])
-def test_the_gradient_of_a_norms_own_parameters_alone(laid, wanted):
+def test_the_gradient_of_a_norms_own_parameters_alone(laid, expected):
     """What an inner loop over scales and shifts asks for; torch's kernel alone crashes with channels last."""
     norm, x = shaken(Norm(6, "layer")), laid(torch.randn(4, 6, 5, 5, dtype=DOUBLE))
-    own = [getattr(norm, name) for name in wanted]
+    own = [getattr(norm, name) for name in expected]
     normal = F.group_norm(x, 1)
     loss = norm(x).square().sum()
     slopes = {"scale": (2 * norm(x) * normal).sum((0, 2, 3)), "shift": (2 * norm(x)).sum((0, 2, 3))}
-    for name, got in zip(wanted, torch.autograd.grad(loss, own), strict=True):
+    for name, got in zip(expected, torch.autograd.grad(loss, own), strict=True):
         assert torch.allclose(got, slopes[name], rtol=1e-10)

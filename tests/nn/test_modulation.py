@@ -79,9 +79,9 @@ def test_a_change_is_a_scale_and_a_shift_of_the_normalised_channel():
     own = {kind: params[f"network.projections.0.1.{kind}"] for kind in ("scale", "shift")}
     changed = {kind: delta[f"network.projections.0.1.{kind}"] for kind in ("scale", "shift")}
     normal = F.layer_norm(x, (8,))
-    wanted = (own["scale"] + changed["scale"]) * normal + own["shift"] + changed["shift"]
+    expected = (own["scale"] + changed["scale"]) * normal + own["shift"] + changed["shift"]
     given = {kind: method.modulation.modulated(params, z)[f"network.projections.0.1.{kind}"] for kind in own}
-    assert torch.allclose(torch.func.functional_call(norm, given, (x,)), wanted, atol=1e-12)
+    assert torch.allclose(torch.func.functional_call(norm, given, (x,)), expected, atol=1e-12)
 
 
 def test_deltas_are_one_linear_map():
@@ -115,8 +115,8 @@ def test_tasks_at_once_and_both_derivatives():
     looped = torch.stack([energy(rows.task(t).tensors(), z[t]) for t in range(3)])
     at_once = vmap(energy)(rows.tensors(), z)
     assert torch.allclose(at_once, looped, rtol=1e-10)
-    for ours, wanted in zip(slopes(at_once), slopes(looped), strict=True):
-        assert torch.allclose(ours, wanted, rtol=1e-8, atol=1e-10)
+    for ours, expected in zip(slopes(at_once), slopes(looped), strict=True):
+        assert torch.allclose(ours, expected, rtol=1e-8, atol=1e-10)
 
 
 def test_derivatives_by_the_task_vector_are_right():

@@ -104,9 +104,9 @@ def test_raw_texts_are_bags_of_their_tokens():
     net = helpers.network("words")
     words = torch.tensor([[3, 3, 5, 0, 0, 0], [0, 0, 0, 0, 0, 0]])
     raw = net.raw(Rows({"words": words}, torch.ones(2, 1, dtype=torch.bool)))
-    wanted = torch.zeros(helpers.VOCABULARY)
-    wanted[3], wanted[5] = 2.0, 1.0
-    assert torch.allclose(raw[0], wanted / 5**0.5 / helpers.VOCABULARY**0.5)
+    expected = torch.zeros(helpers.VOCABULARY)
+    expected[3], expected[5] = 2.0, 1.0
+    assert torch.allclose(raw[0], expected / 5**0.5 / helpers.VOCABULARY**0.5)
     assert (raw[1] == 0).all()
 
 
@@ -126,5 +126,7 @@ def test_absent_cells_are_not_worked_on_where_they_are_many(norm, seen, monkeypa
     few, none, many = outcome([1, 4]), outcome([]), outcome([0, 1, 2, 3, 4, 5])
     assert read == seen
     monkeypatch.setattr("omnishot.nn.network.intermediate.encode_present", lambda encoder, x, here: encoder(x))
-    for got, wanted in zip((few, none, many), (outcome([1, 4]), outcome([]), outcome([0, 1, 2, 3, 4, 5])), strict=True):
-        assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(got, wanted, strict=True))
+    for got, expected in zip(
+        (few, none, many), (outcome([1, 4]), outcome([]), outcome([0, 1, 2, 3, 4, 5])), strict=True
+    ):
+        assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(got, expected, strict=True))

@@ -22,11 +22,11 @@ _STILLS = (b"avif", b"heic", b"mif1")  # pictures in the container of MP4
 
 def unreadable(noun: str, data: bytes) -> str:
     """Why bytes cannot be read as an "image", a "sound" or a "video": they are something else, or damaged."""
-    look = looks_like(data)
-    return f"{look} that is damaged or cut off" if look.endswith(noun) else f"no {noun}, but {look}"
+    described = describe_bytes(data)
+    return f"{described} that is damaged or cut off" if described.endswith(noun) else f"no {noun}, but {described}"
 
 
-def looks_like(data: bytes) -> str:
+def describe_bytes(data: bytes) -> str:
     """A few words on what the bytes seem to be: 'a PDF document', 'an empty file', 'text that begins ...'."""
     if not data:
         return "an empty file"

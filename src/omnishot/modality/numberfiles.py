@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from omnishot.modality.base import CellError
-from omnishot.modality.file_signatures import looks_like
+from omnishot.modality.file_signatures import describe_bytes
 
 _NPY = b"\x93NUMPY"
 _SEPARATORS = ("\t", ",", ";")  # the first of them that the first line holds; else blanks
@@ -46,7 +46,7 @@ def _from_text(data: bytes) -> np.ndarray:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise CellError(f"no series, but {looks_like(data)}") from None
+        raise CellError(f"no series, but {describe_bytes(data)}") from None
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
         raise CellError("empty series")
@@ -64,7 +64,7 @@ def _from_text(data: bytes) -> np.ndarray:
             raise CellError(f"line {number}: {items[row.index(None)].strip()[:40]!r} is no number")
         rows.append(row)
     if not rows:
-        raise CellError(f"no line of numbers, but {looks_like(data)}")
+        raise CellError(f"no line of numbers, but {describe_bytes(data)}")
     return np.array(rows, np.float64)
 
 

@@ -34,7 +34,7 @@ class Tower(nn.Module):
         super().__init__()
         self.into = nn.ModuleList(Linear(dim, dim) for _ in range(depth))
         self.back = nn.ModuleList(Linear(dim, dim) for _ in range(depth))
-        kept = torch.tensor([max(1, round(share * dim)) for share in widths])
+        kept = torch.tensor([max(1, round(fraction * dim)) for fraction in widths])
         self.register_buffer("masks", (torch.arange(dim) < kept[:, None]).float(), persistent=False)
 
     def forward(self, x: Tensor, depth: Tensor, width: Tensor) -> Tensor:

@@ -29,9 +29,9 @@ def test_the_softmax_weighs_the_present_inputs_and_only_those(seed):
     assert torch.allclose(weights.sum(-1), present.any(-1).double())
     for row in range(len(x)):
         there = here(present[row])
-        wanted = scores(fusion, x[row], there).softmax(0)
-        assert torch.allclose(weights[row, there], wanted)
-        fused = sum((w * x[row, i] for w, i in zip(wanted, there, strict=True)), torch.zeros(DIM).double())
+        expected = scores(fusion, x[row], there).softmax(0)
+        assert torch.allclose(weights[row, there], expected)
+        fused = sum((w * x[row, i] for w, i in zip(expected, there, strict=True)), torch.zeros(DIM).double())
         assert torch.allclose(fusion(x, present)[row], fused)
 
 

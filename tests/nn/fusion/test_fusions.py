@@ -17,11 +17,11 @@ every_form = pytest.mark.parametrize(("name", "options"), FORMS, ids=str)
 def test_rows_may_have_any_leading_dimensions(name, options):
     fusion = build(name, options)
     x, present = rows(0, inputs=inputs_of(name))
-    wanted = fusion(x, present)
-    assert wanted.shape == (len(x), DIM)
+    expected = fusion(x, present)
+    assert expected.shape == (len(x), DIM)
     tasks = fusion(x.unflatten(0, (2, 3)), present.unflatten(0, (2, 3)))
-    assert torch.allclose(tasks.flatten(0, 1), wanted, atol=1e-12)
-    assert torch.allclose(fusion(x[3], present[3]), wanted[3], atol=1e-12)
+    assert torch.allclose(tasks.flatten(0, 1), expected, atol=1e-12)
+    assert torch.allclose(fusion(x[3], present[3]), expected[3], atol=1e-12)
 
 
 @every_form
@@ -106,22 +106,22 @@ def test_tasks_with_parameters_of_their_own_at_once_equal_one_after_the_other(na
     inputs = inputs_of(name)
     named = {n: p.detach() for n, p in fusion.named_parameters()} | {"shift": torch.zeros(inputs, DIM).double()}
     x, present = (t.unflatten(0, (2, 3)) for t in rows(5, inputs=inputs))
-    wanted = torch.randn(2, 3, DIM, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = torch.randn(2, 3, DIM, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
-    def loss(own: dict[str, Tensor], x: Tensor, present: Tensor, wanted: Tensor) -> Tensor:
+    def loss(own: dict[str, Tensor], x: Tensor, present: Tensor, expected: Tensor) -> Tensor:
         own = dict(own)
         embeddings = (x + own.pop("shift")) * present[..., None]  # what a projection before the fusion learns
-        return (functional_call(fusion, own, (embeddings, present)) - wanted).square().mean()
+        return (functional_call(fusion, own, (embeddings, present)) - expected).square().mean()
 
     def after_a_step(own: dict[str, Tensor], *task: Tensor) -> Tensor:
         slope = grad(loss)(own, *task)
         return loss({n: p - 0.1 * slope[n] for n, p in own.items()}, *task)
 
     def total(own: dict[str, Tensor]) -> Tensor:
-        return vmap(after_a_step, in_dims=(None, 0, 0, 0))(own, x, present, wanted).sum()
+        return vmap(after_a_step, in_dims=(None, 0, 0, 0))(own, x, present, expected).sum()
 
     together, one_by_one = grad(total)(named), {n: torch.zeros_like(p) for n, p in named.items()}
-    for task in zip(x, present, wanted, strict=True):
+    for task in zip(x, present, expected, strict=True):
         leaves = {n: p.clone().requires_grad_() for n, p in named.items()}
         slope = torch.autograd.grad(loss(leaves, *task), leaves.values(), create_graph=True, materialize_grads=True)
         moved = {n: p - 0.1 * g for (n, p), g in zip(leaves.items(), slope, strict=True)}

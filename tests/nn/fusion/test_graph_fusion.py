@@ -38,8 +38,8 @@ def test_nodes_tell_each_other_what_they_hold_and_are_read_out(seed):
                 after[i] = h + told * (1 + erf(told / 2**0.5)) / 2  # GELU
             nodes = after
         weights = {i: np.exp(h @ p["score.weight"][0] + p["score.bias"][0]) for i, h in nodes.items()}
-        wanted = sum((weights[i] * h for i, h in nodes.items()), np.zeros(DIM)) / max(sum(weights.values()), 1e-9)
-        assert np.allclose(got[row], wanted)
+        expected = sum((weights[i] * h for i, h in nodes.items()), np.zeros(DIM)) / max(sum(weights.values()), 1e-9)
+        assert np.allclose(got[row], expected)
 
 
 def test_the_graph_is_symmetric_and_absent_nodes_have_no_edges():

@@ -24,11 +24,11 @@ def test_a_row_is_the_best_experts_and_no_other(seed):
             read = read + x[row, i] @ fusion.read[i] + fusion.read_present[i]
         best = sorted(range(5), key=lambda e, s=scores: -s[e].item())[:2]
         assert set(here(gates[row])) == set(best)
-        wanted = torch.zeros(DIM).double()
+        expected = torch.zeros(DIM).double()
         for e in best:
             share = scores[e].exp() / sum(scores[other].exp() for other in best)
-            wanted = wanted + share * (F.gelu(read.view(5, DIM)[e]) @ fusion.write[e] + fusion.write_bias[e])
-        assert torch.allclose(got[row], wanted)
+            expected = expected + share * (F.gelu(read.view(5, DIM)[e]) @ fusion.write[e] + fusion.write_bias[e])
+        assert torch.allclose(got[row], expected)
 
 
 def test_scores_alike_still_have_as_many_experts_as_said():

@@ -51,8 +51,8 @@ class Sum(Fusion):
         """What each embedding is multiplied by, `[..., inputs]`, zero where absent; α may be negative if free."""
         alpha = self.alphas(embeddings, present)
         squares = alpha.square()
-        share = (squares * present).sum(-1, keepdim=True) / squares.sum(-1, keepdim=True).clamp(min=1e-12)
-        return mask(alpha / share.clamp(min=1e-6).sqrt(), present)
+        fraction = (squares * present).sum(-1, keepdim=True) / squares.sum(-1, keepdim=True).clamp(min=1e-12)
+        return mask(alpha / fraction.clamp(min=1e-6).sqrt(), present)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
         return (self.weights(embeddings, present).unsqueeze(-1) * embeddings).sum(-2)
