@@ -73,12 +73,12 @@ class Audio(Media):
             raise UsageError(f"rate = {rate} for sounds: give samples a second from {_RATES[0]:,} to {_RATES[1]:,}")
         if seconds is not None and not 0 < seconds <= 3600:
             raise UsageError(f"seconds = {seconds} for sounds: give a length above 0 and at most 3600")
-        measured = usable(_rate_and_frames, cells)
+        sounds = usable(_rate_and_frames, cells)
         if rate is None:
-            known = Counter(rate_of for rate_of, _ in measured if rate_of)
+            known = Counter(rate_of for rate_of, _ in sounds if rate_of)
             rate = min(known.most_common(1)[0][0] if known else HIGHEST_RATE, HIGHEST_RATE)
         if seconds is None:
-            lengths = [frames / (rate_of or rate) for rate_of, frames in measured]
+            lengths = [frames / (rate_of or rate) for rate_of, frames in sounds]
             seconds = min(float(np.percentile(lengths, 99, method="higher")), LONGEST)
         plain = cls(int(rate), max(1, math.ceil(seconds * rate - 1e-6)), 1.0)
         waves = usable(plain._waveform, cells[:_LOUDNESS_SAMPLE])
