@@ -11,6 +11,7 @@ import numpy as np
 import studies
 import torch
 
+from omnishot.episodes.corruption import CLEAN, Corruption
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.evaluation.figure import Figure, interval
@@ -44,6 +45,7 @@ class Fresh:
     shape: Shape
     seed: int
     share: tuple[int, int] = (0, 1)
+    corruption: Corruption = CLEAN
 
     def batch(self, step: int) -> Episode:
         """The meta-batch of one step, a pure function of the seed and the step."""

@@ -19,6 +19,7 @@ import torch
 
 from omnishot import read_table
 from omnishot.datasets import read
+from omnishot.episodes.corruption import CLEAN, Corruption
 from omnishot.episodes.loader import Loader, Shape
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.episodes.tasks import ClassTasks
@@ -41,6 +42,7 @@ class Mixed:
 
     loaders: tuple[Loader, ...]
     share: tuple[int, int] = (0, 1)
+    corruption: Corruption = CLEAN
 
     @property
     def shape(self) -> Shape:
@@ -123,9 +125,9 @@ class Letters(studies.Study):
         figures = []
         for family in FAMILIES:
             loader = self.loader("test", family, TEST, 1)
+            accuracy = Evaluator(learner, loader, self.episodes).results()["accuracy"]
             figure = Figure(
-                "accuracy", *Evaluator(learner, loader, self.episodes).results()["accuracy"], self.episodes, name, "none",
-                ("image",), self.ways, self.shots, self.queries, transductive=learner.transductive, seed=TEST,
+                "accuracy", *accuracy, self.episodes, name, "none", ("image",), self.ways, self.shots, self.queries, transductive=learner.transductive, seed=TEST,
             )  # fmt: skip
             figures.append(figure.to_json() | {"family": family})
         return figures
