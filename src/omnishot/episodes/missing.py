@@ -30,11 +30,11 @@ def remove(
         columns = np.arange(len(names)) if name == ALL else np.array([list(names).index(name)])
         rows, which = np.nonzero(present[:, columns])
         cells = np.stack([rows, columns[which]], 1)
-        wanted = round(share * len(cells))
+        count = round(share * len(cells))
         cells = rng.permutation(cells)
         if len(names) > 1:
             cells = cells[_spare(cells[:, 0], present)]
-        gone = cells[:wanted]
+        gone = cells[:count]
         present[gone[:, 0], gone[:, 1]] = False
     return present.reshape(shape)
 

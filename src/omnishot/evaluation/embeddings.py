@@ -30,10 +30,10 @@ def unit_vectors(learner: Learner, params: Params, store: Store, name: str, rows
         raise UsageError("a row's embedding depends here on the rows beside it (batch norm): train with norm='group'")
     modality, place = store.modalities[name], list(store.modalities).index(name)
     params = {n: p.detach() for n, p in params.items()}
-    found = []
+    vectors = []
     for start in range(0, len(rows), CHUNK):
         index = rows[start : start + CHUNK]
         cells = modality.normalise(torch.from_numpy(np.asarray(store.stored[name]).take(index, 0)).to(learner.device))
         present = torch.from_numpy(store.present[index, place]).to(learner.device)
-        found.append(F.normalize(learner.embedding(params, name, cells, present), dim=-1).float().cpu().numpy())
-    return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+        vectors.append(F.normalize(learner.embedding(params, name, cells, present), dim=-1).float().cpu().numpy())
+    return np.concatenate(vectors) if vectors else np.zeros((0, 0), np.float32)

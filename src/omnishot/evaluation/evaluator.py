@@ -95,7 +95,7 @@ class Evaluator:
     def arrays(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Predictions and targets of every episode of all ranks, without scoring them."""
         own = [self.learner.objective.to_arrays(*each) for each in self.predictions()]
-        return [each for share in self.ranks.gather(own) for each in share]
+        return [each for of_rank in self.ranks.gather(own) for each in of_rank]
 
     def scores(self) -> Scores:
         """The scores of every episode of all ranks."""
@@ -104,8 +104,8 @@ class Evaluator:
         for prediction, query in self.predictions():
             own.metrics.append(objective.metrics(prediction, query))
             own.arrays.append(objective.to_arrays(prediction, query))
-        shares = self.ranks.gather(own)
-        return Scores([m for share in shares for m in share.metrics], [a for share in shares for a in share.arrays])
+        parts = self.ranks.gather(own)
+        return Scores([m for part in parts for m in part.metrics], [a for part in parts for a in part.arrays])
 
     def aggregate(self, scores: Scores) -> Results:
         """The results over all episodes, the metric that selects models first."""

@@ -51,5 +51,5 @@ def open_set_results(evaluator: Evaluator, open_set: int) -> Results:
         query = concatenate(dataclasses.replace(closed.query, target=None), unknown)
         scores = learner.objective.familiarity(learner.answer(learner.adapt(closed.support), query))
         own.append({name: auroc(*np.split(score, [len(closed.query)])) for name, score in scores.items()})
-    every = [each for share in evaluator.ranks.gather(own) for each in share]
+    every = [each for of_rank in evaluator.ranks.gather(own) for each in of_rank]
     return {name: interval([each[name] for each in every]) for name in every[0]}
