@@ -127,7 +127,8 @@ class Letters(studies.Study):
             loader = self.loader("test", family, TEST, 1)
             accuracy = Evaluator(learner, loader, self.episodes).results()["accuracy"]
             figure = Figure(
-                "accuracy", *accuracy, self.episodes, name, "none", ("image",), self.ways, self.shots, self.queries, transductive=learner.transductive, seed=TEST,
+                "accuracy", *accuracy, self.episodes, name, "none", ("image",), self.ways, self.shots, self.queries,
+                transductive=learner.transductive, seed=TEST,
             )  # fmt: skip
             figures.append(figure.to_json() | {"family": family})
         return figures
