@@ -91,14 +91,13 @@ def make(
     if not speech.installed():
         raise UsageError(f"voices need espeakng-loader, which is not installed; install it with: {speech.INSTALL}")
     writer = TableWriter(out)
-    _write(writer, speakers, texts, "word" if form == "words" else "text", seed, progress)
-    return writer.close()
+    return _write(writer, speakers, texts, "word" if form == "words" else "text", seed, progress)
 
 
 def _write(
     writer: TableWriter, speakers: list[Speaker], texts: list[list[str]], column: str, seed: int, progress: bool
-) -> None:
-    """Speak the texts of every speaker and write one row for each, with the text in `column`."""
+) -> Path:
+    """Speak the texts of every speaker and write one row for each, with the text in `column`; the table's path."""
     takes = [(who, turn, text) for who, own in enumerate(texts) for turn, text in enumerate(own)]
     requests = [utter(speakers[who].voice, text, _rng(seed, who, 2, turn)) for who, turn, text in takes]
     sounds, bar = speech.speak(requests), Progress(console=Console(stderr=True), disable=not progress)
@@ -109,6 +108,7 @@ def _write(
             audio = writer.media(f"{who:03d}/{turn:04d}.wav", recording)
             cells = {"audio": audio, column: text, "voice": voice.name}
             writer.row(**cells, _language=speakers[who].language, split=speakers[who].split)
+    return writer.close()
 
 
 def _rng(*key: int) -> np.random.Generator:
