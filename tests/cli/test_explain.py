@@ -14,16 +14,16 @@ def copied(run, tmp_path):
 def test_a_run_is_explained_into_its_folder_and_as_json(omnishot, copied):
     done = omnishot("explain", copied, "--rows", 2, "--json")
     assert done.code == 0, done.err
-    assert "a validation task drawn from birds.csv, seed 0" in done.err
+    assert "a validation task of birds.csv, seed 0" in done.err
     assert (copied / "explain.html").read_text().startswith("<!DOCTYPE html>")
-    found = done.json()
-    assert found["inputs"] == ["photo", "note", "tabular"]
-    for row in found["rows"]:
-        total = row["all_shown"] - row["nothing_shown"]
+    record = done.json()
+    assert record["inputs"] == ["photo", "note", "tabular"]
+    for row in record["rows"]:
+        total = row["value"] - row["base_value"]
         assert sum(row["contributions"].values()) == pytest.approx(total, abs=1e-6)
-        assert row["nothing_shown"] == 1 / len(found["classes"])
-    assert found["cka"] is None
-    assert found["moved"] == {}
+        assert row["base_value"] == 1 / len(record["classes"])
+    assert record["cka"] is None
+    assert record["parameter_change"] == {}
 
 
 def test_a_model_is_explained_beside_it(omnishot, run, birds, tmp_path):
@@ -36,7 +36,7 @@ def test_a_model_is_explained_beside_it(omnishot, run, birds, tmp_path):
     assert done.json()["rows"][0]["nearest"][0] == {
         "row": 2, "target": "blackbird", "distance": pytest.approx(0, abs=1e-5),
     }  # fmt: skip
-    assert "most like these" in (tmp_path / "page.html").read_text()
+    assert "Nearest support rows:" in (tmp_path / "page.html").read_text()
 
 
 def test_mistakes_are_explained(omnishot, run, birds, tmp_path):

@@ -9,7 +9,7 @@ import torch
 from support import tables
 
 import omnishot as om
-from omnishot.analysis.explain.finding import find
+from omnishot.analysis.explain.load_task import load_task
 from omnishot.cli.main import main
 from omnishot.episodes.shots import each_alone
 from omnishot.errors import UsageError
@@ -106,6 +106,6 @@ def test_a_model_with_extra_shots_is_explained_by_the_rows_that_it_was_adapted_t
     run = train(birds, out=tmp_path / "run", extra_shots=True, **OPTIONS)
     rows = pd.DataFrame(tables.read(birds)[-9:])
     rows["photo"] = [(birds.parent / path).read_bytes() if path else None for path in rows["photo"]]
-    task = find(run.adapt(rows), rows, rows)  # which refuses other rows than those
+    task = load_task(run.adapt(rows), rows, rows)  # which refuses other rows than those
     assert task.support is not None
     assert len(task.support.rows) == len(rows)

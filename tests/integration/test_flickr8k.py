@@ -59,7 +59,7 @@ def test_import_train_evaluate_and_what_follows(omnishot, published, tmp_path):
 
     assert omnishot("report", run, "--curves", 2).code == 0
     page = Path(run / "report.html").read_text()
-    assert "Learned from" in page
+    assert "Support" in page
     assert "before adapting" in page
 
 

@@ -18,8 +18,8 @@ def test_points_at_the_runs_own_settings_are_its_evaluation(every_kind: Run) -> 
     assert list(steps) == [0, 1, 3]  # its own single step is included
     missing = {point.at: point.figure for point in missing_curve(every_kind, (0.0, 0.5), episodes=4)}
     half = next(f for f in every_kind.figures() if f.corruption.missing and f.metric == "accuracy")
-    for figure, wanted in ((steps[1], main), (missing[0.0], main), (missing[0.5], half)):
-        assert figure.to_json() | {"seconds": 0} == wanted.to_json() | {"seconds": 0}
+    for figure, expected in ((steps[1], main), (missing[0.0], main), (missing[0.5], half)):
+        assert figure.to_json() | {"seconds": 0} == expected.to_json() | {"seconds": 0}
 
 
 def test_steps_are_really_taken_and_the_learner_is_left_as_it_was(numbers: Run) -> None:
@@ -40,8 +40,8 @@ def test_no_share_that_would_empty_rows(run: Run) -> None:
 
 def test_curves_are_kept(copied: Run) -> None:
     assert stored(copied) == {}
-    found = curves(copied.folder, episodes=2)
-    assert stored(copied) == found
+    points = curves(copied.folder, episodes=2)
+    assert stored(copied) == points
     record = json.loads((copied.folder / "curves.json").read_text())["missing"][1]["figure"]
     assert {"metric", "mean", "ci95", "episodes", "seed", "split", "missing"} <= record.keys()
     assert record["missing"] == {"*": 0.25}

@@ -47,4 +47,4 @@ def _explain(args: argparse.Namespace) -> None:
         say(f"omnishot: warning: {note}")
     if args.json:
         print_json(found.to_json())
-    say(f"{out} explains {found.task.said}")
+    say(f"{out} explains {found.task.description}")

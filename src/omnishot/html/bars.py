@@ -1,4 +1,4 @@
-"""Bars with intervals, as HTML: they wrap on a phone, follow dark mode and can be read aloud."""
+"""Bar charts with intervals as HTML, readable on a phone, in dark mode and by screen readers."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from omnishot.evaluation.format import condition, interval, number, protocols, s
 from omnishot.html import markup
 from omnishot.metrics.metric import Metric, metric_of
 
-#: Learners that others are judged against.
+#: Learners that are marked as baselines.
 BASELINES = ("centroid", "logreg", "scratch", "finetune")
 
 
 def comparison(
     figures: Sequence[Figure] | Mapping[str, Sequence[Figure]], baselines: Collection[str] = BASELINES
 ) -> str:
-    """Learners and conditions side by side: bars with 95% intervals, best first, and the same as a table.
+    """Bars with 95% intervals for several learners and conditions, best first, and the same figures as a table.
 
-    Only figures of the first one's metric are drawn. Groups are ordered by the best figure each has under the first
-    one's condition, else under any.
+    Only figures of the first figure's metric are drawn. Groups are ordered by their best figure under the condition of
+    the first figure; by their best figure of all, if they have none under it.
 
     Args:
-        figures: grouped by learner, or groups by name (which can say what a figure does not, such as that a learner
-            was trained on one input alone).
-        baselines: learners that others are judged against.
+        figures: a sequence, grouped by learner; or groups by name, for names that figures do not hold, such as that a
+            learner was trained on one input alone.
+        baselines: learners that are marked as baselines.
     """
     groups = {n: list(g) for n, g in figures.items()} if isinstance(figures, Mapping) else _by_learner(figures)
     first = next((figure for group in groups.values() for figure in group), None)
@@ -45,14 +45,14 @@ def comparison(
 
 
 def conditions(figures: Sequence[Figure]) -> str:
-    """Figures of one learner under several conditions, in the order given: bars with 95% intervals, and a table."""
+    """Bars with 95% intervals for one learner under several conditions, in the order given."""
     top, inputs = _top(figures), max(len(figure.modalities) for figure in figures)
     rows = "".join(_bar(condition(f, inputs), f, top, quiet=i > 0) for i, f in enumerate(figures))
     return _captioned(f'<ul class="bars">{rows}</ul>', figures, top)
 
 
 def chance_level(figure: Figure) -> float | None:
-    """Accuracy of guessing; None where that means nothing."""
+    """Accuracy of guessing; None for other metrics."""
     return 1 / figure.ways if figure.metric == "accuracy" and figure.ways else None
 
 
@@ -104,18 +104,18 @@ def _captioned(bars: str, figures: Sequence[Figure], top: float) -> str:
     levels = sorted({level for f in figures if (level := chance_level(f)) is not None})
     better = "more" if metric.higher_is_better else "less"
     scale = "0 to 100%" if metric.fraction else f"0 to {number(top, metric)}"
-    said = f"{metric.label}, drawn from {scale}; {better} is better."
+    axis = f"{metric.label}, drawn from {scale}; {better} is better."
     legend = "".join(f'<span class="key chance-key">chance, {level:.0%}</span>' for level in levels)
     lines = "<br>".join(markup.text(line) + "." for line in protocols(figures))
-    return f"<figure>{bars}<figcaption>{markup.text(said)} {legend}<br>{lines}</figcaption></figure>"
+    return f"<figure>{bars}<figcaption>{markup.text(axis)} {legend}<br>{lines}</figcaption></figure>"
 
 
 def _table(groups: Mapping[str, Sequence[Figure]], inputs: int) -> str:
     metric = next(iter(groups.values()))[0].metric
-    head = ("", "fusion", "measured on", metric, "task", "episodes", "seed", "seconds")
+    head = ("", "fusion", "inputs and corruption", metric, "task", "episodes", "seed", "seconds")
     rows = [
         (name, f.fusion, condition(f, inputs) + (", transductive" if f.transductive else ""), interval(f),
          shape(f.ways, f.shots), f"{f.episodes} {f.split}", f.seed, f"{f.seconds:.1f}")
         for name, group in groups.items() for f in group
     ]  # fmt: skip
-    return markup.details("The same as a table", markup.table(head, rows))
+    return markup.details("As a table", markup.table(head, rows))

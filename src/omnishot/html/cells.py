@@ -1,4 +1,4 @@
-"""Cells as a person would look at them: a picture, a player, words, a plot."""
+"""Cells of a table as HTML: a picture, an audio player, words or a plot."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from omnishot.modality.base import Modality
 
 
 def cells(store: Store, row: int, present: np.ndarray, of: str) -> str:
-    """Every cell of a row of the store."""
+    """All cells of one row of the store; `of` names the row in alternative texts."""
     return "".join(
         cell(name, modality, np.asarray(store.stored[name][row]), bool(there), of)
         for (name, modality), there in zip(store.modalities.items(), present, strict=True)
     )
 
 
-def cell(name: str, modality: Modality, stored: np.ndarray, there: bool, of: str) -> str:
-    """One stored cell of an input as a person would look at it; `of` says what it is a cell of."""
-    if not there:
+def cell(name: str, modality: Modality, stored: np.ndarray, is_present: bool, of: str) -> str:
+    """One stored cell of an input; `of` names its row in alternative texts."""
+    if not is_present:
         return f'<div class="cell missing">no {markup.text(name)}</div>'
     picture = modality.picture(stored)
     if isinstance(picture, str):

@@ -1,4 +1,4 @@
-"""Matrices as tables whose cells are coloured by their value."""
+"""Heatmaps: matrices as tables whose cells are coloured by their value."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import numpy as np
 
 from omnishot.html import markup
 
+#: Share of the colour at a value of 1, in percent; more would make the number hard to read.
+MOST_COLOUR = 60
 
-def heat_map(title: str, values: np.ndarray, names: Sequence[str]) -> str:
-    """A symmetric matrix of values from -1 to 1, `[n, n]`, the lower half with the diagonal; NaN is left open."""
+
+def heatmap(title: str, values: np.ndarray, names: Sequence[str]) -> str:
+    """The lower triangle of a symmetric matrix `[n, n]` of values from -1 to 1, with the diagonal; NaN is a dash."""
     head = "".join(f'<th scope="col">{markup.text(name)}</th>' for name in names)
     rows = "".join(
         f'<tr><th scope="row">{markup.text(name)}</th>{"".join(_cell(v) for v in values[i, : i + 1])}'
@@ -18,15 +21,16 @@ def heat_map(title: str, values: np.ndarray, names: Sequence[str]) -> str:
         for i, name in enumerate(names)
     )
     return (
-        f'<figure class="heat"><h3>{markup.text(title)}</h3><div class="scroll"><table><thead><tr><td></td>{head}</tr>'
-        f"</thead><tbody>{rows}</tbody></table></div></figure>"
+        f'<figure class="heatmap"><h3>{markup.text(title)}</h3><div class="scroll"><table><thead><tr><td></td>{head}'
+        f"</tr></thead><tbody>{rows}</tbody></table></div></figure>"
     )
 
 
 def _cell(value: float) -> str:
     if not np.isfinite(value):
-        return '<td class="hot">–</td>'
+        return '<td class="heat">–</td>'
     colour = "--accent" if value >= 0 else "--mark"
-    share = f"{100 * min(abs(value), 1) * 0.6:.0f}%"  # at most so much that the figure stays readable on it
-    said = f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
-    return f'<td class="hot" style="background:color-mix(in srgb, var({colour}) {share}, transparent)">{said}</td>'
+    strength = f"{MOST_COLOUR * min(abs(value), 1):.0f}%"
+    number = f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+    background = f"color-mix(in srgb, var({colour}) {strength}, transparent)"
+    return f'<td class="heat" style="background:{background}">{number}</td>'

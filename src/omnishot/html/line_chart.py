@@ -1,4 +1,4 @@
-"""Line charts, drawn with matplotlib, as SVG that takes its colours and fonts from the page."""
+"""Charts drawn with matplotlib, as SVG that takes its colours and fonts from the page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from omnishot.html.markup import text
 
-#: Colours drawn with, and the page's variables that take their place (so that charts follow dark mode).
+#: Colours of the drawing, and the variables of the page that replace them, so that charts follow dark mode.
 COLOURS = {"#0072b2": "--accent", "#d55e00": "--mark", "#1b1f24": "--ink", "#59636e": "--muted", "#d1d9e0": "--line"}
 ACCENT, MARK, INK, MUTED, LINE = COLOURS
-#: Inches. Charts are drawn at the width of a phone, so that their text stays readable there.
+#: Width and height in inches; the width is that of a phone, so that text stays readable there.
 SIZE = (4.9, 2.9)
-#: Points a line is thinned out to.
+#: Most points of a line; longer lines are averaged.
 MOST_POINTS = 400
 
 _STYLE: dict[Any, Any] = {
@@ -51,7 +51,7 @@ _lock = threading.Lock()  # matplotlib's settings belong to the process
 
 
 def loss_chart(steps: Sequence[float], losses: Sequence[float], alt: str) -> str:
-    """The training loss by step, each one faintly and their running mean."""
+    """The training loss by step: each value in a faint line, and their running mean."""
     x, y = np.asarray(steps, np.float64), np.asarray(losses, np.float64)
     width = max(1, len(y) // 20)
     mean = np.convolve(y, np.ones(width) / width, mode="valid")
@@ -78,10 +78,11 @@ def line_chart(
     """Means with the band of their 95% intervals.
 
     Args:
-        fraction: the figures are fractions of 1, shown in percent.
-        shares: so are the numbers along the x axis.
-        mark: a point of the line to point out, and what to call it.
-        chance: where guessing would be.
+        mean, ci95: means and half-widths of their intervals, at each `x`.
+        fraction: whether the means are fractions of 1, shown in percent.
+        shares: whether the values of `x` are fractions of 1, shown in percent.
+        mark: a value of `x` to mark, and its label.
+        chance: the value of guessing, drawn as a dashed line.
     """
     at, y, half = (np.asarray(values, np.float64) for values in (x, mean, ci95))
     with chart(xlabel, ylabel) as (canvas, axes):
@@ -138,7 +139,7 @@ def _mark(axes: Axes, x: np.ndarray, y: np.ndarray, at: float, label: str) -> No
 
 @contextmanager
 def chart(xlabel: str, ylabel: str, height: float = SIZE[1]) -> Iterator[tuple[Canvas, Axes]]:
-    """An empty chart in the house's style, `height` inches high, and its axes."""
+    """An empty chart, `height` inches high, and its axes."""
     with _lock, matplotlib.rc_context(_STYLE):
         canvas = Canvas(figsize=(SIZE[0], height), layout="constrained")
         axes = canvas.add_subplot()
@@ -151,7 +152,7 @@ def chart(xlabel: str, ylabel: str, height: float = SIZE[1]) -> Iterator[tuple[C
 
 @contextmanager
 def panels(titles: Sequence[str], across: int = 3) -> Iterator[tuple[Canvas, list[Axes]]]:
-    """As many empty charts in one picture, `across` in a row."""
+    """One figure with an empty chart per title, `across` in a row."""
     down = -(-len(titles) // across)
     with _lock, matplotlib.rc_context(_STYLE):
         canvas = Canvas(figsize=(SIZE[0] * min(across, len(titles)), (SIZE[1] + 0.3) * down), layout="constrained")
@@ -166,7 +167,7 @@ def panels(titles: Sequence[str], across: int = 3) -> Iterator[tuple[Canvas, lis
 
 
 def svg(canvas: Canvas, alt: str) -> str:
-    """The drawing as an inline SVG element without names that could clash with another's."""
+    """The drawing as an inline SVG element; its ids are unique, so that a page can hold several."""
     buffer = io.StringIO()
     canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawing = buffer.getvalue()
@@ -183,7 +184,7 @@ def svg(canvas: Canvas, alt: str) -> str:
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A long line as the means of equal stretches."""
+    """A line of more than MOST_POINTS points as the means of equal stretches."""
     if len(x) <= MOST_POINTS:
         return x, y
     parts = np.array_split(np.stack([x, y]), MOST_POINTS, axis=1)

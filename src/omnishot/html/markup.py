@@ -1,4 +1,4 @@
-"""Small pieces of HTML; every text from outside is escaped here."""
+"""Small pieces of HTML; every text of the user is escaped here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import PIL.Image
 
-#: Pictures with fewer pixels a side than this are enlarged without smoothing.
+#: Pictures with fewer pixels per side are enlarged without smoothing.
 PIXELATED = 64
 
 
@@ -20,7 +20,7 @@ def text(value: Any) -> str:
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """Bytes as a `data:` address."""
+    """Bytes as a `data:` URI."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
@@ -36,29 +36,29 @@ def image(picture: PIL.Image.Image, alt: str) -> str:
 
 
 def audio(wav: bytes, label: str) -> str:
-    """A sound to be played within the page."""
+    """An audio player."""
     source = data_uri(wav, "audio/wav")
     return f'<audio controls preload="metadata" aria-label="{text(label)}" src="{source}"></audio>'
 
 
 def figure(title: str, picture: str, caption: str) -> str:
-    """A picture (HTML) under a title, with what it was measured by beneath."""
+    """A picture (HTML) with a title above and a caption below."""
     return f"<figure><h3>{text(title)}</h3>{picture}<figcaption>{text(caption)}</figcaption></figure>"
 
 
 def note(message: str) -> str:
-    """A remark, such as why something is not shown."""
+    """A small paragraph."""
     return f'<p class="note">{text(message)}</p>'
 
 
 def facts(pairs: Mapping[str, Any]) -> str:
-    """Names and what they are, as a definition list."""
+    """Names and values as a definition list."""
     items = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in pairs.items())
     return f'<dl class="facts">{items}</dl>'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table of texts; columns after the first are set to the right where all of their cells look like numbers."""
+    """A table of texts; columns whose cells all look like numbers are aligned to the right."""
     rows = [[str(cell) for cell in row] for row in rows]
     right = [bool(rows) and all(_numeric(row[i]) for row in rows) for i in range(len(head))]
     marks = ['class="number"' if r else "" for r in right]
@@ -71,7 +71,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def details(summary: str, html: str) -> str:
-    """HTML that is folded away."""
+    """HTML that readers can unfold."""
     return f"<details><summary>{text(summary)}</summary>{html}</details>"
 
 

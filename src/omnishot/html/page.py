@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing else."""
+"""The page: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from importlib.resources import files
 from omnishot.core.version import VERSION
 from omnishot.html.markup import text
 
-#: Nothing is fetched and nothing is run, whatever stands in the page.
+#: The browser fetches nothing and runs no script, whatever the page contains.
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a title (text), and HTML whose texts are escaped already."""
+    """A section of the page: a title (text) and HTML whose texts are escaped."""
 
     title: str
     html: str
 
 
-def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+def page(title: str, headline: str, sections: Sequence[Section]) -> str:
     """A whole HTML document.
 
     Args:
         title: text.
-        lead: HTML beneath the title.
+        headline: HTML below the title.
     """
     style = re.sub(r"\s*\n\s*", "\n", files("omnishot.html").joinpath("style.css").read_text(encoding="utf-8"))
     parts = "".join(f"<section><h2>{text(s.title)}</h2>{s.html}</section>\n" for s in sections)
@@ -44,7 +44,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 </head>
 <body>
 <main>
-<header><p class="kicker">Omnishot {text(VERSION)}</p><h1>{text(title)}</h1>{lead}</header>
+<header><p class="kicker">Omnishot {text(VERSION)}</p><h1>{text(title)}</h1>{headline}</header>
 {parts}</main>
 </body>
 </html>

@@ -1,4 +1,4 @@
-"""Reports: one self-contained HTML file about a run."""
+"""The report of a run: one self-contained HTML file."""
 
 from omnishot.html.bars import comparison
 from omnishot.html.page import Section

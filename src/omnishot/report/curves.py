@@ -1,4 +1,4 @@
-"""What is measured for a report alone: figures against inner steps and against the share of missing cells."""
+"""Curves of a report: figures against the number of gradient steps, and against the share of missing cells."""
 
 from __future__ import annotations
 
@@ -26,28 +26,31 @@ SHARES = (0.0, 0.25, 0.5, 0.65)
 
 @dataclass(frozen=True)
 class Point:
-    """A figure at a place of a curve: after so many steps, or with such a share of the cells missing."""
+    """A figure at a number of gradient steps, or at a share of missing cells."""
 
     at: float
     figure: Figure
 
 
 def curves(run: Run | str | Path, episodes: int = 200, *, ways: int | None = None) -> dict[str, list[Point]]:
-    """Measure both curves on the run's test part and keep them in its `curves.json`; `ways` as in training unless said.
+    """Compute both curves on the run's test split and save them in its `curves.json`.
+
+    Args:
+        ways: number of classes; None: as in training.
 
     Raises:
         DataError: if the table cannot be read again, or has no test part.
     """
     run = opened(run)
     tasks: dict[str, Any] = {"episodes": episodes, "data": run.dataset(), "ways": ways}
-    found = {"steps": steps_curve(run, **tasks), "missing": missing_curve(run, **tasks)}
-    plain = {n: [{"at": p.at, "figure": p.figure.to_json()} for p in points] for n, points in found.items()}
+    points = {"steps": steps_curve(run, **tasks), "missing": missing_curve(run, **tasks)}
+    plain = {n: [{"at": p.at, "figure": p.figure.to_json()} for p in own] for n, own in points.items()}
     write_json(run.folder / FILE, plain)
-    return found
+    return points
 
 
 def stored(run: Run) -> dict[str, list[Point]]:
-    """The curves that `curves` left; empty if it was not asked."""
+    """The curves that `curves` saved; empty if there are none."""
     path = run.folder / FILE
     plain = read_json(path) if path.exists() else {}
     return {n: [Point(p["at"], Figure.from_json(p["figure"])) for p in points] for n, points in plain.items()}
@@ -62,9 +65,9 @@ def steps_curve(
     data: Dataset | None = None,
     ways: int | None = None,
 ) -> list[Point]:
-    """The metric after so many gradient steps on the support rows; the run's own number of steps is always included.
+    """The metric by number of gradient steps on the support rows; the run's own number is always included.
 
-    Empty for a learner that takes no such steps.
+    Empty for a learner without gradient steps.
     """
     learner = run.learner
     if learner.steps is None:
@@ -85,9 +88,9 @@ def missing_curve(
     data: Dataset | None = None,
     ways: int | None = None,
 ) -> list[Point]:
-    """The metric with a share of all cells missing, in support and query rows, on the same tasks.
+    """The metric by share of missing cells, in support and query rows, on the same tasks.
 
-    A row keeps one cell at least, so shares above 1 - 1/inputs are left out; empty for a single input.
+    A row keeps at least one cell, so shares above 1 − 1/inputs are left out; empty for a single input.
     """
     most = 1 - 1 / len(run.learner.network.modalities)
     if most == 0:
@@ -103,11 +106,11 @@ def missing_curve(
 def task_loader(
     run: Run, data: Dataset, episodes: int, seed: int = 0, part: str = "test", ways: int | None = None
 ) -> Loader:
-    """The tasks that `run.evaluate` draws for the same seed and number of episodes.
+    """The tasks that `run.evaluate` samples for the same seed and number of episodes.
 
     Raises:
         UsageError: for fewer than two episodes, which give no interval.
-        DataError: if the part has no rows.
+        DataError: if the split has no rows.
     """
     if episodes < 2:
         raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
@@ -118,7 +121,7 @@ def task_loader(
 
 
 def opened(run: Run | str | Path) -> Run:
-    """The run, or the one in a folder."""
+    """The run itself, or the one in a folder."""
     return run if isinstance(run, Run) else Run.load(run)
 
 

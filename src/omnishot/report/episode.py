@@ -1,4 +1,4 @@
-"""A sample episode as a person would look at it, with what the learner answered."""
+"""A sample episode with the learner's predictions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omnishot.analysis.explain.drawing import draw
+from omnishot.analysis.explain.sample_task import sample_task
 from omnishot.experiment.dataset import Dataset
 from omnishot.runs.run import Run
 from omnishot.table.table import require_target
@@ -15,17 +15,18 @@ from omnishot.table.table import require_target
 
 @dataclass(frozen=True)
 class Sample:
-    """One task with the learner's answers.
+    """One task with the learner's predictions.
 
     Args:
-        support, query: row numbers of the table, `[rows]`.
-        support_present, query_present: bool `[rows, inputs]`, what the learner was shown.
+        support, query: row indices of the table, `[rows]`.
+        support_present, query_present: which cells the learner read, bool `[rows, inputs]`.
         support_target, query_target: `[rows]`, classes within the task, or numbers in their own unit.
-        answer: `[query rows]`, likewise.
-        probability: `[query rows]`, of the answer; None for numbers.
-        names: of the task's classes; empty for numbers.
-        target: what is predicted.
-        group: the group that the task is, if tasks are groups.
+        prediction: of the query rows, `[query rows]`, in the same form.
+        probability: of the predicted class, `[query rows]`; None for numbers.
+        classes: names of the task's classes; empty for numbers.
+        target: name of the target.
+        group: the group of rows that the task is, where tasks are groups.
+        part: the split that it was sampled from.
     """
 
     support: np.ndarray
@@ -34,18 +35,18 @@ class Sample:
     query_present: np.ndarray
     support_target: np.ndarray
     query_target: np.ndarray
-    answer: np.ndarray
+    prediction: np.ndarray
     probability: np.ndarray | None
-    names: tuple[str, ...]
+    classes: tuple[str, ...]
     target: str
     group: str | None
     part: str
     seed: int
 
     @property
-    def right(self) -> np.ndarray:
-        """Which query rows were answered right, bool `[query rows]`."""
-        return self.answer == self.query_target
+    def correct(self) -> np.ndarray:
+        """Which query rows are predicted correctly, bool `[query rows]`."""
+        return self.prediction == self.query_target
 
 
 def draw_sample(
@@ -56,37 +57,35 @@ def draw_sample(
     missing: Mapping[str, float] | None = None,
     ways: int | None = None,
 ) -> Sample:
-    """Draw one task of a part, take cells away, adapt to it and answer it.
+    """Sample one task of a split, remove cells, adapt to its support rows and predict its query rows.
 
     Args:
-        missing: share of cells taken away, by input or `*`, as `omnishot.episodes.missing.remove` takes it.
-        ways: as in training unless said.
+        missing: share of cells removed, by input or `*`, as `omnishot.episodes.missing.remove` takes it.
+        ways: number of classes; None: as in training.
 
     Raises:
-        DataError: if the part has too few rows.
+        DataError: if the split has too few rows.
     """
-    task = draw(run, data, part, seed, missing, ways)
+    task = sample_task(run, data, part, seed, missing, ways)
     assert task.support is not None
     learner, support, query = run.learner, task.support, task.query
     scores = learner.answer(task.state, query.rows.to(learner.device)).cpu()
-    probability: np.ndarray | None = None
-    answer, probabilities = learner.objective.value(scores), learner.objective.probabilities(scores)
-    if probabilities is not None:
-        probability = probabilities.max(-1)
+    prediction, probabilities = learner.objective.value(scores), learner.objective.probabilities(scores)
+    probability = None if probabilities is None else probabilities.max(-1)
     group = None
     if data.table.schema.group is not None:
-        of_row, groups = data.table.groups
-        group = f"{data.table.schema.group} {groups[of_row[support.index[0]]]}"
+        codes, groups = data.table.groups
+        group = f"{data.table.schema.group} {groups[codes[support.index[0]]]}"
     return Sample(
         support.index,
         query.index,
         support_present=support.present,
         query_present=query.present,
-        support_target=task.taught,
-        query_target=task.truth,
-        answer=answer,
+        support_target=task.support_target,
+        query_target=task.query_target,
+        prediction=prediction,
         probability=probability,
-        names=task.names,
+        classes=task.classes,
         target=require_target(data.table),
         group=group,
         part=part,

@@ -1,4 +1,4 @@
-"""From a run to its report."""
+"""Write the report of a run."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def write(
     title: str | None = None,
     ways: int | None = None,
 ) -> Path:
-    """Write the report of a run: one HTML file that needs nothing else.
+    """Write the report of a run: one self-contained HTML file.
 
-    It shows the figures that `Run.evaluate` and `omnishot.report.curves` have left in the run's folder.
+    It shows the figures that `Run.evaluate` and `omnishot.report.curves` saved in the run's folder.
 
     Args:
         run: a run or its folder.
-        out: where to; None: `report.html` in the run's folder.
+        out: path of the report; None: `report.html` in the run's folder.
         extra: further sections, shown first.
         title: None: the folder's name.
-        ways: classes of the sample task; as in training unless said.
+        ways: number of classes of the sample task; None: as in training.
 
     Raises:
-        DataError: if the folder is no whole run, or the file cannot be written.
+        DataError: if the folder is not a complete run, or the file cannot be written.
     """
     run = opened(run)
     path = Path(out) if out is not None else run.folder / "report.html"
@@ -45,14 +45,10 @@ def write(
     shown = [
         *extra,
         sections.about_run(run, data),
-        *(
-            [Section("A task as you would look at it", markup.note(why))]
-            if data is None
-            else sections.tasks(run, data, ways)
-        ),
+        *([Section("A sample task", markup.note(why))] if data is None else sections.tasks(run, data, ways)),
         sections.scores(groups) if groups else None,
-        charts.learning(run),
-        charts.measured(stored(run), run.learner.steps),
+        charts.training(run),
+        charts.dependence(stored(run), run.learner.steps),
     ]
     title = title or run.folder.resolve().name
     write_atomic(path, page(title, sections.headline(run, groups), [section for section in shown if section]))
@@ -60,9 +56,9 @@ def write(
 
 
 def by_protocol(run: Run) -> list[list[Figure]]:
-    """The run's figures by protocol: tasks shaped as in training first, then those of most episodes.
+    """The run's figures by protocol: test tasks shaped as in training first, then by number of episodes.
 
-    Within one protocol the figure that counts comes first: the objective's metric with every input as it is.
+    Within a protocol the main figure comes first: the objective's metric on all inputs, uncorrupted.
     """
     shape = (least(run.record.ways), least(run.record.shots))
     groups: dict[tuple, list[Figure]] = {}
@@ -71,16 +67,16 @@ def by_protocol(run: Run) -> list[list[Figure]]:
         groups.setdefault(key, []).append(f)
     inputs, metric = len(run.learner.network.modalities), run.learner.objective.metric
 
-    def spoiled(f: Figure) -> tuple[bool, bool, bool]:
+    def order(f: Figure) -> tuple[bool, bool, bool]:
         changed = f.corruption.changes_cells
         return (f.metric != metric, changed, len(f.modalities) != inputs)
 
-    ordered = [sorted(group, key=spoiled) for group in groups.values()]
+    ordered = [sorted(group, key=order) for group in groups.values()]
     return sorted(ordered, key=lambda g: (g[0].split != "test", (g[0].ways, g[0].shots) != shape, -g[0].episodes))
 
 
 def _data(run: Run) -> tuple[Dataset | None, str]:
-    """The run's table, or why it is not at hand: a report can do without."""
+    """The run's data set; or None, and why it cannot be read."""
     try:
         return run.dataset(), ""
     except DataError as error:

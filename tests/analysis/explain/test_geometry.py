@@ -15,8 +15,8 @@ from omnishot.analysis.explain.similarity import PAIRS, similarity
 def test_similarity_is_a_loop_over_pairs():
     rng = np.random.default_rng(0)
     x, present, classes = rng.normal(size=(7, 3, 5)), rng.random((7, 3)) < 0.7, np.array([0, 0, 1, 1, 2, -1, -1])
-    found = similarity(x, present, classes)
-    assert list(found) == list(PAIRS)
+    result = similarity(x, present, classes)
+    assert list(result) == list(PAIRS)
     for name, chosen in {
         PAIRS[0]: lambda r, s: r == s,
         PAIRS[1]: lambda r, s: r != s and classes[r] == classes[s] >= 0,
@@ -31,15 +31,15 @@ def test_similarity_is_a_loop_over_pairs():
                     if chosen(r, s) and present[r, i] and present[s, j]
                 ]
                 if cosines:
-                    assert found[name][i, j] == pytest.approx(np.mean(cosines), abs=1e-12)
+                    assert result[name][i, j] == pytest.approx(np.mean(cosines), abs=1e-12)
                 else:
-                    assert np.isnan(found[name][i, j])
+                    assert np.isnan(result[name][i, j])
 
 
 def test_without_classes_rows_are_compared_with_themselves():
-    found = similarity(np.ones((2, 2, 3)), np.array([[True, True], [True, False]]))
-    assert list(found) == [PAIRS[0]]
-    assert np.allclose(found[PAIRS[0]], 1)
+    result = similarity(np.ones((2, 2, 3)), np.array([[True, True], [True, False]]))
+    assert list(result) == [PAIRS[0]]
+    assert np.allclose(result[PAIRS[0]], 1)
     absent = similarity(np.ones((2, 2, 3)), np.array([[True, False], [True, False]]))[PAIRS[0]]
     assert np.isnan(absent[0, 1])
 
@@ -48,7 +48,7 @@ def test_the_plane_is_that_of_principal_components():
     x = np.random.default_rng(1).normal(size=(40, 6)) * [5, 3, 1, 1, 0.5, 0.1]
     plane, other = Plane.fit(x), PCA(2).fit(x)
     assert np.allclose(np.abs(plane.project(x)), np.abs(other.transform(x)))
-    assert plane.share == pytest.approx(other.explained_variance_ratio_.sum())
+    assert plane.explained_variance == pytest.approx(other.explained_variance_ratio_.sum())
     assert (np.take_along_axis(plane.axes, np.abs(plane.axes).argmax(1)[:, None], 1) > 0).all()
 
 
@@ -57,14 +57,14 @@ def test_a_plane_of_too_little_is_finite(x):
     plane = Plane.fit(x)
     assert plane.project(x).shape == (len(x), 2)
     assert np.isfinite(plane.project(x)).all()
-    assert plane.share == 1
+    assert plane.explained_variance == 1
 
 
 def test_neighbours_are_the_nearest():
     rng = np.random.default_rng(2)
     query, support = rng.normal(size=(9, 4)), rng.normal(size=(6, 4))
     distances, which = NearestNeighbors(n_neighbors=3).fit(support).kneighbors(query)
-    found = nearest(query, support, 3)
-    assert (found[0] == which).all()
-    assert np.allclose(found[1], distances)
+    result = nearest(query, support, 3)
+    assert (result[0] == which).all()
+    assert np.allclose(result[1], distances)
     assert nearest(query, support[:2], 3)[0].shape == (9, 2)

@@ -11,13 +11,13 @@ from support import tables
 from support.pages import CLASS, WORDS, Page
 
 from omnishot import report
-from omnishot.analysis.explain import page as explained
+from omnishot.analysis.explain import page as explanation_page
 from omnishot.analysis.explain.explain import explain
 from omnishot.analysis.explain.explanation import Explanation
-from omnishot.analysis.explain.rows_page import chosen, chosen_said
+from omnishot.analysis.explain.row_cards import choice_text, choose_rows
 from omnishot.errors import DataError, UsageError
-from omnishot.html.heatmap import heat_map
-from omnishot.html.signed_bars import Scale, saying
+from omnishot.html.heatmap import heatmap
+from omnishot.html.signed_bars import Scale, ValueFormat
 from omnishot.runs.run import Run
 
 
@@ -26,13 +26,13 @@ def read(path: Path) -> Page:
 
 
 @pytest.fixture(scope="module")
-def found(every_kind: Run) -> Explanation:
+def explanation(every_kind: Run) -> Explanation:
     return explain(every_kind)
 
 
 @pytest.fixture(scope="module")
-def page(found: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Page:
-    return read(explained.write(found, tmp_path_factory.mktemp("explained") / "page.html"))
+def page(explanation: Explanation, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return read(explanation_page.write(explanation, tmp_path_factory.mktemp("explanation") / "page.html"))
 
 
 def test_nothing_is_fetched_and_texts_stay_texts(page: Page) -> None:
@@ -50,19 +50,19 @@ def test_nothing_is_fetched_and_texts_stay_texts(page: Page) -> None:
     assert len(names) == len(set(names))
 
 
-def test_it_says_what_moved_each_answer(page: Page, found: Explanation) -> None:
-    task = found.task
-    assert "a validation task drawn from every.csv, seed 0" in page.text
-    rows = chosen(found, 6)
-    _, change = saying(fraction=True)
+def test_it_shows_the_contributions_to_each_prediction(page: Page, explanation: Explanation) -> None:
+    task = explanation.task
+    assert "a validation task of every.csv, seed 0" in page.text
+    rows = choose_rows(explanation, 6)
+    text = ValueFormat(fraction=True)
     for row in rows:
         assert f"Row {task.query.numbers[row]}" in page.text
         for i in np.flatnonzero(task.query.present[row]):
-            assert change(found.contributions[row, i]) in page.text
-    for name in found.inputs:
+            assert text.difference(explanation.contributions[row, i]) in page.text
+    for name in explanation.inputs:
         assert name in page.text
     assert "no track" in page.text
-    assert page.text.count("Of the rows it learned from, most like these:") == len(rows)
+    assert page.text.count("Nearest support rows:") == len(rows)
     assert page.all("audio")
     assert all(image.attributes.get("alt") for image in page.all("img"))
     assert len(page.all("svg")) == 2  # before and after
@@ -73,21 +73,21 @@ def test_it_says_what_moved_each_answer(page: Page, found: Explanation) -> None:
 
 
 def test_a_run_on_numbers_from_one_input(numbers: Run, tmp_path: Path) -> None:
-    found = explain(numbers, out=tmp_path / "page.html", rows=3)
+    explanation = explain(numbers, out=tmp_path / "page.html", rows=3)
     page = read(tmp_path / "page.html")
-    assert "What moves its answers" not in page.text  # the only input moves all
-    assert "off by" not in page.text
+    assert "Contributions of the inputs" not in page.text  # the only input moves all
+    assert "mean absolute error is" not in page.text
     assert page.text.count("Row ") >= 3
-    assert f"{found.answer[0]:.4g}" in page.text
-    assert f"it is {found.task.truth[0]:.4g}" in page.text
+    assert f"{explanation.prediction[0]:.4g}" in page.text
+    assert f"target {explanation.task.query_target[0]:.4g}" in page.text
     assert "probability" not in page.text
-    assert "Which inputs say the same" not in page.text
+    assert "Similarity of the inputs" not in page.text
 
 
 def test_a_learner_that_leaves_its_network_as_it_is_says_so(run: Run, tmp_path: Path) -> None:
     explain(run, out=tmp_path / "page.html")
     page = read(tmp_path / "page.html")
-    assert "leaves this learner's network as it is" in page.text
+    assert "does not change its network" in page.text
     assert len(page.all("svg")) == 1
     assert "CKA" not in page.text
 
@@ -98,32 +98,32 @@ def test_labelled_rows_are_learned_and_the_others_answered(run: Run, birds: Path
     rows["photo"] = [str(birds.parent / p) if isinstance(p, str) else p for p in rows["photo"]]
     table = birds.parent / "some-labelled.csv"
     rows.assign(photo=rows["photo"].str.removeprefix(f"{birds.parent}/")).to_csv(table, index=False)
-    found = explain(run, table, out=tmp_path / "page.html")
-    assert found.task.names == ("goose", "heron", "kite")
-    assert found.task.query.numbers == (2, 5, 8)  # lines of the file
-    assert not found.task.known.any()
+    explanation = explain(run, table, out=tmp_path / "page.html")
+    assert explanation.task.classes == ("goose", "heron", "kite")
+    assert explanation.task.query.numbers == (2, 5, 8)  # lines of the file
+    assert not explanation.task.has_target.any()
     page = read(tmp_path / "page.html")
     assert "The first 3 of 3" not in page.text
     assert "All 3 rows." in page.text
     assert "✓" not in page.text
-    assert "the truth is not known" in page.text
-    assert "6 labelled rows of some-labelled.csv to learn from" in page.text
+    assert "targets are not known" in page.text
+    assert "6 labelled rows of some-labelled.csv as support" in page.text
 
 
 def test_a_model_is_explained_with_and_without_its_support_rows(run: Run, birds: Path, tmp_path: Path) -> None:
     model = run.adapt(birds)
     path = model.save(tmp_path / "birds.omni")
-    found = explain(path, birds, out=tmp_path / "page.html")
+    explanation = explain(path, birds, out=tmp_path / "page.html")
     page = read(tmp_path / "page.html")
-    assert "A model file does not hold the rows that it was adapted to" in page.text
-    assert "most like these" not in page.text
-    assert found.right.mean() == pytest.approx((model.predict(birds) == pd.read_csv(birds)["species"]).mean())
-    assert np.allclose(found.values[-1], model.predict_proba(birds).max(-1), atol=1e-6)
+    assert "a model file does not hold the rows that it was adapted to" in page.text
+    assert "Nearest support rows:" not in page.text
+    assert explanation.correct.mean() == pytest.approx((model.predict(birds) == pd.read_csv(birds)["species"]).mean())
+    assert np.allclose(explanation.values[-1], model.predict_proba(birds).max(-1), atol=1e-6)
     with_rows = explain(path, birds, support=birds, out=tmp_path / "page.html")
-    assert "most like these" in read(tmp_path / "page.html").text
+    assert "Nearest support rows:" in read(tmp_path / "page.html").text
     assert with_rows.neighbours is not None
     assert np.allclose(with_rows.neighbours[1][:, 0], 0, atol=1e-5)  # every row is its own neighbour
-    assert np.array_equal(with_rows.contributions, found.contributions)
+    assert np.array_equal(with_rows.contributions, explanation.contributions)
     half = pd.read_csv(birds)
     other = birds.parent / "other.csv"
     half.iloc[::-1].assign(weight=7.0).to_csv(other, index=False)
@@ -139,7 +139,7 @@ def test_a_table_that_is_labelled_throughout_has_a_task_drawn_from_it(run: Run, 
     assert first == again
     assert first != other
     assert len(first["classes"]) == 3
-    assert "drawn from birds.csv, seed 0" in first["task"]
+    assert "task of birds.csv, seed 0" in first["task"]
 
 
 def test_what_does_not_go_together_is_refused(run: Run, birds: Path, tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_what_does_not_go_together_is_refused(run: Run, birds: Path, tmp_path: P
     table = tables.write(birds.parent / "unlabelled.csv", unlabelled)
     with pytest.raises(DataError, match="no row with a target"):
         explain(run, table)
-    assert len(explain(run, table, support=birds).answer) == len(unlabelled)
-    with pytest.raises(DataError, match=r"row 2.*need a target"):
+    assert len(explain(run, table, support=birds).prediction) == len(unlabelled)
+    with pytest.raises(DataError, match=r"row 2.*support rows need a target"):
         explain(run, birds, support=table)
     with pytest.raises(DataError, match="does not exist"):
         explain(tmp_path / "none.omni", birds)
@@ -167,45 +167,47 @@ def test_a_large_table_is_looked_into_in_part_and_bad_cells_are_named(run: Run, 
     rows = tables.read(birds) * 7
     rows[3] = rows[3] | {"photo": "photos/none.png"}
     table = tables.write(birds.parent / "many.csv", rows)
-    found = explain(run, table, support=birds, out=tmp_path / "page.html")
-    assert len(found.answer) == 200
+    explanation = explain(run, table, support=birds, out=tmp_path / "page.html")
+    assert len(explanation.prediction) == 200
     text = unescape(read(tmp_path / "page.html").text)
-    assert "Of 210 rows the first 200 are looked into." in text
-    assert "Missing for want of being readable: 1 cell, the first: row 5, column 'photo'" in text
+    assert "The first 200 of 210 rows are explained." in text
+    assert "1 cell could not be read and counted as missing; the first: row 5, column 'photo'" in text
 
 
-def test_wrong_answers_are_shown_first_for_half_of_the_rows(found: Explanation) -> None:
-    rows = chosen(found, 3)
+def test_wrong_answers_are_shown_first_for_half_of_the_rows(explanation: Explanation) -> None:
+    rows = choose_rows(explanation, 3)
     assert len(rows) == len(set(rows)) == 3
-    wrong = [row for row in rows if not found.right[row]]
+    wrong = [row for row in rows if not explanation.correct[row]]
     assert rows[: len(wrong)] == wrong
-    assert len(wrong) >= min(1, int((~found.right).sum()))
-    everything = chosen(found, 1000)
-    assert sorted(everything) == list(range(len(found.answer)))
-    assert chosen_said(found, everything) == f"All {len(found.answer)} rows."
+    assert len(wrong) >= min(1, int((~explanation.correct).sum()))
+    everything = choose_rows(explanation, 1000)
+    assert sorted(everything) == list(range(len(explanation.prediction)))
+    assert choice_text(explanation, everything) == f"All {len(explanation.prediction)} rows."
 
 
 def test_a_report_has_a_section_of_it(every_kind: Run, tmp_path: Path) -> None:
     page = read(report.write(every_kind, tmp_path / "report.html"))
-    assert "Why it answers so" in page.text
-    assert "A validation task drawn from every.csv, seed 0." in page.text
-    assert "most like these" in page.text
+    assert "Explanation of predictions" in page.text
+    assert "A validation task of every.csv, seed 0." in page.text
+    assert "Nearest support rows:" in page.text
 
 
-def test_bars_share_a_scale_and_figures_are_said_with_real_signs() -> None:
+def test_bars_share_a_scale_and_numbers_have_typographic_signs() -> None:
     scale = Scale.of(np.array([-0.25, 0.75]))
     assert 'style="left:25.00%;width:75.00%"' in scale.bar(0.75)
-    assert 'class="fill against" style="left:12.50%;width:12.50%"' in scale.bar(-0.125)
+    assert 'class="fill negative" style="left:12.50%;width:12.50%"' in scale.bar(-0.125)
     assert Scale.of(np.zeros(3)).bar(0.0).count("width:0.00%") == 1
-    value, change = saying(fraction=True)
-    assert (value(0.814), change(0.31), change(-0.07), change(-0.001)) == ("81%", "+31 points", "−7 points", "0 points")
-    value, change = saying(fraction=False)
-    assert (value(-12.345678), change(0.5)) == ("−12.35", "+0.5")
+    text = ValueFormat(fraction=True)
+    assert text.value(0.814) == "81%"
+    assert [text.difference(d) for d in (0.31, -0.07, -0.001)] == ["+31 points", "−7 points", "0 points"]
+    assert text.size(-0.07) == "7 points"
+    text = ValueFormat(fraction=False)
+    assert (text.value(-12.345678), text.difference(0.5), text.size(-0.5)) == ("−12.35", "+0.5", "0.5")
 
 
-def test_a_heat_map_leaves_open_what_there_is_not() -> None:
-    html = heat_map("pairs", np.array([[1.0, np.nan], [np.nan, -0.001]]), ["<a>", "b"])
-    assert html.count('class="hot"') == 3
+def test_a_heatmap_has_a_dash_for_nan() -> None:
+    html = heatmap("pairs", np.array([[1.0, np.nan], [np.nan, -0.001]]), ["<a>", "b"])
+    assert html.count('class="heat"') == 3
     assert ">1.00<" in html
     assert ">0.00<" in html
     assert ">–<" in html

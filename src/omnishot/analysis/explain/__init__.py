@@ -1,1 +1,1 @@
-"""Why a model answers as it does."""
+"""Explanation of predictions: contributions of the inputs, similar rows, changes by adaptation."""

@@ -1,4 +1,4 @@
-"""How alike two sets of features of the same rows are, whatever their axes."""
+"""Centred kernel alignment: the similarity of two sets of features of the same rows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
     """Linear centred kernel alignment of features `[rows, d]` and `[rows, e]` of the same rows, 0…1.
 
-    ‖Yᵀ X‖² / (‖Xᵀ X‖ ‖Yᵀ Y‖) of centred columns. 1: the same but for a rotation and one scale. NaN where either does
-    not vary. With few rows it is above 0 for unrelated features too.
+    ‖Yᵀ X‖² / (‖Xᵀ X‖ ‖Yᵀ Y‖) with centred columns. It is 1 if the features differ by a rotation and one scale only, and
+    NaN if either does not vary. With few rows it is above 0 for unrelated features too.
 
     Raises:
         ValueError: if the numbers of rows differ.

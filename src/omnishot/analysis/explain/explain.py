@@ -1,12 +1,14 @@
-"""Explain a run or a model, from what is on disk to the page."""
+"""Explain the predictions of a run or a model, and write the page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from omnishot.analysis.explain import explanation, finding, page
+from omnishot.analysis.explain import page
+from omnishot.analysis.explain.explain_task import explain_task
 from omnishot.analysis.explain.explanation import Explanation
+from omnishot.analysis.explain.load_task import load_task
 from omnishot.errors import UsageError
 from omnishot.runs.load import load
 from omnishot.runs.model import Model
@@ -14,7 +16,7 @@ from omnishot.runs.run import Run
 
 
 def explain(
-    of: Run | Model | str | Path,
+    model: Run | Model | str | Path,
     table: Any = None,
     *,
     support: Any = None,
@@ -23,32 +25,31 @@ def explain(
     ways: int | None = None,
     out: str | Path | None = None,
 ) -> Explanation:
-    """Why a run or a model answers as it does: what moved each answer, and what learning the task changed.
+    """Explain the predictions of one task: what each input contributed to them, and what adaptation changed.
 
-    A run without a table is explained by a task drawn from the validation part of its own (from the test part if there
-    is none); with a table by learning its labelled rows and answering the others, or by a task drawn from it if all
-    are labelled. A model answers the rows of the table; it does not hold the rows that it was adapted to, so the
-    nearest of them are known only if they are given as `support`.
+    The task of a run without a table is sampled from the validation split of its own table (test split if there is
+    none). With a table, its labelled rows are the support rows and the others the query rows; if all are labelled, a
+    task is sampled from them. A model predicts all rows of the table; it does not hold its support rows, so nearest
+    support rows are known only if `support` gives them.
 
     Args:
-        of: a run, a model, or the path of one.
+        model: a run, a model, or the path of one.
         table: as `Run.adapt` takes it.
-        support: labelled rows to learn from, or that the model was adapted to.
+        support: labelled rows to adapt a run to, or those that a model was adapted to.
         rows: how many query rows the page shows one by one.
-        seed: of the task, where one is drawn.
-        ways: its classes, as in training unless said.
-        out: where to write the page; None: nowhere.
+        seed: of a sampled task.
+        ways: number of classes of a sampled task; None: as in training.
+        out: path of the page; None: no page is written.
 
     Raises:
-        UsageError: if what is given does not go together, or a column is not one of the run's.
+        UsageError: if the arguments do not fit together, or a column is not one of the run's.
         DataError: if something cannot be read, or there are too few rows.
     """
     for name, number in (("rows", rows), ("ways", ways)):
         if number is not None and number < 1:
             raise UsageError(f"{name} must be at least 1, not {number}")
-    found = explanation.explain(
-        finding.find(of if isinstance(of, Run | Model) else load(of), table, support, seed=seed, ways=ways)
-    )
+    model = model if isinstance(model, Run | Model) else load(model)
+    explanation = explain_task(load_task(model, table, support, seed=seed, ways=ways))
     if out is not None:
-        page.write(found, out, rows)
-    return found
+        page.write(explanation, out, rows)
+    return explanation

@@ -1,97 +1,80 @@
-"""Why a learner answers so: everything that is measured about one task."""
+"""The explanation of a task's predictions: contributions of the inputs, and changes by adaptation."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from omnishot.analysis.explain.cka import linear_cka
-from omnishot.analysis.explain.movement import movement
-from omnishot.analysis.explain.neighbours import nearest
-from omnishot.analysis.explain.projection import Plane
-from omnishot.analysis.explain.shapley import shapley, subsets
-from omnishot.analysis.explain.similarity import similarity
 from omnishot.analysis.explain.task import Task
-from omnishot.episodes.rows import Rows
-from omnishot.errors import DataError, UsageError
-from omnishot.learners.base import Params
-from omnishot.nn.linear import written_out
-
-#: Inputs of which all subsets are shown; each further one doubles the work.
-MOST_INPUTS = 12
-NEAREST = 3
 
 
 @dataclass(frozen=True)
 class Change:
-    """What learning the task did to the parameters.
+    """What adaptation to the task changed.
 
     Args:
-        moved: by module, how far its parameters went, the furthest first; empty where all stay as they are.
-        alike: by input, CKA of its embeddings before and after, NaN where they do not vary; None where the network
-            stays as it is (or has no embeddings).
+        parameters: relative change of the parameters, ‖θ' − θ‖ / ‖θ‖, by module, greatest first; modules that did not
+            change are left out.
+        cka: linear CKA of the embeddings before and after adaptation by input, NaN where they do not vary; None where
+            the network is unchanged or has no embeddings.
     """
 
-    moved: Mapping[str, float]
-    alike: Mapping[str, float] | None
+    parameters: Mapping[str, float]
+    cka: Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Features of query and support rows in one plane, before the task was learned and after, `[rows, 2]` each.
+class ProjectedFeatures:
+    """Features of the query rows, and of the support rows where known, projected onto one plane, `[rows, 2]` each.
 
     Args:
-        share: how much of the features' variance lies in the plane.
-        before, after: of the query rows, and of the support rows if they are at hand; `before` is None where learning
-            the task leaves the network as it is.
+        explained_variance: share of the features' variance within the plane, 0…1.
+        before: features before adaptation; None where adaptation leaves the network unchanged.
+        after: features after adaptation.
     """
 
-    share: float
+    explained_variance: float
     before: list[np.ndarray] | None
     after: list[np.ndarray]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What moved the answers of one task, row by row, and what learning it changed.
+    """What each input contributed to the predictions of one task, row by row, and what adaptation changed.
 
-    The value of a query row under some of its cells is the probability of the class that it is answered with (what
-    the objective makes of it, temperature included), or the predicted number in its own unit. What a network says of
-    a row without any cell was never trained, so the value of nothing is that of knowing nothing: the same probability
-    for every class, or the mean of the training rows.
+    A query row has a value under every subset of its cells: the probability of its predicted class (after the
+    objective's temperature), or the predicted number in its own unit. The network was never trained on rows without
+    any cell, so the value of the empty subset is that of an uninformed prediction: the same probability for every
+    class, or the mean of the training rows.
 
     Args:
-        task: what is explained.
-        answer: classes, or numbers, `[rows]`.
+        prediction: predicted classes or numbers, `[rows]`.
         probabilities: `[rows, classes]`; None for numbers.
-        values: the value under every subset of the inputs, float64 `[2**inputs, rows]`, as `shapley.subsets` has them.
-        alone: what each input alone is answered with, as `answer`, `[rows, inputs]`; of no meaning for absent cells.
+        values: value under every subset of the inputs, float64 `[2**inputs, rows]`, in the order of `shapley.subsets`.
+        alone: prediction from each input alone, `[rows, inputs]`; meaningless for absent cells.
         contributions: Shapley values `[rows, inputs]`; exactly zero for absent cells.
-        weights: how much the fusion counts each input, `[rows, inputs]`; None if it does not weigh them.
-        neighbours: (support rows, distances in the learned task's features), `[rows, NEAREST]` each; None without them.
-        similarity: mean cosines between inputs, by which rows are paired; None where there are not two embeddings.
-        change: what learning the task did to the parameters.
-        picture: of the features.
+        fusion_weights: weight of each input in the fusion, `[rows, inputs]`; None if the fusion has no weights.
+        neighbours: (indices of support rows, distances in the features after adaptation), `[rows, NEAREST]` each; None
+            without support rows.
+        similarity: mean cosines between embeddings of the inputs, `[inputs, inputs]` by kind of pair; None for
+            networks with fewer than two embeddings.
     """
 
     task: Task
-    answer: np.ndarray
+    prediction: np.ndarray
     probabilities: np.ndarray | None
     values: np.ndarray
     alone: np.ndarray
     contributions: np.ndarray
-    weights: np.ndarray | None
+    fusion_weights: np.ndarray | None
     neighbours: tuple[np.ndarray, np.ndarray] | None
     similarity: Mapping[str, np.ndarray] | None
     change: Change
-    picture: Picture
+    features: ProjectedFeatures
 
     @property
     def inputs(self) -> list[str]:
@@ -100,182 +83,71 @@ class Explanation:
 
     @property
     def importance(self) -> np.ndarray:
-        """Mean size of each input's contribution over all rows, `[inputs]`; an absent cell counts as zero."""
+        """Mean absolute contribution of each input over all rows, `[inputs]`; absent cells count as zero."""
         return np.abs(self.contributions).mean(0)
 
     @property
-    def balance(self) -> np.ndarray:
-        """The same with its sign: near zero for an input that moves answers now this way, now that, as noise does."""
+    def mean_contribution(self) -> np.ndarray:
+        """Mean signed contribution, `[inputs]`; near zero for an input of noise, whose contributions cancel out."""
         return self.contributions.mean(0)
 
     @property
-    def right(self) -> np.ndarray:
-        """Which rows are answered right, bool `[rows]`; False where the truth is not known, and for numbers."""
-        return (self.answer == self.task.truth) if self.task.names else np.zeros(len(self.answer), bool)
+    def correct(self) -> np.ndarray:
+        """Which rows are predicted correctly, bool `[rows]`; False where the target is unknown, and for numbers."""
+        rows = len(self.prediction)
+        return (self.prediction == self.task.query_target) if self.task.classes else np.zeros(rows, bool)
+
+    def label(self, value: Any) -> str | float:
+        """A class as its name, a number as it is."""
+        return self.task.classes[int(value)] if self.task.classes else float(value)
 
     def to_json(self) -> dict[str, Any]:
-        """All figures as plain values; what is not known is null."""
-        task, alike = self.task, self.change.alike
+        """All figures as plain values; unknown ones are null."""
+        task, cka = self.task, self.change.cka
         return {
-            "task": task.said,
+            "task": task.description,
             "notes": list(task.notes),
-            "value": "probability of the answer" if task.names else task.target,
-            "classes": list(task.names),
+            "quantity": "probability of the predicted class" if task.classes else task.target,
+            "classes": list(task.classes),
             "inputs": self.inputs,
             "importance": self._by_input(self.importance),
-            "balance": self._by_input(self.balance),
-            "weights": None if self.weights is None else self._by_input(self.weights.mean(0)),
-            "similarity": self.similarity and {name: _plain(found) for name, found in self.similarity.items()},
-            "cka": alike and {name: _plain(value) for name, value in alike.items()},
-            "moved": {name: _plain(value) for name, value in self.change.moved.items()},
-            "rows": [self._row(i) for i in range(len(self.answer))],
+            "mean_contribution": self._by_input(self.mean_contribution),
+            "fusion_weights": None if self.fusion_weights is None else self._by_input(self.fusion_weights.mean(0)),
+            "similarity": self.similarity and {pair: _plain(cosines) for pair, cosines in self.similarity.items()},
+            "cka": cka and {name: _plain(value) for name, value in cka.items()},
+            "parameter_change": {name: _plain(value) for name, value in self.change.parameters.items()},
+            "rows": [self._row(i) for i in range(len(self.prediction))],
         }
 
     def _row(self, i: int) -> dict[str, Any]:
         task, support = self.task, self.task.support
-        found: dict[str, Any] = {
+        row: dict[str, Any] = {
             "row": task.query.numbers[i],
-            "answer": self.said(self.answer[i]),
-            "truth": self.said(task.truth[i]) if task.known[i] else None,
-            "nothing_shown": float(self.values[0, i]),
-            "all_shown": float(self.values[-1, i]),
+            "prediction": self.label(self.prediction[i]),
+            "target": self.label(task.query_target[i]) if task.has_target[i] else None,
+            "base_value": float(self.values[0, i]),
+            "value": float(self.values[-1, i]),
             "contributions": self._by_input(self.contributions[i]),
             "alone": {
-                name: self.said(self.alone[i, j]) if task.query.present[i, j] else None
+                name: self.label(self.alone[i, j]) if task.query.present[i, j] else None
                 for j, name in enumerate(self.inputs)
             },
-            "weights": None if self.weights is None else self._by_input(self.weights[i]),
+            "fusion_weights": None if self.fusion_weights is None else self._by_input(self.fusion_weights[i]),
             "nearest": None,
         }
         if self.neighbours is not None and support is not None:
-            found["nearest"] = [
-                {"row": support.numbers[s], "target": self.said(task.taught[s]), "distance": float(distance)}
+            row["nearest"] = [
+                {"row": support.numbers[s], "target": self.label(task.support_target[s]), "distance": float(distance)}
                 for s, distance in zip(self.neighbours[0][i], self.neighbours[1][i], strict=True)
             ]
-        return found
-
-    def said(self, value: Any) -> str | float:
-        """A class's name, or a number."""
-        return self.task.names[int(value)] if self.task.names else float(value)
+        return row
 
     def _by_input(self, values: np.ndarray) -> dict[str, float]:
         return dict(zip(self.inputs, map(float, values), strict=True))
 
 
-@torch.no_grad()
-def explain(task: Task) -> Explanation:
-    """Measure everything about a task.
-
-    Raises:
-        DataError: if there are too many inputs to show every subset of them.
-        UsageError: if the answers are texts or labels.
-    """
-    learner, query, support = task.learner, task.query, task.support
-    if not learner.objective.explainable:
-        raise UsageError(
-            "what moved an answer is measured for classes and numbers, and this run predicts "
-            f"{learner.objective.gives}: omnishot report RUN shows what there is to say of held-out tasks"
-        )
-    inputs = len(learner.network.names)
-    if inputs > MOST_INPUTS:
-        raise DataError(
-            f"{inputs} inputs have {2**inputs:,} subsets: contributions are measured for {MOST_INPUTS} inputs at most"
-        )
-    params = {name: p.detach() for name, p in learner.named_parameters()}
-    after: Params = written_out(learner.adapted(params, task.state))
-    answer, probabilities = _answers(task, _scores(task, query.present))
-    values, alone = _shown(task, answer)
-    rows = [part.rows.to(learner.device) for part in (query, support) if part is not None]
-    features = [_numpy(learner.represent(params, task.state, each)) for each in rows]
-    stays = not movement(_network(params), _network(after))
-    weights = learner.part("network", after, rows[0], method="weights") if learner.fuses else None
-    return Explanation(
-        task=task,
-        answer=answer,
-        probabilities=probabilities,
-        values=values,
-        alone=alone,
-        contributions=shapley(values).T,
-        weights=None if weights is None else _numpy(weights),
-        neighbours=nearest(features[0], features[1], NEAREST) if support is not None else None,
-        similarity=_similarity(task, after, rows),
-        change=_change(task, params, after, rows, stays),
-        picture=_picture(None if stays else [_numpy(learner.features(params, each)) for each in rows], features),
-    )
-
-
-def _scores(task: Task, present: np.ndarray) -> Tensor:
-    """What the learner says of the query rows when it is shown these of their cells, bool `[rows, inputs]`."""
-    rows = dataclasses.replace(task.query.rows, present=torch.from_numpy(present), target=None)
-    return task.learner.answer(task.state, rows.to(task.learner.device)).cpu()
-
-
-def _answers(task: Task, scores: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
-    objective = task.learner.objective
-    return objective.value(scores), objective.probabilities(scores)
-
-
-def _shown(task: Task, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The value of every query row under every subset of the inputs, float64 `[2**inputs, rows]`, and what it is
-    answered with under each input alone, `[rows, inputs]`."""
-    present, every = task.query.present, subsets(task.query.present.shape[1])
-    objective = task.learner.objective
-    nothing = objective.prior_value(len(task.names))
-    found, alone = [np.full(len(answer), nothing)], []
-    for shown in every[1:]:
-        answers, probabilities = _answers(task, _scores(task, present & shown))
-        found.append(answers if probabilities is None else probabilities[np.arange(len(answer)), answer])
-        if shown.sum() == 1:
-            alone.append(answers)
-    # A subset is worth what those of its cells are worth that the row has, also where rows depend on one another.
-    own = present @ (1 << np.arange(present.shape[1]))
-    values = np.stack(found)[np.arange(len(every))[:, None] & own, np.arange(len(answer))]
-    return values, np.stack(alone, -1)
-
-
-def _similarity(task: Task, after: Params, rows: Sequence[Rows]) -> dict[str, np.ndarray] | None:
-    network = task.learner.network
-    if not network.has_embeddings or len(network.names) == 1:
-        return None
-    embeddings = np.concatenate([_numpy(task.learner.embeddings(after, each)) for each in rows])
-    classes = None
-    if task.names:
-        classes = np.concatenate([task.truth, task.taught])
-    return similarity(embeddings, np.concatenate([each.present.cpu().numpy() for each in rows]), classes)
-
-
-def _change(task: Task, params: Params, after: Params, rows: Sequence[Rows], stays: bool) -> Change:
-    learner, support = task.learner, task.support
-    start = learner.start(params, support.learned_from().to(learner.device)) if support is not None else {}
-    moved = movement({**params, **start}, after, learner.network.names)
-    if stays or not learner.network.has_embeddings:
-        return Change(moved, None)
-    both = [np.concatenate([_numpy(learner.embeddings(p, each)) for each in rows]) for p in (params, after)]
-    here = np.concatenate([each.present.cpu().numpy() for each in rows])
-    alike = {
-        name: linear_cka(both[0][here[:, i], i], both[1][here[:, i], i]) if here[:, i].any() else math.nan
-        for i, name in enumerate(learner.network.names)
-    }
-    return Change(moved, alike)
-
-
-def _picture(before: Sequence[np.ndarray] | None, after: Sequence[np.ndarray]) -> Picture:
-    plane = Plane.fit(np.concatenate([*(before or ()), *after]))
-    return Picture(
-        plane.share, None if before is None else list(map(plane.project, before)), list(map(plane.project, after))
-    )
-
-
-def _network(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: p for name, p in params.items() if name.startswith("network.")}
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.double().cpu().numpy()
-
-
 def _plain(value: Any) -> Any:
-    """A number, or nested lists of numbers; null for what is not finite."""
+    """A number, or nested lists of numbers; null for numbers that are not finite."""
     if isinstance(value, np.ndarray):
         return [_plain(each) for each in value]
     return float(value) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Which parts of a learner a task has moved, and how far."""
+"""The relative change of a learner's parameters by adaptation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 def movement(before: Mapping[str, Tensor], after: Mapping[str, Tensor], inputs: Sequence[str] = ()) -> dict[str, float]:
-    """How far each module's parameters have gone, ‖θ' − θ‖ / ‖θ‖, the furthest first; those that stayed are left out.
+    """The relative change of each module's parameters, ‖θ' − θ‖ / ‖θ‖, greatest first.
 
     Args:
-        before, after: parameters by name; what only one of them has is left out.
-        inputs: of the network, in order, to be named instead of numbered.
+        before, after: parameters by name; a parameter that only one of them has is left out.
+        inputs: the network's inputs in order; modules are named after them instead of their number.
 
     Returns:
-        By module. Infinite for one that was all zero.
+        By module, without those that did not change; infinite for a module that was all zero.
     """
     squares: dict[str, list[float]] = {}
     for name in before.keys() & after.keys():
@@ -24,8 +24,8 @@ def movement(before: Mapping[str, Tensor], after: Mapping[str, Tensor], inputs: 
         sums = squares.setdefault(module_name(name, inputs), [0.0, 0.0])
         sums[0] += float((end - start).square().sum())
         sums[1] += float(start.square().sum())
-    gone = {name: math.sqrt(way / was) if was else math.inf for name, (way, was) in squares.items() if way}
-    return dict(sorted(gone.items(), key=lambda item: (-item[1], item[0])))
+    change = {name: math.sqrt(diff / norm) if norm else math.inf for name, (diff, norm) in squares.items() if diff}
+    return dict(sorted(change.items(), key=lambda item: (-item[1], item[0])))
 
 
 def module_name(parameter: str, inputs: Sequence[str] = ()) -> str:

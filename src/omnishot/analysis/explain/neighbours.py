@@ -1,4 +1,4 @@
-"""The rows that a row is most like."""
+"""The support rows nearest to each query row."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def nearest(query: np.ndarray, support: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The support rows nearest to each query row: which ones, and their Euclidean distances, `[queries, count]` both.
+    """Indices of the support rows nearest to each query row and their Euclidean distances, `[queries, count]` each.
 
     Args:
         query, support: features `[rows, dim]`.
-        count: as many, or all support rows where there are fewer.
+        count: how many; all support rows if there are fewer.
     """
-    apart = np.asarray(query, np.float64)[:, None] - np.asarray(support, np.float64)
-    distances = np.linalg.norm(apart, axis=-1)
+    differences = np.asarray(query, np.float64)[:, None] - np.asarray(support, np.float64)
+    distances = np.linalg.norm(differences, axis=-1)
     order = np.argsort(distances, axis=1, kind="stable")[:, :count]
     return order, np.take_along_axis(distances, order, 1)

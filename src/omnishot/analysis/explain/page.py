@@ -1,31 +1,31 @@
-"""The page that says why a learner answers so."""
+"""The page of an explanation, and its summary for reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from omnishot.analysis.explain.explanation import Explanation
-from omnishot.analysis.explain.rows_page import chosen, chosen_said, row_cards
+from omnishot.analysis.explain.row_cards import choice_text, choose_rows, row_cards
 from omnishot.analysis.explain.scatter import scatters
 from omnishot.analysis.explain.shapley import subsets
 from omnishot.analysis.explain.similarity import PAIRS
 from omnishot.core.storage import write_atomic
 from omnishot.html import markup
-from omnishot.html.heatmap import heat_map
+from omnishot.html.heatmap import heatmap
 from omnishot.html.page import Section, page
-from omnishot.html.signed_bars import saying
+from omnishot.html.signed_bars import ValueFormat
 
-#: Modules that are shown, of those that a task has moved.
+#: Changed modules that are shown; the others are in a table to unfold.
 MODULES = 12
-#: CKA above which embeddings are nearly the same.
-LITTLE = 0.99
+#: Linear CKA above which embeddings count as nearly unchanged.
+NEARLY_UNCHANGED = 0.99
 
 
-def write(found: Explanation, path: str | Path, rows: int = 6, title: str = "Why it answers so") -> Path:
-    """Write the page: one HTML file that needs nothing else.
+def write(explanation: Explanation, path: str | Path, rows: int = 6, title: str = "Explanation of predictions") -> Path:
+    """Write the page: one self-contained HTML file.
 
     Args:
         rows: how many query rows are shown one by one.
@@ -33,68 +33,78 @@ def write(found: Explanation, path: str | Path, rows: int = 6, title: str = "Why
     Raises:
         DataError: if the file cannot be written.
     """
-    write_atomic(Path(path), page(title, headline(found), sections(found, rows)))
+    write_atomic(Path(path), page(title, headline(explanation), sections(explanation, rows)))
     return Path(path)
 
 
-def headline(found: Explanation) -> str:
-    """What is explained, and the answer in short."""
-    task = found.task
+def headline(explanation: Explanation) -> str:
+    """The learner, its inputs, the task, and notes."""
+    task = explanation.task
     learner = task.learner
     inputs = [n if n == m.kind else f"{n} ({m.kind})" for n, m in learner.network.modalities.items()]
-    said = f"{learner.called()} on {_listed(inputs)}; {task.said}"
-    return f'<p class="lead">{markup.text(said)}</p>' + "".join(map(markup.note, task.notes))
+    line = f"{learner.called()} on {_listed(inputs)}; {task.description}"
+    return f'<p class="lead">{markup.text(line)}</p>' + "".join(map(markup.note, task.notes))
 
 
-def sections(found: Explanation, rows: int) -> list[Section]:
-    """All there is to see, the rows themselves second."""
-    shown = chosen(found, rows)
-    own = Section("Row by row", markup.note(chosen_said(found, shown)) + _aside(found) + row_cards(found, shown))
-    every = [moved_answers(found), own, _alike(found), _changed(found), _drawn(found, shown)]
+def sections(explanation: Explanation, rows: int) -> list[Section]:
+    """All sections of the page."""
+    shown = choose_rows(explanation, rows)
+    cards = row_cards(explanation, shown)
+    by_row = Section("Row by row", markup.note(choice_text(explanation, shown)) + _distance_note(explanation) + cards)
+    every = [
+        contributions(explanation),
+        by_row,
+        _similarity(explanation),
+        _changes(explanation),
+        _features(explanation, shown),
+    ]
     return [section for section in every if section]
 
 
-def brief(found: Explanation, rows: int = 2) -> Section:
-    """What a run's report shows of it."""
-    shown = chosen(found, rows)
-    moved, task = moved_answers(found), found.task
-    html = markup.note(f"{task.said[0].upper()}{task.said[1:]}.") + (moved.html if moved else "")
-    html += row_cards(found, shown) + markup.note(
-        "More rows, and what learning the task changes: omnishot explain RUN."
+def brief(explanation: Explanation, rows: int = 2) -> Section:
+    """The explanation as one section of a run's report."""
+    shown = choose_rows(explanation, rows)
+    total, task = contributions(explanation), explanation.task
+    html = markup.note(f"{task.description[0].upper()}{task.description[1:]}.") + (total.html if total else "")
+    html += row_cards(explanation, shown) + markup.note(
+        "omnishot explain RUN writes a page with more rows and with what adaptation changes."
     )
-    return Section("Why it answers so", html)
+    return Section("Explanation of predictions", html)
 
 
-def moved_answers(found: Explanation) -> Section | None:
-    """How much each input moves the answers, over all rows; None for a single input."""
-    task = found.task
-    if len(found.inputs) == 1:
+def contributions(explanation: Explanation) -> Section | None:
+    """The contribution of each input over all rows; None for a single input."""
+    task, inputs = explanation.task, explanation.inputs
+    if len(inputs) == 1:
         return None
-    _, change = saying(bool(task.names))
-    order = [int(i) for i in np.argsort(-found.importance, kind="stable")]
-    top = found.importance.max() or 1.0
+    text = ValueFormat(bool(task.classes))
+    order = [int(i) for i in np.argsort(-explanation.importance, kind="stable")]
+    top = explanation.importance.max() or 1.0
     groups = "".join(
-        f"<li><h3>{markup.text(found.inputs[i])}</h3><ul class='bars'>"
-        f"{_line('moves an answer by', found.importance[i] / top, change(found.importance[i]).lstrip('+'))}"
-        f"{_line('on balance', found.balance[i] / top, change(found.balance[i]), True)}{_weight(found, i)}</ul></li>"
+        f"<li><h3>{markup.text(inputs[i])}</h3><ul class='bars'>"
+        f"{_bar('mean size', explanation.importance[i] / top, text.size(explanation.importance[i]))}"
+        f"{_signed_mean(explanation, i, top)}{_fusion_weight(explanation, i)}</ul></li>"
         for i in order
     )
-    total = len(found.answer)
-    said = f"{_score(found)}What moves answers most is {_ranked(found, order)}, on average over {total} rows."
-    value = "the probability of the class that is answered" if task.names else f"the {task.target} that is answered"
-    nothing = "guessing" if task.names else "the mean of the training rows"
-    how = (
-        f"Every row was answered again with each subset of its cells. A contribution is how much showing the cell "
-        f"changes {value}, averaged over all orders in which a row's cells can be shown (Shapley values): for each row "
-        f"they add up to the difference between {nothing} and all shown. Here stands their mean size, and on balance "
-        "their mean with its sign: an input that moves answers now this way, now that, as noise does, comes near zero. "
-        "An absent cell counts as zero."
+    ranked = ", then ".join(f"{inputs[i]} ({text.size(explanation.importance[i])})" for i in order)
+    line = f"{_score(explanation)}Mean size of the contributions over {len(explanation.prediction)} rows: {ranked}."
+    value = "the probability of the predicted class" if task.classes else f"the predicted {task.target}"
+    base = "uniform probabilities" if task.classes else "the mean of the training rows"
+    method = (
+        f"Contributions are Shapley values: every row is predicted with each subset of its cells, and a cell's "
+        f"contribution is how much adding it changes {value}, averaged over all orders of adding the cells. For each "
+        f"row they sum to the difference between the prediction from all cells and {base}. The signed mean of an input "
+        "without information, such as noise, is near zero, because its contributions cancel out. Absent cells count as "
+        "zero."
     )
-    html = f"<p>{markup.text(said)}</p><ul class='groups'>{groups}</ul>{markup.note(how + _weights_said(found))}"
-    return Section("What moves its answers", html + markup.details("With each subset of the inputs", _subsets(found)))
+    html = f"<p>{markup.text(line)}</p><ul class='groups'>{groups}</ul>"
+    html += markup.note(method + _weights_note(explanation))
+    table = markup.details("Predictions from each subset of the inputs", _subsets(explanation))
+    return Section("Contributions of the inputs", html + table)
 
 
-def _line(label: str, share: float, value: str, quiet: bool = False) -> str:
+def _bar(label: str, share: float, value: str, quiet: bool = False) -> str:
+    """A bar of this share of the full width, 0…1."""
     return (
         f'<li><span class="label">{markup.text(label)}</span><span class="track" aria-hidden="true">'
         f'<i class="fill{" quiet" if quiet else ""}" style="width:{100 * max(0.0, min(share, 1.0)):.2f}%"></i></span>'
@@ -102,146 +112,140 @@ def _line(label: str, share: float, value: str, quiet: bool = False) -> str:
     )
 
 
-def _weight(found: Explanation, i: int) -> str:
-    if found.weights is None:
+def _signed_mean(explanation: Explanation, i: int, top: float) -> str:
+    mean = explanation.mean_contribution[i]
+    return _bar("signed mean", mean / top, ValueFormat(bool(explanation.task.classes)).difference(mean), True)
+
+
+def _fusion_weight(explanation: Explanation, i: int) -> str:
+    if explanation.fusion_weights is None:
         return ""
-    mean = float(found.weights[:, i].mean())
-    return _line(
-        "weight in the fusion", mean / max(1.0, float(np.abs(found.weights.mean(0)).max())), f"{mean:.2f}", True
-    )
+    means = explanation.fusion_weights.mean(0)
+    return _bar("fusion weight", float(means[i] / max(1.0, np.abs(means).max())), f"{means[i]:.2f}", True)
 
 
-def _weights_said(found: Explanation) -> str:
-    if found.weights is None:
+def _weights_note(explanation: Explanation) -> str:
+    if explanation.fusion_weights is None:
         return ""
     return (
-        " The fusion's weight says how much of the input goes into a row's features, not whether it decides between "
-        "classes: an input may weigh much and move nothing."
+        " The fusion weight is how much an input counts in the features of a row. It does not show whether the input "
+        "separates the classes: an input can have a great weight and contribute nothing."
     )
 
 
-def _score(found: Explanation) -> str:
-    task = found.task
-    if not task.known.all():
+def _score(explanation: Explanation) -> str:
+    """The score on the task's query rows, where all targets are known."""
+    task = explanation.task
+    if not task.has_target.all():
         return ""
-    if task.names:
-        return f"{int(found.right.sum())} of {len(found.answer)} query rows are answered right. "
-    off = float(np.abs(found.answer - task.truth).mean())
-    return f"The answers are off by {off:.3g} on average. "
+    if task.classes:
+        return f"{int(explanation.correct.sum())} of {len(explanation.prediction)} query rows are predicted correctly. "
+    error = float(np.abs(explanation.prediction - task.query_target).mean())
+    return f"The mean absolute error is {error:.3g}. "
 
 
-def _ranked(found: Explanation, order: Iterable[int]) -> str:
-    _, change = saying(bool(found.task.names))
-    return ", then ".join(f"{found.inputs[i]} ({change(found.importance[i]).lstrip('+')})" for i in order)
+def _subsets(explanation: Explanation) -> str:
+    """A table of the mean value under each subset of the inputs."""
+    task, rows = explanation.task, []
+    text = ValueFormat(bool(task.classes))
+    none = "none: uniform probabilities" if task.classes else "none: the mean of the training rows"
+    every = zip(subsets(len(explanation.inputs)), explanation.values, strict=True)
+    for subset, values in sorted(every, key=lambda item: item[0].sum()):
+        names = [name for name, present in zip(explanation.inputs, subset, strict=True) if present]
+        rows.append((" + ".join(names) or none, text.value(float(values.mean()))))
+    value = "mean probability of the predicted class" if task.classes else f"mean predicted {task.target}"
+    return markup.table(("inputs", value), rows)
 
 
-def _subsets(found: Explanation) -> str:
-    value, _ = saying(bool(found.task.names))
-    nothing, rows = "nothing: guessing" if found.task.names else "nothing: the mean of the training rows", []
-    for shown, values in sorted(zip(subsets(len(found.inputs)), found.values, strict=True), key=lambda s: s[0].sum()):
-        names = [name for name, there in zip(found.inputs, shown, strict=True) if there]
-        rows.append((" + ".join(names) or nothing, value(float(values.mean()))))
-    what = "mean probability of the answer" if found.task.names else f"mean {found.task.target} answered"
-    return markup.table(("shown", what), rows)
-
-
-def _aside(found: Explanation) -> str:
-    """What the rows cannot show."""
-    if found.task.support is not None:
+def _distance_note(explanation: Explanation) -> str:
+    """What the distances are, or why there are none."""
+    if explanation.task.support is not None:
         return markup.note(
-            "Distances are between features as the learned task has them; the nearest row need not decide, for a class "
-            "may be judged by all of its rows."
+            "Distances are Euclidean, between features after adaptation. A prediction need not follow the nearest "
+            "support row: a learner may use all support rows of a class."
         )
     return markup.note(
-        "Not shown: which rows these are most like, and the rows of each class. A model file does not hold the rows "
-        "that it was adapted to; give them with --support."
+        "The nearest support rows are not shown: a model file does not hold the rows that it was adapted to. Give them "
+        "with --support."
     )
 
 
-def _alike(found: Explanation) -> Section | None:
-    """Which inputs say the same."""
-    if found.similarity is None:
+def _similarity(explanation: Explanation) -> Section | None:
+    """Heatmaps of the cosines between the inputs' embeddings."""
+    similarity, inputs = explanation.similarity, explanation.inputs
+    if similarity is None:
         return None
-    maps = "".join(heat_map(pair, found.similarity[pair], found.inputs) for pair in PAIRS if pair in found.similarity)
-    said = "Mean cosine of the embeddings of two inputs: of one row, of two rows of a class, of rows of other classes. "
-    if PAIRS[2] in found.similarity:
-        gap = np.diag(found.similarity[PAIRS[1]]) - np.diag(found.similarity[PAIRS[2]])
+    maps = "".join(heatmap(pair, similarity[pair], inputs) for pair in PAIRS if pair in similarity)
+    text = "Mean cosine between the embeddings of two inputs: of one row, of two rows of a class, of two classes. "
+    if PAIRS[2] in similarity:
+        gap = np.diag(similarity[PAIRS[1]]) - np.diag(similarity[PAIRS[2]])
         best = [int(i) for i in np.argsort(-np.nan_to_num(gap, nan=-np.inf), kind="stable") if np.isfinite(gap[i])]
-        said += (
-            "Where an input is more alike within a class than between classes, it tells them apart by itself: "
-            + ", ".join(f"{found.inputs[i]} by {gap[i]:.2f}".replace("-", "−") for i in best)
-            + ". Off the diagonal, two inputs that are alike say the same."
+        text += (
+            "The more an input's cosine within a class exceeds that between classes, the better it separates them "
+            "by itself: " + ", ".join(f"{inputs[i]} by {gap[i]:.2f}".replace("-", "−") for i in best) + ". "
+            "A high cosine off the diagonal means that two inputs carry the same information."
         )
-    return Section("Which inputs say the same", f'<div class="heats">{maps}</div>{markup.note(said)}')
+    return Section("Similarity of the inputs", f'<div class="heatmaps">{maps}</div>{markup.note(text)}')
 
 
-def _changed(found: Explanation) -> Section:
-    """What learning the task did to the parameters."""
-    change, html = found.change, ""
-    if change.alike is None:
+def _changes(explanation: Explanation) -> Section:
+    """What adaptation did to embeddings and parameters."""
+    change, html = explanation.change, ""
+    if change.cka is None:
         html += markup.note(
-            "Learning a task leaves this learner's network as it is: every row has the same features before and after. "
-            "What it learns of the task stands beside it."
+            "This learner does not change its network when it adapts to a task: every row has the same features before "
+            "and after. It learns the task in its own state or head."
         )
     else:
         bars = "".join(
-            _line(name, value if np.isfinite(value) else 0.0, f"{value:.3f}" if np.isfinite(value) else "–")
-            for name, value in change.alike.items()
+            _bar(name, value if np.isfinite(value) else 0.0, f"{value:.3f}" if np.isfinite(value) else "–")
+            for name, value in change.cka.items()
         )
-        html += _figure(
-            "How alike each input's embeddings are before and after",
-            bars,
-            "Linear CKA over the task's rows (Kornblith et al. 2019), 0 to 1; at 1 they are the same but for a "
-            "rotation and one scale." + _little(change.alike.values()),
+        caption = (
+            "Linear CKA over the task's rows (Kornblith et al. 2019), 0 to 1; 1 if they differ by a rotation and one "
+            "scale only."
         )
-    if change.moved:
-        html += _moved(change.moved, found.task.support is None)
-    return Section("What learning this task changed", html)
+        if min((value for value in change.cka.values() if np.isfinite(value)), default=0.0) >= NEARLY_UNCHANGED:
+            caption += " Here adaptation leaves the embeddings nearly unchanged."
+        html += _bar_figure("Embeddings of each input before and after adaptation", bars, caption)
+    if change.parameters:
+        html += _parameter_change(change.parameters, explanation.task.support is None)
+    return Section("Changes by adaptation", html)
 
 
-def _little(alike: Iterable[float]) -> str:
-    """What it means if the embeddings stay nearly the same."""
-    if min((value for value in alike if np.isfinite(value)), default=0.0) < LITTLE:
-        return ""
-    return " Here the network sees the rows nearly as it did before: what tells them apart, it knew already."
-
-
-def _moved(moved: Mapping[str, float], without_support: bool) -> str:
-    finite = [way for way in moved.values() if np.isfinite(way)]
-    top = max(finite, default=1.0)
-    lines = [
-        _line(name, way / top if np.isfinite(way) else 1.0, f"{way:.2%}" if np.isfinite(way) else "from zero")
-        for name, way in moved.items()
+def _parameter_change(change: Mapping[str, float], without_support: bool) -> str:
+    top = max((value for value in change.values() if np.isfinite(value)), default=1.0)
+    bars = [
+        _bar(name, value / top if np.isfinite(value) else 1.0, f"{value:.2%}" if np.isfinite(value) else "from zero")
+        for name, value in change.items()
     ]
-    said = "How far a module's parameters went, as a share of their length: ‖θ′ − θ‖ / ‖θ‖; those that stayed are left "
-    said += "out."
+    caption = "Relative change of each module's parameters, ‖θ′ − θ‖ / ‖θ‖; unchanged modules are left out."
     if without_support:
-        said += " A head that starts at the class means is left out: the support rows are not at hand."
-    html = _figure("Which parameters the task moved", "".join(lines[:MODULES]), said)
-    if len(lines) > MODULES:
-        html += markup.details(f"All {len(lines)} modules", f'<ul class="bars">{"".join(lines)}</ul>')
+        caption += " A head initialised at the class means is left out, because the support rows are not known."
+    html = _bar_figure("Parameters changed by adaptation", "".join(bars[:MODULES]), caption)
+    if len(bars) > MODULES:
+        html += markup.details(f"All {len(bars)} modules", f'<ul class="bars">{"".join(bars)}</ul>')
     return html
 
 
-def _drawn(found: Explanation, shown: Sequence[int]) -> Section:
-    """The features as a picture."""
-    task, picture = found.task, found.picture
-    said = [f"The plane along which the features spread most (PCA) holds {picture.share:.0%} of their variance"]
-    if picture.before is not None:
-        said[0] += ", and is the same in both pictures"
-    said[0] += "."
-    colour = "class" if task.names else task.target
-    if not task.known.all():
-        colour = "the answer, for the truth is not known"
-    said.append(f"Small points are query rows, coloured by {colour}; numbers are those of the rows above.")
-    if task.names and task.known.any():
-        said.append("Those that are answered wrong are hollow.")
+def _features(explanation: Explanation, shown: Sequence[int]) -> Section:
+    """Scatter plots of the projected features."""
+    task, features = explanation.task, explanation.features
+    both = ", the same in both plots," if features.before is not None else ""
+    share = f"{features.explained_variance:.0%}"
+    texts = [f"Projection onto the plane of greatest variance (PCA){both} which holds {share} of the variance."]
+    colour = "class" if task.classes else task.target
+    if not task.has_target.all():
+        colour = "prediction, because targets are not known"
+    texts.append(f"Small points are query rows, coloured by {colour}; numbers refer to the rows above.")
+    if task.classes and task.has_target.any():
+        texts.append("Wrongly predicted rows are hollow.")
     if task.support is not None:
-        said.append("Large points are the rows that were learned from.")
-    return Section("The rows as the network sees them", scatters(found, shown) + markup.note(" ".join(said)))
+        texts.append("Large points are support rows.")
+    return Section("Features of the rows", scatters(explanation, shown) + markup.note(" ".join(texts)))
 
 
-def _figure(title: str, bars: str, caption: str) -> str:
+def _bar_figure(title: str, bars: str, caption: str) -> str:
     return markup.figure(title, f'<ul class="bars">{bars}</ul>', caption)
 
 

@@ -1,4 +1,4 @@
-"""Features as points of a plane."""
+"""Projection of features onto a plane (principal component analysis)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Plane:
-    """The plane through the mean of some features along which they spread most.
+    """The plane through the mean of some features along their two directions of greatest variance.
 
     Args:
         mean: `[dim]`.
-        axes: `[2, dim]`, orthonormal, zero where the features have fewer dimensions than two.
-        share: how much of their variance lies in it, 0…1.
+        axes: `[2, dim]`, orthonormal; zero rows where the features have fewer than two dimensions.
+        explained_variance: share of the features' variance within the plane, 0…1.
 
     Paper: Hotelling, Analysis of a Complex of Statistical Variables into Principal Components, 1933
     """
 
     mean: np.ndarray
     axes: np.ndarray
-    share: float
+    explained_variance: float
 
     @classmethod
     def fit(cls, features: np.ndarray) -> Plane:
-        """The plane of `features` `[rows, dim]`; the side of an axis is chosen by its largest entry."""
+        """Fit the plane to `features` `[rows, dim]`; the largest entry of each axis is positive."""
         x = np.asarray(features, np.float64)
         mean = x.mean(0)
         _, spread, axes = np.linalg.svd(x - mean, full_matrices=False)

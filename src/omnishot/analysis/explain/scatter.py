@@ -1,4 +1,4 @@
-"""Features as points of a plane, coloured by class or by number."""
+"""Scatter plots of projected features, coloured by class or by number."""
 
 from __future__ import annotations
 
@@ -12,42 +12,45 @@ from omnishot.analysis.explain.explanation import Explanation
 from omnishot.html import markup
 from omnishot.html.line_chart import INK, chart, svg
 
-#: Colours that the colour-blind can tell apart and none of which changes in the dark; with each turn through them
-#: another sign.
+#: Colours that remain distinct for colour-blind readers, on light and dark pages. Each round through them has another
+#: marker.
 COLOURS = ("#0173b2", "#de8f05", "#029e73", "#cc78bc", "#d65f00", "#56b4e9", "#ca9161", "#949494")
-SIGNS = {"o": "●", "s": "■", "^": "▲", "v": "▼", "D": "◆", "P": "✚"}
-SIDE = 3.9  # inches
+MARKERS = {"o": "●", "s": "■", "^": "▲", "v": "▼", "D": "◆", "P": "✚"}
+#: Height of a plot in inches.
+SIDE = 3.9
 
 
-def scatters(found: Explanation, shown: Sequence[int]) -> str:
-    """The features before the task was learned and after (or once, if they stay), with a legend; rows that are `shown`
-    elsewhere have their number.
+def scatters(explanation: Explanation, shown: Sequence[int]) -> str:
+    """The features before and after adaptation (once, if adaptation leaves them unchanged), with a legend.
+
+    Args:
+        shown: query rows that have a card; their points get its number.
     """
-    picture = found.picture
-    pairs = [("Before learning the task", picture.before), ("After", picture.after)]
-    if picture.before is None:
-        pairs = [("Features of the task's rows", picture.after)]
+    features = explanation.features
+    pairs = [("Before adaptation", features.before), ("After adaptation", features.after)]
+    if features.before is None:
+        pairs = [("Features of the task's rows", features.after)]
     everything = np.concatenate([part for _, points in pairs if points is not None for part in points])
-    middle, reach = (everything.max(0) + everything.min(0)) / 2, np.ptp(everything, axis=0).max() / 2 * 1.1 or 1.0
-    box = [(at - reach, at + reach) for at in middle]
+    centre, reach = (everything.max(0) + everything.min(0)) / 2, np.ptp(everything, axis=0).max() / 2 * 1.1 or 1.0
+    box = [(at - reach, at + reach) for at in centre]
     drawn = "".join(
-        f"<figure><h3>{markup.text(title)}</h3>{_scatter(found, points, box, shown, title)}</figure>"
+        f"<figure><h3>{markup.text(title)}</h3>{_scatter(explanation, points, box, shown, title)}</figure>"
         for title, points in pairs
         if points is not None
     )
-    return f'<div class="charts">{drawn}</div>{_legend(found)}'
+    return f'<div class="charts">{drawn}</div>{_legend(explanation)}'
 
 
 def _scatter(
-    found: Explanation,
+    explanation: Explanation,
     points: Sequence[np.ndarray],
     box: Sequence[tuple[float, float]],
     shown: Sequence[int],
     title: str,
 ) -> str:
-    task = found.task
-    of_query, of_support = _classes(found), task.taught
-    wrong = ~found.right & task.known & bool(task.names)
+    task = explanation.task
+    query_values, support_values = _query_values(explanation), task.support_target
+    wrong = ~explanation.correct & task.has_target & bool(task.classes)
     alt = f"{title}: {len(points[0])} query rows{f' and {len(points[1])} support rows' if len(points) > 1 else ''}"
     with chart("", "", SIDE) as (canvas, axes):
         axes.set_xlim(*box[0])
@@ -57,11 +60,10 @@ def _scatter(
         axes.set_yticks([])
         axes.spines["bottom"].set_visible(False)
         for kind, at in enumerate(points):
-            of, support = (of_query, of_support)[kind], kind == 1
-            for look, rows in _looks(found, of).items():
-                colour, sign = look
+            values, support = (query_values, support_values)[kind], kind == 1
+            for (colour, marker), rows in _by_style(explanation, values).items():
                 axes.scatter(
-                    at[rows, 0], at[rows, 1], s=130 if support else 30, marker=sign, zorder=3 - kind, linewidths=1.6,
+                    at[rows, 0], at[rows, 1], s=130 if support else 30, marker=marker, zorder=3 - kind, linewidths=1.6,
                     edgecolors=INK if support else colour,
                     facecolors=[colour if support or not wrong[row] else "none" for row in rows],
                 )  # fmt: skip
@@ -78,39 +80,42 @@ def _scatter(
         return svg(canvas, alt)
 
 
-def _classes(found: Explanation) -> np.ndarray:
-    """What the query rows are coloured by: the truth, or the answers unless all of it is known."""
-    return found.task.truth if found.task.known.all() else found.answer
+def _query_values(explanation: Explanation) -> np.ndarray:
+    """What the query rows are coloured by: their targets, or the predictions unless all targets are known."""
+    return explanation.task.query_target if explanation.task.has_target.all() else explanation.prediction
 
 
-def _looks(found: Explanation, of: np.ndarray) -> Mapping[tuple[str, str], np.ndarray]:
-    """Colour and sign, and the rows that have them."""
-    if found.task.names:
-        return {_look(c): np.flatnonzero(of == c) for c in range(len(found.task.names)) if (of == c).any()}
-    low, high = _range(found)
-    shades = colormaps["viridis"](np.clip((of - low) / (high - low or 1), 0, 1))
+def _by_style(explanation: Explanation, values: np.ndarray) -> Mapping[tuple[str, str], np.ndarray]:
+    """The rows of each (colour, marker)."""
+    if explanation.task.classes:
+        classes = range(len(explanation.task.classes))
+        return {_class_style(c): np.flatnonzero(values == c) for c in classes if (values == c).any()}
+    low, high = _range(explanation)
+    shades = colormaps["viridis"](np.clip((values - low) / (high - low or 1), 0, 1))
     return {(to_hex(shade), "o"): np.flatnonzero((shades == shade).all(1)) for shade in shades}
 
 
-def _look(c: int) -> tuple[str, str]:
-    return COLOURS[c % len(COLOURS)], list(SIGNS)[c // len(COLOURS) % len(SIGNS)]
+def _class_style(c: int) -> tuple[str, str]:
+    """Colour and marker of a class."""
+    return COLOURS[c % len(COLOURS)], list(MARKERS)[c // len(COLOURS) % len(MARKERS)]
 
 
-def _range(found: Explanation) -> tuple[float, float]:
-    values = np.concatenate([_classes(found), found.task.taught])
+def _range(explanation: Explanation) -> tuple[float, float]:
+    values = np.concatenate([_query_values(explanation), explanation.task.support_target])
     return float(values.min()), float(values.max())
 
 
-def _legend(found: Explanation) -> str:
-    task = found.task
-    if task.names:
-        marks = [(_look(c), name) for c, name in enumerate(task.names)]
+def _legend(explanation: Explanation) -> str:
+    task = explanation.task
+    if task.classes:
+        marks = [(_class_style(c), name) for c, name in enumerate(task.classes)]
     else:
-        low, high = _range(found)
+        low, high = _range(explanation)
         marks = [((to_hex(colormaps["viridis"](at)), "o"), f"{task.target} {low + at * (high - low):.3g}")
                  for at in (0.0, 0.5, 1.0)]  # fmt: skip
     items = "".join(
-        f'<li><span class="dot" style="color:{colour}" aria-hidden="true">{SIGNS[sign]}</span> {markup.text(name)}</li>'
-        for (colour, sign), name in marks
+        f'<li><span class="dot" style="color:{colour}" aria-hidden="true">{MARKERS[marker]}</span> '
+        f"{markup.text(name)}</li>"
+        for (colour, marker), name in marks
     )
     return f'<ul class="legend">{items}</ul>'

@@ -1,4 +1,4 @@
-"""Shapley values: how much each input of a row moved its answer."""
+"""Shapley values: the contribution of each input to a prediction."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def subsets(inputs: int) -> np.ndarray:
 
 
 def shapley(values: np.ndarray) -> np.ndarray:
-    """Each input's share of the way from the value of nothing to the value of all inputs.
+    """The contribution of each input to the difference between the value of all inputs and that of none.
 
-    φᵢ = Σ over the subsets S without i of |S|! (n − |S| − 1)! / n! · (v(S ∪ i) − v(S)): what input i adds, on average
-    over all orders in which the inputs could have been shown. The shares sum to v(all) − v(nothing).
+    φᵢ = Σ over the subsets S without i of |S|! (n − |S| − 1)! / n! · (v(S ∪ i) − v(S)): what input i adds, averaged
+    over all orders of adding the inputs. The contributions sum to v(all) − v(none).
 
     Args:
         values: `[2**inputs, ...]`, the value of every subset in the order of `subsets`.
@@ -32,11 +32,11 @@ def shapley(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, np.float64)
     inputs = (len(values)).bit_length() - 1
     if len(values) != 2**inputs:
-        raise ValueError(f"{len(values)} values are not one for every subset of some inputs: their number is 2**inputs")
-    number, shares = np.arange(len(values)), []
+        raise ValueError(f"{len(values)} values are not one for every subset of some inputs: 2**inputs are needed")
+    number, contributions = np.arange(len(values)), []
     sizes = subsets(inputs).sum(1)
     for i in range(inputs):
         without = number[(number >> i) % 2 == 0]
         weight = np.array([1 / (inputs * comb(inputs - 1, int(size))) for size in sizes[without]])
-        shares.append(np.tensordot(weight, values[without | 1 << i] - values[without], axes=1))
-    return np.stack(shares) if shares else np.zeros((0, *values.shape[1:]))
+        contributions.append(np.tensordot(weight, values[without | 1 << i] - values[without], axes=1))
+    return np.stack(contributions) if contributions else np.zeros((0, *values.shape[1:]))

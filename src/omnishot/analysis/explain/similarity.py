@@ -1,23 +1,23 @@
-"""Which inputs say the same: cosines between their embeddings."""
+"""Similarity of the inputs: mean cosines between their embeddings."""
 
 from __future__ import annotations
 
 import numpy as np
 
-#: The pairs of rows that are compared: a row with itself, with others of its class, with rows of other classes.
+#: Kinds of pairs of rows: a row with itself, two rows of one class, two rows of different classes.
 PAIRS = ("same row", "same class", "other classes")
 
 
 def similarity(embeddings: np.ndarray, present: np.ndarray, classes: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Mean cosine of the embedding of input i of a row and of input j of a row, by which rows are paired.
+    """Mean cosine between the embedding of input i of one row and that of input j of another, by kind of pair.
 
     Args:
         embeddings: `[rows, inputs, dim]`.
-        present: bool `[rows, inputs]`; absent cells take no part.
-        classes: int `[rows]`, negative where unknown; None: rows are compared with themselves only.
+        present: bool `[rows, inputs]`; absent cells are left out.
+        classes: int `[rows]`, negative where unknown; None: only pairs of a row with itself.
 
     Returns:
-        By name of PAIRS a symmetric `[inputs, inputs]`, NaN where there is no pair of cells.
+        A symmetric `[inputs, inputs]` by kind of pair (PAIRS), NaN where there is no pair of present cells.
     """
     x = np.asarray(embeddings, np.float64)
     unit = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
@@ -32,10 +32,10 @@ def similarity(embeddings: np.ndarray, present: np.ndarray, classes: np.ndarray 
 
 def _mean_cosine(unit: np.ndarray, present: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     inputs = unit.shape[1]
-    found = np.full((inputs, inputs), np.nan)
+    cosines = np.full((inputs, inputs), np.nan)
     for i in range(inputs):
         for j in range(i, inputs):
             both = chosen & present[:, i, None] & present[:, j]
             if both.any():
-                found[i, j] = found[j, i] = (unit[:, i] @ unit[:, j].T)[both].mean()
-    return found
+                cosines[i, j] = cosines[j, i] = (unit[:, i] @ unit[:, j].T)[both].mean()
+    return cosines

@@ -1,7 +1,8 @@
-"""The task that is looked into: rows that it was learned from, and rows that it answers."""
+"""The task that is explained: its support rows and its query rows."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,15 +19,15 @@ from omnishot.table.table import Table
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some rows of a decoded table.
+class TaskRows:
+    """The support rows or the query rows of a task.
 
     Args:
-        store: the table.
-        index: `[rows]`, which of its rows.
-        rows: the same as the learner sees them, in this machine's memory.
-        numbers: what a person calls each, `[rows]`.
-        extra_shots: whether every cell counts as a row of its own too, when they are learned from.
+        store: the decoded table.
+        index: which rows of the store, `[rows]`.
+        rows: the batch that the learner reads, on the CPU.
+        numbers: the row numbers shown to users, `[rows]` (`Table.row_number`).
+        extra_shots: whether a learner also gets every single cell as a support row of its own.
     """
 
     store: Store
@@ -40,85 +41,67 @@ class Part:
 
     @property
     def present(self) -> np.ndarray:
-        """Which cells the learner was shown, bool `[rows, inputs]`."""
+        """Which cells the learner reads, bool `[rows, inputs]`."""
         return self.rows.present.numpy()
 
     def learned_from(self) -> Rows:
-        """The rows that a learner is given to learn from them."""
+        """The support rows as a learner is adapted to them."""
         return learned_from(self.rows, self.extra_shots)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A learner that has learned a task, and rows to answer.
+    """A learner adapted to a task, and the task's rows.
 
     Args:
-        names: of the classes; empty where a number is predicted.
-        support: None where it is not at hand.
-        truth: of the query rows: classes, -1 where unknown; or numbers in their own unit, NaN where unknown.
-        target: what is predicted.
-        said: where the rows come from.
-        notes: what else should be known of them.
+        classes: names of the classes; empty where a number is predicted.
+        support: None where the support rows are not known, as of a saved model.
+        query_target: targets of the query rows, `[rows]`: classes, -1 where unknown; or numbers in the target's own
+            unit, NaN where unknown.
+        target: name of the target.
+        description: where the rows come from.
+        notes: warnings for the user.
     """
 
     learner: Learner
     state: State
-    names: tuple[str, ...]
-    query: Part
-    support: Part | None
-    truth: np.ndarray
+    classes: tuple[str, ...]
+    query: TaskRows
+    support: TaskRows | None
+    query_target: np.ndarray
     target: str
-    said: str
+    description: str
     notes: tuple[str, ...] = ()
 
     @property
-    def taught(self) -> np.ndarray:
-        """The targets of the support rows as `truth` has those of the query rows; empty without support rows."""
+    def support_target(self) -> np.ndarray:
+        """Targets of the support rows, as `query_target`; empty without support rows."""
         if self.support is None or self.support.rows.target is None:
-            return self.truth[:0]
-        return in_own_unit(self.learner, self.support.rows.target)
+            return self.query_target[:0]
+        return self.learner.objective.target_value(self.support.rows.target)
 
     @property
-    def known(self) -> np.ndarray:
-        """Of which query rows the truth is known, bool `[rows]`."""
-        return self.truth >= 0 if self.names else np.isfinite(self.truth)
+    def has_target(self) -> np.ndarray:
+        """Which query rows have a known target, bool `[rows]`."""
+        return self.query_target >= 0 if self.classes else np.isfinite(self.query_target)
 
 
-def part_of(
-    table: Table,
-    store: Store,
-    index: np.ndarray,
-    target: Tensor | None,
-    ways: int | None,
-    missing: Mapping[str, float] | None = None,
-    rng: np.random.Generator | None = None,
-) -> Part:
+def task_rows(table: Table, store: Store, index: np.ndarray, target: Tensor | None, ways: int | None) -> TaskRows:
+    """The rows `index` of a decoded table with their target, `[rows]` or `[rows, 1]`."""
     rows = store.gather(index)
-    present = rows.present
-    if missing:
-        assert rng is not None
-        present = torch.from_numpy(remove(present.numpy(), list(store.modalities), missing, rng))
     numbers = tuple(table.row_number(int(row)) for row in index)
-    return Part(store, index, Rows(rows.inputs, present, target, None, ways), numbers)
+    return TaskRows(store, index, Rows(rows.inputs, rows.present, target, None, ways), numbers)
 
 
-def learned(
-    learner: Learner,
-    support: Part,
-    query: Part,
-    names: tuple[str, ...],
-    target: str | None,
-    said: str,
-    truth: np.ndarray | None = None,
-    notes: tuple[str, ...] = (),
-) -> Task:
-    state = learner.adapt(support.learned_from().to(learner.device))
-    if truth is None:
-        assert query.rows.target is not None
-        truth = in_own_unit(learner, query.rows.target)
-    return Task(learner, state, names, query, support, truth, target or "", said, notes)
+def without_cells(rows: TaskRows, missing: Mapping[str, float], rng: np.random.Generator) -> TaskRows:
+    """The rows with a share of their cells removed (see `omnishot.episodes.missing.remove`)."""
+    if not missing:
+        return rows
+    present = torch.from_numpy(remove(rows.present, list(rows.store.modalities), missing, rng))
+    batch = dataclasses.replace(rows.rows, present=present)
+    return dataclasses.replace(rows, rows=batch)
 
 
-def in_own_unit(learner: Learner, target: Tensor) -> np.ndarray:
-    """A target `[rows]` or `[rows, 1]` as classes, or as numbers in their own unit, `[rows]`."""
-    return learner.objective.target_value(target)
+def adapt(learner: Learner, support: TaskRows) -> State:
+    """The state of a learner adapted to support rows."""
+    return learner.adapt(support.learned_from().to(learner.device))
