@@ -12,7 +12,7 @@ from omnishot.datasets import read
 from omnishot.datasets.avmnist import TESTED, heard_rows
 from omnishot.episodes.store import Store
 from omnishot.episodes.tasks import Draw, Index
-from omnishot.modality import decode_inputs, fit_inputs
+from omnishot.modality.inputs import decode_inputs, fit_inputs
 
 IMAGE, AUDIO = "image", "audio"
 DIGITS = 10

@@ -19,7 +19,7 @@ def test_a_world_is_made_and_checked(omnishot, tmp_path):
         (("make", "glyphs", "--alphabet", "3"), "no option 'alphabet': did you mean 'alphabets'"),
         (("make", "glyphs", "--seed", "x"), "option 'seed' takes int, not 'x'"),
         (("make", "glyphs", "--name", "x"), "no option 'name'"),
-        (("import", "mnits", "."), "unknown data set 'mnits': did you mean 'mnist'"),
+        (("import", "mnits", "."), "unknown dataset 'mnits': did you mean 'mnist'"),
         (("import", "mnist", ".", "--directory", "x"), "no option 'directory'"),
     ],
 )

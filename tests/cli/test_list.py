@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from omnishot.core.registry import REGISTRIES
+from omnishot.core.registry import KINDS
 
 
-@pytest.mark.parametrize("kind", REGISTRIES)
+@pytest.mark.parametrize("kind", [plural for plural, _ in KINDS.values()])
 def test_everything_listed_is_a_record_of_name_summary_paper_and_options(omnishot, kind):
     done = omnishot("list", kind, "--json")
     assert done.code == 0

@@ -1,4 +1,4 @@
-"""What is read from source files is what the imported things say."""
+"""What is read from source files equals what `inspect` gives of the imported things."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pytest
 from support.things import Documented
 
-from omnishot.core import introspection as source
-from omnishot.core.registry import REGISTRIES, Registry, registry
+from omnishot.core.introspection import Unclear, read
+from omnishot.core.registries import registry
+from omnishot.core.registry import KINDS, Registry
 
 
 def imported(thing: object) -> tuple[str, dict[str, object]]:
@@ -19,18 +20,20 @@ def imported(thing: object) -> tuple[str, dict[str, object]]:
     return inspect.getdoc(thing) or "", {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-@pytest.mark.parametrize("listed", REGISTRIES)
-def test_everything_registered_reads_as_it_imports(listed):
-    things: Registry = registry(listed)
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_registered_reads_as_it_imports(kind):
+    things = registry(kind)
     for name, place in things.places.items():
-        module, attribute = place.split(":")
-        assert (source.doc(module, attribute), source.options(module, attribute)) == imported(things.load(name)), name
+        doc, options = imported(things.load(name))
+        if things.method != "__init__":
+            _, options = imported(getattr(things.load(name), things.method))
+        assert read(*place.split(":"), things.method) == (doc, options), name
 
 
 class Base(ABC):  # noqa: B024
     """The base."""
 
-    def __init__(self, told, *, size: int = -3, names: tuple[str, ...] = ("a",), wanted: int):
+    def __init__(self, first, *, size: int = -3, names: tuple[str, ...] = ("a",), needed: int):
         self.size = size
 
 
@@ -60,12 +63,11 @@ def function(a, b=1, *, c: bool = True):
 
 @pytest.mark.parametrize("thing", [Base, Silent, Deeper, Elsewhere, Own, function])
 def test_inheritance_is_followed(thing):
-    assert (source.doc(__name__, thing.__name__), source.options(__name__, thing.__name__)) == imported(thing)
+    assert read(__name__, thing.__name__) == imported(thing)
 
 
 def test_what_has_no_base_and_says_nothing_has_nothing():
-    assert source.doc("support.things", "Bare") == ""
-    assert source.options("support.things", "Bare") == {}
+    assert read("support.things", "Bare") == ("", {})
 
 
 @dataclass(kw_only=True)
@@ -96,17 +98,17 @@ if math.pi < 3:
 
 @pytest.mark.parametrize("name", ["Decorated", "Two", "Computed", "Made", "Hidden", "nothing"])
 def test_what_the_source_does_not_say_plainly_is_not_guessed(name):
-    with pytest.raises(source.Unclear):
-        source.options(__name__, name)
+    with pytest.raises(Unclear):
+        read(__name__, name)
 
 
 @pytest.mark.parametrize("module", ["omnishot.nosuch", "nosuch.at_all", "sys", "math"])
 def test_a_module_without_source_is_unclear(module):
-    with pytest.raises(source.Unclear):
-        source.doc(module, "Thing")
+    with pytest.raises(Unclear):
+        read(module, "Thing")
 
 
-def test_what_is_unclear_is_imported_and_asked():
+def test_what_is_unclear_is_imported_and_inspected():
     things = Registry("thing", {n: f"{__name__}:{n}" for n in ("Computed", "Decorated")})
     computed, decorated = things.describe()
     assert computed["options"] == {"scale": math.pi}

@@ -27,12 +27,12 @@ def test_listing_loads_neither_torch_nor_pandas():
 
 
 def test_unknown_data_set_names_the_nearest(tmp_path):
-    with pytest.raises(UsageError, match=r"unknown data set 'omniglott': did you mean 'omniglot'"):
+    with pytest.raises(UsageError, match=r"unknown dataset 'omniglott': did you mean 'omniglot'"):
         read("omniglott", tmp_path, tmp_path / "t.csv")
 
 
 def test_unknown_option_names_the_nearest(tmp_path):
-    with pytest.raises(UsageError, match=r"data set 'fsdd' has no option 'val_speker': did you mean 'val_speaker'"):
+    with pytest.raises(UsageError, match=r"dataset 'fsdd' has no option 'val_speker': did you mean 'val_speaker'"):
         read("fsdd", tmp_path, tmp_path / "t.csv", val_speker="theo")
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from omnishot.errors import UsageError
-from omnishot.modality import Modality, from_json
+from omnishot.modality import from_json
+from omnishot.modality.base import Modality
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support import clips
 
 from omnishot.errors import UsageError
-from omnishot.modality import CellError
 from omnishot.modality.audio import Audio
+from omnishot.modality.base import CellError
 
 MODALITY = Audio(8000, 4000, 0.1)
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import clips
 
-from omnishot.modality import CellError, clip
+from omnishot.modality import clip
+from omnishot.modality.base import CellError
 
 pytest.importorskip("av")
 

@@ -19,8 +19,8 @@ from omnishot.core.distributed import ALONE
 from omnishot.core.storage import pack
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.build import restore_modality
-from omnishot.modality import decode_inputs
 from omnishot.modality.features import Features, freeze, frozen_weights
+from omnishot.modality.inputs import decode_inputs
 from omnishot.nn.encoders import build
 from omnishot.report import write
 from omnishot.runs.run import Run

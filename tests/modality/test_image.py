@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnishot.errors import UsageError
-from omnishot.modality import CellError
 from omnishot.modality import image as module
+from omnishot.modality.base import CellError
 from omnishot.modality.image import Image
 
 PLAIN = Image((8, 6), 3, (0.0,) * 3, (1.0,) * 3)

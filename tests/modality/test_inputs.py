@@ -6,8 +6,9 @@ import PIL.Image
 import pytest
 
 from omnishot.errors import DataError, UsageError
-from omnishot.modality import decode_inputs, fit_inputs, modality_class
 from omnishot.modality import inputs as module
+from omnishot.modality import modality_class
+from omnishot.modality.inputs import decode_inputs, fit_inputs
 from omnishot.table.reading import read_table
 from omnishot.table.table import Table
 

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from omnishot.modality import CellError
+from omnishot.modality.base import CellError
 from omnishot.modality.numberfiles import read_numbers
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from omnishot.errors import UsageError
-from omnishot.modality import CellError
+from omnishot.modality.base import CellError
 from omnishot.modality.series import Series
 
 MODALITY = Series(6, 2, (0.0, 0.0), (1.0, 1.0))

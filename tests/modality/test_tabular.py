@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnishot.errors import UsageError
-from omnishot.modality import CellError
+from omnishot.modality.base import CellError
 from omnishot.modality.standard import FURTHEST
 from omnishot.modality.tabular import Tabular
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnishot.errors import UsageError
-from omnishot.modality import CellError
+from omnishot.modality.base import CellError
 from omnishot.modality.text import PAD, UNKNOWN, Text
 
 TEXTS = [f"a {colour} {bird}, flying over the {place}" for colour in ("red", "blue") for bird in ("robin", "heron")

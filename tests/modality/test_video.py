@@ -6,7 +6,7 @@ import torch
 from support import clips
 
 from omnishot.errors import UsageError
-from omnishot.modality import CellError
+from omnishot.modality.base import CellError
 from omnishot.modality.image import Image
 from omnishot.modality.video import Video
 

@@ -16,7 +16,7 @@ from support import tables
 import omnishot as om
 from omnishot.errors import DataError, UsageError
 from omnishot.learners import LEARNERS
-from omnishot.modality import decode_inputs
+from omnishot.modality.inputs import decode_inputs
 from omnishot.runs.model import Model, abstained
 
 

@@ -11,8 +11,8 @@ class Documented:
     Paper: Somebody, Something, 2020
     """
 
-    def __init__(self, told: int, *, size: int = 3, name: str = "x"):
-        self.told, self.size, self.name = told, size, name
+    def __init__(self, first: int, *, size: int = 3, name: str = "x"):
+        self.first, self.size, self.name = first, size, name
 
 
 class Bare:

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    from omnishot.core.registry import describe
+    from omnishot.core.registries import describe
 
     things = describe(args.kind)
     if args.json:

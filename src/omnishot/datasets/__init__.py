@@ -12,7 +12,7 @@ from typing import Any
 from omnishot.core.registry import Registry
 
 DATASETS = Registry(
-    "data set",
+    "dataset",
     {
         "audio-folder": "omnishot.datasets.folders:read_audio",
         "avmnist": "omnishot.datasets.avmnist:read",

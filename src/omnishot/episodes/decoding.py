@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from omnishot.core.distributed import ALONE, Ranks
 from omnishot.episodes.store import Store
-from omnishot.modality import decode_inputs
 from omnishot.modality.base import Modality
+from omnishot.modality.inputs import decode_inputs
 from omnishot.table.checking import BadCell
 from omnishot.table.table import Table
 

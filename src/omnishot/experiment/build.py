@@ -10,6 +10,7 @@ from torch import Tensor
 
 from omnishot.core import seeds
 from omnishot.core.options import keywords
+from omnishot.core.registries import require
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import Config
 from omnishot.experiment.objective import restore_objective
@@ -66,8 +67,10 @@ def restore_learner(record: LearnerRecord, frozen: Mapping[str, Tensor] | None =
         frozen: the weights of frozen encoders (`omnishot.modality.features.frozen_weights`).
 
     Raises:
+        UsageError: if it takes a user's class that is not known here, saying which import provides it.
         DataError: if frozen weights are missing or changed.
     """
+    require(record.imports)
     modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in record.modalities.items()}
     objective = restore_objective(record.objective)
     config = from_options(record.config, {name: m.cell_kind for name, m in modalities.items()}, type(objective))

@@ -6,7 +6,8 @@ import numpy as np
 
 from omnishot.errors import DataError, OmnishotError, UsageError
 from omnishot.experiment.dataset import EVERY, look_through, no_inputs
-from omnishot.modality import Modality, modality_class
+from omnishot.modality import modality_class
+from omnishot.modality.base import Modality
 from omnishot.modality.inputs import fit_input
 from omnishot.table.checking import BadCell, check
 from omnishot.table.describing import Report, describe

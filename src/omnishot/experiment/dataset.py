@@ -16,8 +16,8 @@ from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import Config
 from omnishot.experiment.objective import objective_class
 from omnishot.experiment.options import split_input_options
-from omnishot.modality import fit_inputs
 from omnishot.modality.base import Modality
+from omnishot.modality.inputs import fit_inputs
 from omnishot.objectives.base import Objective
 from omnishot.table.checking import BadCell, check
 from omnishot.table.splits import assign

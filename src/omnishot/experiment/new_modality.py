@@ -24,9 +24,9 @@ from omnishot.errors import DataError, UsageError, choose
 from omnishot.experiment.ridge import bridge
 from omnishot.learners.base import Learner
 from omnishot.learners.distances import squared_distances
-from omnishot.modality import fit_inputs, from_json
+from omnishot.modality import from_json
 from omnishot.modality.base import Modality
-from omnishot.modality.inputs import columns_of
+from omnishot.modality.inputs import columns_of, fit_inputs
 from omnishot.nn import encoders
 from omnishot.nn.heads import class_mask
 from omnishot.nn.layers import mask

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from omnishot.core.options import keywords, parse, typed
+from omnishot.core.options import parse, typed
 from omnishot.errors import DataError, UsageError, nearest
 from omnishot.experiment.config import OF_FUSION, TABLES, Config
-from omnishot.learners import FROM_TABLE, LEARNERS
-from omnishot.modality import modality_class
-from omnishot.nn.encoders import DEFAULTS, ENCODERS
+from omnishot.learners import LEARNERS
+from omnishot.modality import MODALITIES
+from omnishot.nn.encoders import DEFAULTS, ENCODERS, default_for
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import EARLY, TOKEN
 from omnishot.objectives.base import Objective
@@ -37,6 +36,9 @@ def from_options(
             there is none.
     """
     options = _nest(given)
+    for name, registry in (("learner", LEARNERS), ("fusion", FUSIONS)):
+        if name in options:
+            options[name] = registry.name_of(options[name])
     for name in OF_FUSION:
         if options.get("level") == EARLY and options.get(name):
             raise UsageError(
@@ -45,16 +47,16 @@ def from_options(
             )
     if options.get("level") == TOKEN:
         options.setdefault("fusion", "transformer")
-    fields = {f.name: f for f in dataclasses.fields(Config) if f.name not in TABLES}
+    fields = {name: kind for name, kind in get_type_hints(Config).items() if name not in TABLES}
     learner = options.get("learner", Config.learner)
     fuse = _fusion_options(options.get("fusion", Config.fusion), options.pop("fuse", {}))
-    own = {n: a for n, a in keywords(LEARNERS.load(learner)).items() if n not in FROM_TABLE}
+    own = LEARNERS.types(learner)
     places = {*inputs, *inputs.values()}
     values: dict[str, Any] = {"options": {}, "fuse": fuse, "inputs": {}}
     values["objective_options"] = _objective_options(objective, options.pop("objective_options", {}))
     for name, value in options.items():
         if name in fields:
-            values[name] = typed(name, value, fields[name].type)
+            values[name] = typed(name, value, fields[name])
         elif name in own:
             values["options"][name] = typed(name, value, own[name])
         elif name in places and isinstance(value, Mapping):
@@ -75,7 +77,7 @@ def _fusion_options(fusion: str, given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise UsageError(f"option 'fuse' takes options of the fusion, as in fuse.NAME, not {given!r}")
     FUSIONS.check_options(fusion, given)
-    own = keywords(FUSIONS.load(fusion))
+    own = FUSIONS.types(fusion)
     return {name: typed(f"fuse.{name}", value, own[name]) for name, value in given.items()}
 
 
@@ -102,10 +104,9 @@ def split_input_options(config: Config, name: str, kind: str) -> tuple[str, dict
     if "frozen" in given:
         _check_frozen(config, name, kind, given)
         return DEFAULTS["features"], {}, {}
-    encoder = given.pop("encoder", DEFAULTS.get(kind, ""))
-    fit = modality_class(kind).fit
-    settings = {n: a for n, a in keywords(fit).items() if n != "kinds"}
-    own = keywords(ENCODERS.load(encoder))
+    encoder = given.pop("encoder", None) or default_for(kind)
+    settings = MODALITIES.types(kind)
+    own = ENCODERS.types(encoder)
     for option in given:
         if option not in settings and option not in own:
             known = {"encoder", "frozen", *settings, *own}
@@ -158,6 +159,8 @@ def _input_option(option: str, value: Any) -> Any:
     """An input's option as `config.toml` can hold it; text is parsed unless it names a folder."""
     if option == "frozen":
         return str(value) if isinstance(value, Path) else value
+    if option == "encoder":
+        return ENCODERS.name_of(value)
     return parse(value) if isinstance(value, str) else value
 
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from omnishot.core.registries import imports_needed
 from omnishot.episodes.loader import Range
 from omnishot.experiment.config import Config
+from omnishot.experiment.options import split_input_options
 from omnishot.learners.base import Learner
+from omnishot.modality.features import Features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,7 @@ class LearnerRecord:
         objective: its name and settings.
         ways: classes of a training task, a number or a range; None where no class is predicted.
         labels: how many training classes there are; 0 where no class is predicted.
+        imports: what provides the user's own classes, as "module:attribute" by kind of thing and name.
     """
 
     config: Mapping[str, Any]
@@ -28,6 +32,7 @@ class LearnerRecord:
     objective: Mapping[str, Any]
     ways: Range | None
     labels: int
+    imports: Mapping[str, Mapping[str, str]]
 
     @staticmethod
     def of(learner: Learner, config: Config, ways: Range | None, labels: int) -> LearnerRecord:
@@ -38,6 +43,7 @@ class LearnerRecord:
             objective=learner.objective.to_json(),
             ways=ways,
             labels=labels,
+            imports=_imports(learner, config),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -53,3 +59,13 @@ class LearnerRecord:
         """
         values: dict[str, Any] = {name: record[name] for name in cls.__dataclass_fields__}
         return cls(**values | {name: tuple(value) for name, value in values.items() if isinstance(value, list)})
+
+
+def _imports(learner: Learner, config: Config) -> dict[str, dict[str, str]]:
+    """The imports that provide what a learner is made of, beyond Omnishot's own."""
+    modalities = learner.network.modalities
+    used = {"learner": [config.learner], "fusion": [config.fusion], "objective": [learner.objective.name]}
+    used["modality"] = [m.cell_kind for m in modalities.values()]
+    used["encoder"] = [split_input_options(config, name, m.cell_kind)[0] for name, m in modalities.items()]
+    used["encoder"] += [m.encoder for m in modalities.values() if isinstance(m, Features)]
+    return imports_needed(used)

@@ -38,5 +38,6 @@ LEARNERS = Registry(
         "logreg": "omnishot.learners.logreg:LogReg",
         "cca": "omnishot.learners.cca:CCA",
     },
+    base="omnishot.learners.base:Learner",
     hidden=FROM_TABLE,
 )

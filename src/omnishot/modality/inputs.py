@@ -15,9 +15,9 @@ import pandas as pd
 from omnishot.core import seeds
 from omnishot.core.distributed import ALONE, Ranks
 from omnishot.errors import DataError, UsageError, choose, nearest
+from omnishot.modality import modality_class
 from omnishot.modality.base import CellError, Media, Modality, Values
 from omnishot.modality.features import Features
-from omnishot.modality.kinds import modality_class
 from omnishot.table.cache import decoded, derive_into, derived
 from omnishot.table.cells import missing
 from omnishot.table.checking import BadCell

@@ -14,4 +14,6 @@ OBJECTIVES = Registry(
         "tag": "omnishot.objectives.tag:Tag",
         "transcribe": "omnishot.objectives.transcribe:Transcribe",
     },
+    base="omnishot.objectives.base:Objective",
+    named="name",
 )

@@ -57,6 +57,16 @@ def load_parameters(learner: Learner, path: Path) -> dict:
     return facts
 
 
+def load_params(learner: Learner, params: Mapping[str, Tensor]) -> None:
+    """Fill a learner's parameters; buffers, which a user's module may have, stay as its constructor made them.
+
+    Raises:
+        RuntimeError: if they are not this learner's.
+    """
+    kept = {name: tensor for name, tensor in learner.state_dict().items() if name not in learner.params()}
+    learner.load_state_dict(kept | dict(params))
+
+
 def fill(learner: Learner, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path) -> None:
     """Give a learner the parameters, and its objective's fitted settings, that the checkpoint `path` holds.
 
@@ -65,7 +75,7 @@ def fill(learner: Learner, tensors: Mapping[str, Tensor], facts: Mapping[str, An
     """
     own = {n.removeprefix("learner/"): t for n, t in tensors.items() if not n.startswith("optimizer/")}
     try:
-        learner.load_state_dict(own)
+        load_params(learner, own)
     except RuntimeError as error:
         raise DataError(f"{path} does not fit this run's learner: {error}") from None
     if "objective" in facts:  # with what was fitted to the validation tasks

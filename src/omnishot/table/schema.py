@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from omnishot.core.registry import registered
 from omnishot.errors import UsageError, choose
 from omnishot.table.inference import infer_modality, infer_objective, tabular_kind
-from omnishot.table.targets import objective_names, target_of
+from omnishot.table.targets import objective_name, target_of
 
 MEDIA = ("image", "audio", "video", "series")
 VALUES = ("text", "number", "category")
@@ -120,7 +121,7 @@ def infer(
         if name is not None:
             choose("column", name, names)
     for kind in kinds.values():
-        choose("modality", kind, KINDS)
+        choose("modality", kind, (*KINDS, *registered("modality")))
     if split is not None and split != "split":
         choose("column", split, names)
     named = {*kinds, *(inputs or ())}
@@ -147,7 +148,7 @@ def infer(
     if any(c.name == "tabular" and c.modality not in (*TABULAR, None) for c in columns):
         raise UsageError("no image, text, audio, video or series column may be named 'tabular': rename it")
     if objective is not None:
-        choose("objective", objective, objective_names())
+        objective = objective_name(objective)
     elif targets:
         objective = "regress" if len(targets) > 1 else infer_objective(frame[targets[0]])
         if objective == "regress" and len(targets) == 1 and group is None and _paired(columns):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from omnishot.core.registry import registry
+from omnishot.core.registries import registry
+from omnishot.errors import choose
 
 #: What a cell of the target holds; `TEXT` and `LABELS` may be lists.
 CLASS, NUMBER, TEXT, LABELS = "class", "number", "text", "labels"
@@ -39,9 +40,14 @@ _TARGETS = {
 }
 
 
-def objective_names() -> list[str]:
-    """The names of all objectives."""
-    return registry("objectives").names()
+def objective_name(given: str | type) -> str:
+    """The name of an objective that is given by name or as a class.
+
+    Raises:
+        UsageError: if there is no such objective, naming the nearest, or the class is none.
+    """
+    objectives = registry("objective")
+    return choose("objective", objectives.name_of(given), objectives.names())
 
 
 def target_of(objective: str) -> Target:
@@ -52,5 +58,5 @@ def target_of(objective: str) -> Target:
     """
     if objective in _TARGETS:
         return _TARGETS[objective]
-    cls = registry("objectives").load(objective)
+    cls = registry("objective").load(objective)
     return Target(cls.target_form, cls.tasks_of, cls.several_targets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from omnishot.core.registry import Registry
-from omnishot.errors import UsageError, choose
+from omnishot.errors import UsageError
 
 if TYPE_CHECKING:  # which torch comes with: `omnishot list encoders` goes without
     from omnishot.modality.base import Modality
@@ -33,16 +33,37 @@ DEFAULTS |= {"video": "framewise"}
 DEFAULTS |= {"features": "scale"}  # what a frozen encoder gives
 
 
+def default_for(kind: str) -> str:
+    """The encoder that reads cells of this kind unless another is chosen; of a user's kind, the first that does.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if kind in DEFAULTS:
+        return DEFAULTS[kind]
+    for name in ENCODERS.names():
+        if kind in getattr(ENCODERS.load(name), "reads", ()):
+            return name
+    raise UsageError(f"no encoder reads {kind}: choose one ({kind}.encoder), or register one whose `reads` names it")
+
+
 def build(modality: Modality, name: str | None = None, **options: Any) -> Encoder:
     """The encoder `name` for a fitted modality (None: the default of its kind).
+
+    A user's may be any module, or whatever makes one (`omnishot.nn.encoders.custom`).
 
     Raises:
         UsageError: if there is no such encoder, or it does not read this kind of input.
     """
-    name = choose("encoder", name or DEFAULTS[modality.kind], ENCODERS.names())
+    from omnishot.nn.encoders.base import Encoder
+    from omnishot.nn.encoders.custom import CustomEncoder
+
+    name = name or default_for(modality.kind)
     cls = ENCODERS.load(name)
-    if modality.kind not in cls.reads:
-        fitting = [n for n in ENCODERS.names() if modality.kind in ENCODERS.load(n).reads]
+    if not (isinstance(cls, type) and issubclass(cls, Encoder)):
+        return CustomEncoder(modality, cls, **options)
+    if cls.reads and modality.kind not in cls.reads:
+        fitting = [n for n in ENCODERS.names() if modality.kind in getattr(ENCODERS.load(n), "reads", ())]
         raise UsageError(
             f"encoder {name!r} reads {', '.join(cls.reads)}, not {modality.kind}; use one of: {', '.join(fitting)}"
         )

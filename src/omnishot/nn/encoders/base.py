@@ -12,8 +12,8 @@ from omnishot.nn.layers import uses_batch_statistics
 class Encoder(nn.Module):
     """Reads normalised cells `[rows, *cell]` of one input, gives `[rows, out]`."""
 
-    #: Kinds of modality that this encoder reads.
-    reads: ClassVar[tuple[str, ...]]
+    #: Kinds of modality that this encoder reads; empty: any.
+    reads: ClassVar[tuple[str, ...]] = ()
     #: Width of the vector it gives.
     out: int
 

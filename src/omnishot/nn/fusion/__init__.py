@@ -16,4 +16,5 @@ FUSIONS = Registry(
         "pair": "omnishot.nn.fusion.pair:Pair",
         "consensus": "omnishot.nn.fusion.consensus:Consensus",
     },
+    base="omnishot.nn.fusion.base:Fusion",
 )

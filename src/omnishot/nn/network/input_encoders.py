@@ -47,7 +47,7 @@ def build_encoders(
     settings: list[tuple[Modality, str, dict[str, Any]]] = []
     reader = []
     for name, modality in modalities.items():
-        encoder = chosen.get(name, chosen.get(modality.kind)) or encoders.DEFAULTS[modality.kind]
+        encoder = chosen.get(name, chosen.get(modality.kind)) or encoders.default_for(modality.kind)
         own = {**options.get(modality.kind, {}), **options.get(name, {})}
         encoders.ENCODERS.check_options(encoder, own)
         if not shared or (modality, encoder, own) not in settings:
