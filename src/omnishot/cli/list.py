@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from omnishot.cli.output import print_json
+from omnishot.core.registry import KINDS
 
 
 def add(commands: Any) -> None:
@@ -14,7 +15,7 @@ def add(commands: Any) -> None:
     parser.description = "List what there is of a kind of thing, each with its paper and options."
     parser.add_argument(
         "kind", metavar="KIND",
-        help="learners, fusions, fillings, auxiliaries, encoders, objectives, worlds or datasets",
+        help=", ".join(plural for plural, _ in KINDS.values()),
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print as JSON")
     parser.set_defaults(func=_list)

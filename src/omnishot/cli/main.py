@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from omnishot.cli import list as listing
 from omnishot.cli import search as searching
 from omnishot.cli.parsing import Parser
 from omnishot.core.distributed import is_first_to_report
-from omnishot.errors import OmnishotError
+from omnishot.errors import OmnishotError, UsageError
 
 COMMANDS = (
     *(demo, check, train, compare, evaluate, adapt, predict, searching),
@@ -24,10 +25,29 @@ def parser() -> Parser:
     """The parser of the whole command line."""
     top = Parser(prog="omnishot", description="Learn to learn from rows that mix images, text, sound and sensors.")
     top.add_argument("--version", action="version", version=omnishot.__version__)
+    top.add_argument(
+        "--import", action="append", default=[], dest="modules", metavar="MODULE",
+        help="import a module first, which defines or registers things of your own; may be repeated",
+    )  # fmt: skip
     commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
         command.add(commands)
     return top
+
+
+def import_module(name: str) -> None:
+    """Import a user's module, from the working folder too.
+
+    Raises:
+        UsageError: if it cannot be imported.
+    """
+    sys.path.insert(0, os.getcwd())
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # whatever the module raises
+        raise UsageError(f"--import {name}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         args = parser().parse_args(argv)
+        for name in args.modules:
+            import_module(name)
         return args.func(args) or 0
     except OmnishotError as error:
         if is_first_to_report(str(error)):

@@ -40,6 +40,7 @@ from omnishot.experiment.record import LearnerRecord
 from omnishot.learners.base import Learner, State
 from omnishot.modality.base import Modality
 from omnishot.modality.features import Features, frozen_weights
+from omnishot.runs.checkpoint import load_params
 from omnishot.table.checking import BadCell, bad_texts
 from omnishot.table.frames import is_text
 from omnishot.table.reading import read_rows
@@ -229,7 +230,7 @@ class Model:
                 raise DataError(f"{path} has format {about['format']}, this Omnishot reads up to {FORMAT}: upgrade")
             record = LearnerRecord.from_json(about)
             _, learner = restore_learner(record, frozen)
-            learner.load_state_dict(params)
+            load_params(learner, params)
             schema, classes = Schema.from_json(about["schema"]), np.array(about["classes"])
             words = tuple(about.get("words", ()))
             new_modality = NewModality.from_json(about["new_modality"], met) if "new_modality" in about else None
