@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from support import tables
 
 import omnishot as om
+from omnishot.episodes.decoding import decode_table
 from omnishot.errors import DataError, UsageError
 from omnishot.learners import LEARNERS
-from omnishot.modality.inputs import decode_inputs
 from omnishot.runs.model import Model, abstained
 
 
@@ -125,8 +125,8 @@ def test_predictions_are_the_same_in_whatever_batches(model, birds, chunk, memor
     table = dataclasses.replace(table, frame=table.frame.assign(photo=photo))
     whole, plain = model.answers(table), model.fill(table)[1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("omnishot.runs.model.CHUNK", chunk)
-        patch.setattr("omnishot.runs.model.MEMORY", memory)
+        patch.setattr("omnishot.runs.prediction.CHUNK", chunk)
+        patch.setattr("omnishot.runs.prediction.MEMORY", memory)
         parts, bad = model.answers(table), model.fill(table)[1]
     assert [cell.row for cell in bad] == sorted(broken)
     assert bad == plain
@@ -138,16 +138,16 @@ def test_predictions_are_the_same_in_whatever_batches(model, birds, chunk, memor
 def test_a_large_table_is_decoded_a_part_at_a_time(model, birds, monkeypatch):
     sizes = []
 
-    def watched(table, *args, **options):
+    def counted(table, *args, **options):
         sizes.append(len(table))
-        return decode_inputs(table, *args, **options)
+        return decode_table(table, *args, **options)
 
-    monkeypatch.setattr("omnishot.runs.model.decode_inputs", watched)
-    monkeypatch.setattr("omnishot.runs.model.CHUNK", 4)
-    monkeypatch.setattr("omnishot.runs.model.MEMORY", 1000)  # bytes: less than a row
+    monkeypatch.setattr("omnishot.runs.prediction.decode_table", counted)
+    monkeypatch.setattr("omnishot.runs.prediction.CHUNK", 4)
+    monkeypatch.setattr("omnishot.runs.prediction.MEMORY", 1000)  # bytes: less than a row
     model.predict(birds)
     assert sizes == [4] * 7 + [2]
-    monkeypatch.setattr("omnishot.runs.model.MEMORY", 1 << 30)
+    monkeypatch.setattr("omnishot.runs.prediction.MEMORY", 1 << 30)
     sizes.clear()
     model.predict(birds)
     assert sizes == [30]
@@ -158,8 +158,8 @@ def test_rows_that_depend_on_one_another_are_predicted_together(birds, tmp_path,
     run = om.train(birds, target="species", out=tmp_path / "run", **options)
     model = run.adapt(birds)
     whole = model.predict_proba(birds)
-    monkeypatch.setattr("omnishot.runs.model.CHUNK", 4)
-    monkeypatch.setattr("omnishot.runs.model.MEMORY", 0)
+    monkeypatch.setattr("omnishot.runs.prediction.CHUNK", 4)
+    monkeypatch.setattr("omnishot.runs.prediction.MEMORY", 0)
     assert np.array_equal(model.predict_proba(birds), whole)
 
 

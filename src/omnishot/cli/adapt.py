@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
 
 
 def _adapt(args: argparse.Namespace) -> None:
-    from omnishot.runs.model import check_name
+    from omnishot.runs.model_file import check_name
     from omnishot.runs.run import Run
 
     check_name(args.out)

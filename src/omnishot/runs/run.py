@@ -27,7 +27,8 @@ from omnishot.experiment.record import LearnerRecord
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features
 from omnishot.runs.checkpoint import CHECKPOINT, load_parameters
-from omnishot.runs.model import FROZEN, Model
+from omnishot.runs.model import Model
+from omnishot.runs.model_file import FROZEN
 from omnishot.runs.record import RunRecord
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema

@@ -19,7 +19,7 @@ from omnishot.experiment.config import Config
 from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
 from omnishot.modality.features import Features, frozen_weights
-from omnishot.runs.model import FROZEN
+from omnishot.runs.model_file import FROZEN
 from omnishot.runs.record import LearnerRecord, RunRecord
 from omnishot.runs.run import Run, frozen_inputs
 from omnishot.table.reading import read_table
