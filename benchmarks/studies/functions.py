@@ -44,7 +44,7 @@ class Fresh:
     families: tuple[str, ...]
     shape: Shape
     seed: int
-    share: tuple[int, int] = (0, 1)
+    shard: tuple[int, int] = (0, 1)
     corruption: Corruption = CLEAN
 
     def batch(self, step: int) -> Episode:
@@ -54,7 +54,7 @@ class Fresh:
             draw(rng, self.families[i % len(self.families)], shots + self.shape.queries)  # type: ignore[operator]
             for i in range(self.shape.tasks)
         ]
-        x, y = (np.stack(part)[self.share[0] :: self.share[1]] for part in zip(*drawn, strict=True))
+        x, y = (np.stack(part)[self.shard[0] :: self.shard[1]] for part in zip(*drawn, strict=True))
         return Episode(rows(x[:, :shots], y[:, :shots]), rows(x[:, shots:], y[:, shots:]))
 
     stream = Loader.stream

@@ -41,7 +41,7 @@ class Mixed:
     """Meta-batches to which every loader gives as many tasks."""
 
     loaders: tuple[Loader, ...]
-    share: tuple[int, int] = (0, 1)
+    shard: tuple[int, int] = (0, 1)
     corruption: Corruption = CLEAN
 
     @property
@@ -54,7 +54,7 @@ class Mixed:
         """The meta-batch of one step."""
         batches = [loader.batch(step) for loader in self.loaders]
         halves = (_joined([getattr(b, half) for b in batches]) for half in ("support", "query"))
-        return Episode(*(half.select(slice(self.share[0], None, self.share[1])) for half in halves))
+        return Episode(*(half.select(slice(self.shard[0], None, self.shard[1])) for half in halves))
 
     stream = Loader.stream
 

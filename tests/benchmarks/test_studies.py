@@ -41,7 +41,7 @@ def test_every_step_has_functions_of_its_own_and_always_the_same(study):
 
 
 def test_tasks_are_of_each_family_in_turn(study):
-    batch = dataclasses.replace(study.loaders()[0], share=(1, 3)).batch(0)  # the lines
+    batch = dataclasses.replace(study.loaders()[0], shard=(1, 3)).batch(0)  # the lines
     x, y = (t.double()[0, :, 0] for t in (batch.query.inputs["tabular"][:, :, 0], batch.query.target))
     slopes = (y[1:] - y[0]) / (x[1:] - x[0])
     assert slopes.std() < 1e-4

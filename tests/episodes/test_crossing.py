@@ -16,14 +16,14 @@ def test_all_tasks_or_none(tasks, inputs, seed):
     assert crossed(tasks, inputs, 0.0, np.random.default_rng(seed)).all()
 
 
-def test_a_share_of_the_tasks_and_every_pair_alike():
+def test_a_fraction_of_the_tasks_and_every_pair_alike():
     support, query = crossed(12_000, 3, 0.25, np.random.default_rng(0))
     single = support.sum(-1) == 1
     assert abs(single.mean() - 0.25) < 0.02
     pairs = np.bincount(support[single].argmax(-1) * 3 + query[single].argmax(-1), minlength=9).reshape(3, 3)
     assert (np.diag(pairs) == 0).all()
-    shares = pairs[~np.eye(3, dtype=bool)] / single.sum()
-    assert np.abs(shares - 1 / 6).max() < 0.03
+    fractions = pairs[~np.eye(3, dtype=bool)] / single.sum()
+    assert np.abs(fractions - 1 / 6).max() < 0.03
 
 
 def test_a_row_without_the_input_stays_as_it_is():

@@ -90,15 +90,15 @@ def test_a_batch_depends_on_seed_and_step_alone(seed, step):
 
 @given(st.integers(0, 2**31), st.integers(1, 6), st.booleans())
 @settings(max_examples=20)
-def test_the_shares_of_a_batch_are_the_batch(step, world, noisy):
+def test_the_shards_of_a_batch_are_the_batch(step, world, noisy):
     options = EVERYTHING if noisy else EVERYTHING | {"noise": {}, "augment": {}}
     whole = loader(**options).batch(step)
-    shares = [loader(**options, share=(rank, world)).batch(step) for rank in range(world)]
-    assert [share.tasks for share in shares] == [len(range(rank, 4, world)) for rank in range(world)]
-    for rank, share in enumerate(shares):
-        assert len(share.support) == len(whole.support)
+    shards = [loader(**options, shard=(rank, world)).batch(step) for rank in range(world)]
+    assert [shard.tasks for shard in shards] == [len(range(rank, 4, world)) for rank in range(world)]
+    for rank, shard in enumerate(shards):
+        assert len(shard.support) == len(whole.support)
         for own, task in enumerate(range(rank, 4, world)):
-            assert same(share.task(own), whole.task(task))
+            assert same(shard.task(own), whole.task(task))
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 20])
@@ -293,7 +293,7 @@ def test_spoiling_leaves_the_drawn_rows_alone(spoiling):
     assert not same(clean, spoiled)
 
 
-def test_what_is_missing_is_the_exact_share():
+def test_what_is_missing_is_the_exact_fraction():
     episode = loader(missing={"photo": 0.5}).batch(0)
     assert (~episode.support.present).sum((0, 1)).tolist() == [12, 0, 0]
     assert (~episode.query.present).sum((0, 1)).tolist() == [18, 0, 0]

@@ -1,4 +1,4 @@
-"""Cells are taken away in exact shares, never from nowhere, and never all of a row's."""
+"""Cells are taken away in exact fractions, never from nowhere, and never all of a row's."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ def check_taken(before: np.ndarray, after: np.ndarray) -> None:
 
 
 @given(arrays(bool, SHAPES.map(lambda s: (*s[:-1], s[-1] + 1))), st.floats(0, 1), seeds)
-def test_a_share_of_all_inputs(present, share, seed):
+def test_a_fraction_of_all_inputs(present, fraction, seed):
     names = [f"i{k}" for k in range(present.shape[-1])]
     copy = present.copy()
-    after = remove(present, names, {"*": share}, np.random.default_rng(seed))
+    after = remove(present, names, {"*": fraction}, np.random.default_rng(seed))
     assert np.array_equal(present, copy)
     check_taken(present, after)
     possible = present.sum() - present.any(-1).sum()
-    assert present.sum() - after.sum() == min(round(share * present.sum()), possible)
-    assert np.array_equal(after, remove(present, names, {"*": share}, np.random.default_rng(seed)))
+    assert present.sum() - after.sum() == min(round(fraction * present.sum()), possible)
+    assert np.array_equal(after, remove(present, names, {"*": fraction}, np.random.default_rng(seed)))
 
 
 @given(arrays(bool, SHAPES.map(lambda s: (*s[:-1], s[-1] + 1))), st.floats(0, 1), seeds, st.data())
-def test_a_share_of_one_input(present, share, seed, data):
+def test_a_fraction_of_one_input(present, fraction, seed, data):
     names = [f"i{k}" for k in range(present.shape[-1])]
     i = data.draw(st.integers(0, len(names) - 1))
-    after = remove(present, names, {names[i]: share}, np.random.default_rng(seed))
+    after = remove(present, names, {names[i]: fraction}, np.random.default_rng(seed))
     check_taken(present, after)
     others = [k for k in range(len(names)) if k != i]
     assert np.array_equal(after[..., others], present[..., others])
     possible = (present[..., i] & present[..., others].any(-1)).sum()
-    assert present.sum() - after.sum() == min(round(share * present[..., i].sum()), possible)
+    assert present.sum() - after.sum() == min(round(fraction * present[..., i].sum()), possible)
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 20), st.just(1))), st.floats(0, 1), seeds)
-def test_a_single_input_may_go_altogether(present, share, seed):
-    after = remove(present, ["only"], {"only": share}, np.random.default_rng(seed))
+def test_a_single_input_may_go_altogether(present, fraction, seed):
+    after = remove(present, ["only"], {"only": fraction}, np.random.default_rng(seed))
     assert not (after & ~present).any()
-    assert present.sum() - after.sum() == round(share * present.sum())
+    assert present.sum() - after.sum() == round(fraction * present.sum())
 
 
-def test_shares_of_several_inputs():
+def test_fractions_of_several_inputs():
     present = np.ones((100, 3), bool)
     after = remove(present, ["a", "b", "c"], {"a": 0.5, "b": 0.25}, np.random.default_rng(0))
     assert (~after).sum(0).tolist() == [50, 25, 0]

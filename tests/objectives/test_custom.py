@@ -13,13 +13,13 @@ from support import tables
 from torch import Tensor
 
 import omnishot as om
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.errors import UsageError
 from omnishot.experiment.options import from_options
 from omnishot.metrics.metric import Metric, metric_of
 from omnishot.nn.heads import Head, LinearHead
 from omnishot.objectives import OBJECTIVES
-from omnishot.objectives.base import Objective, target_of
+from omnishot.objectives.base import Objective
 from omnishot.objectives.regress import Regress
 from omnishot.objectives.targets import TableTarget, TaskTarget, numbers_of
 

@@ -20,7 +20,7 @@ class CorruptionOptions(TypedDict, total=False):
     """Options that corrupt inputs. Each mapping is by input name, by kind of input, or `*` for all inputs.
 
     Args:
-        missing: share 0…1 of the cells that are taken away.
+        missing: fraction 0…1 of the cells that are taken away.
         missing_in: the rows that they are taken from: `support`, `query` or `all`.
         noise: noise level 0…1, in support and query rows.
         failure: `dead`, `swapped`, `delayed` or `frozen` (`Modality.fail`), in support and query rows.
@@ -49,7 +49,7 @@ class Corruption:
     """What is done to the inputs of tasks. Two are equal if they do the same; the default does nothing.
 
     Args:
-        missing: share 0…1 of the cells taken away, by input name, or of all cells together under `*` alone.
+        missing: fraction 0…1 of the cells taken away, by input name, or of all cells together under `*` alone.
         missing_in: the rows that they are taken from: `support`, `query` or `all`.
         noise: noise level 0…1 by input name, in support and query rows.
         failure: the failure by input name (`Modality.fail`), in support and query rows.
@@ -96,9 +96,9 @@ class Corruption:
             raise UsageError(f"an epsilon ({', '.join(epsilon)}) needs an attack: add attack (--attack fgsm or pgd)")
         if attack is None and attack_steps is not None:
             raise UsageError(f"attack_steps = {attack_steps} without an attack: add attack='pgd' (--attack pgd)")
-        shares = levels_by_input(missing or {}, modalities)
+        fractions = levels_by_input(missing or {}, modalities)
         return cls(
-            missing=dict(missing) if missing and missing.keys() == {ALL} else shares,
+            missing=dict(missing) if missing and missing.keys() == {ALL} else fractions,
             missing_in=choose("missing_in", missing_in, MISSING_IN),
             noise=levels_by_input(noise or {}, modalities),
             failure=failures_by_input(failure or {}, modalities),
@@ -124,8 +124,8 @@ class Corruption:
             *(f"{name} unseen in training" for name in self.new),
             *(f"{half} rows of {'+'.join(self.inputs_of(half))} only" for half in HALVES if self.inputs_of(half)),
             *(
-                f"{'half' if share == 0.5 else f'{share:.0%}'} of {'all' if name == ALL else name} cells missing{where}"
-                for name, share in self.missing.items()
+                f"{'half' if part == 0.5 else f'{part:.0%}'} of {'all' if name == ALL else name} cells missing{where}"
+                for name, part in self.missing.items()
             ),
             *(f"noise {level:g} on {name}" for name, level in self.noise.items()),
             *(f"{name} {failure}" for name, failure in self.failure.items()),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 
-def crossed(tasks: int, inputs: int, share: float, rng: np.random.Generator) -> np.ndarray:
+def crossed(tasks: int, inputs: int, fraction: float, rng: np.random.Generator) -> np.ndarray:
     """Which inputs the support and the query rows of each task may keep, as bool `[2, tasks, inputs]`.
 
-    With probability `share` a task is a crossed one, whose support rows have one input only and whose query rows
+    With probability `fraction` a task is a crossed one, whose support rows have one input only and whose query rows
     another; both are drawn at random. Every other task keeps all inputs.
     """
     order = rng.random((tasks, inputs)).argsort(1)
-    plain = rng.random(tasks) >= share
+    plain = rng.random(tasks) >= fraction
     alone = np.stack([order[:, :1], order[:, 1:2]]) == np.arange(inputs)
     return alone | plain[:, None]
 

@@ -26,7 +26,7 @@ def by_input(values: Mapping[str, Value], modalities: Mapping[str, Modality]) ->
 
 
 def levels_by_input(levels: Mapping[str, float], modalities: Mapping[str, Modality]) -> dict[str, float]:
-    """Levels or shares by input name.
+    """Levels or fractions by input name.
 
     Raises:
         UsageError: if a name is neither an input nor a kind that the table has, or a level lies outside 0…1.

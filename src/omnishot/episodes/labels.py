@@ -32,7 +32,7 @@ class OwnLabels:
         return labels
 
     def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`multi_hot` of both halves of a meta-batch `[tasks, rows, labels a row]`, as wide as its widest task needs."""
+        """`multi_hot` of both halves of a meta-batch `[tasks, rows, labels per row]`, as wide as its widest task."""
         own = [self.of(rows) for rows in support]
         places = max(1, *map(len, own))
         return tuple(

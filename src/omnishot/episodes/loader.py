@@ -81,11 +81,11 @@ class Loader:
         noise_varies: every cell has a noise level of its own, drawn evenly up to that one.
         augment: how much cells vary (0…1), by input name.
         only: the inputs that are left present, before the corruption; empty: all.
-        cross: share of the tasks whose support rows have one input only, drawn at random, and whose query rows have
+        cross: fraction of the tasks whose support rows have one input only, drawn at random, and whose query rows have
             another; a row that lacks it keeps what it has.
         extra_shots: give every cell of a support row as a row of its own too (`omnishot.episodes.shots`).
-        share: (rank, world): make only every `world`-th task of a meta-batch, from task `rank` on, each as it would
-            be among all of them. Rank 3 of 4 has none of 2 tasks.
+        shard: (rank, world): make only every `world`-th task of a meta-batch, starting with task `rank`. Each task is
+            the same as in the whole meta-batch. Rank 3 of 4 has none of 2 tasks.
     """
 
     store: Store
@@ -101,7 +101,7 @@ class Loader:
     only: tuple[str, ...] = ()
     cross: float = 0.0
     extra_shots: bool = False
-    share: tuple[int, int] = (0, 1)
+    shard: tuple[int, int] = (0, 1)
 
     def batch(self, step: int) -> Episode:
         """The meta-batch of one step, with leading dimensions `[tasks, rows]`, on the store's device."""
@@ -144,14 +144,14 @@ class Loader:
     @property
     def _own(self) -> slice:
         """The tasks of a meta-batch that are made here."""
-        return slice(self.share[0], None, self.share[1])
+        return slice(self.shard[0], None, self.shard[1])
 
     def _inputs(self, halves: Sequence[_Half], seed: int) -> list[dict[str, Tensor]]:
         """The inputs of both halves, gathered and prepared as one: views of the same memory."""
         done = self.corruption
         chance = any(done.noise.values()) or any(self.augment.values()) or bool(done.failure)
-        if chance and self.share != (0, 1):  # which is drawn for all tasks at once
-            whole = dataclasses.replace(self, share=(0, 1))._inputs(halves, seed)
+        if chance and self.shard != (0, 1):  # which is drawn for all tasks at once
+            whole = dataclasses.replace(self, shard=(0, 1))._inputs(halves, seed)
             return [{name: cells[self._own] for name, cells in half.items()} for half in whole]
         rows = [half.rows[self._own] for half in halves]
         turns = [half.turns[self._own].ravel() for half in halves if half.turns is not None]
@@ -170,7 +170,7 @@ class Loader:
         ]
 
     def _present(self, half: _Half, kept: np.ndarray | None, rng: np.random.Generator) -> Tensor:
-        """Which cells of a half's rows are there, of this share's tasks; drawn for all tasks at once."""
+        """Which cells of a half's rows are there, of this shard's tasks; drawn for all tasks at once."""
         present, names = self.store.present[half.rows], list(self.store.modalities)
         for inputs in (self.only, self.corruption.inputs_of(half.name)):
             if inputs:

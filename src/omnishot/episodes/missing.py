@@ -13,24 +13,23 @@ ALL = "*"
 def remove(
     present: np.ndarray, names: Sequence[str], missing: Mapping[str, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """Take an exact share of the present cells away, at random.
+    """Take an exact fraction of the present cells away, at random.
 
     Args:
         present: bool `[..., inputs]`.
         names: the inputs' names, in order.
-        missing: share 0…1 of the cells of an input that goes, by input name; under `*` the share of the cells of
+        missing: fraction 0…1 of the present cells to take away, by input name; under `*` the fraction of the cells of
             all inputs together.
 
-    Where there are several inputs a row keeps at least one cell, so a share that would empty rows is met as far as
-    that allows.
+    Where there are several inputs, every row keeps at least one cell: fewer cells are taken away if necessary.
     """
     shape = present.shape
     present = present.reshape(-1, shape[-1]).copy()
-    for name, share in missing.items():
+    for name, fraction in missing.items():
         columns = np.arange(len(names)) if name == ALL else np.array([list(names).index(name)])
         rows, which = np.nonzero(present[:, columns])
         cells = np.stack([rows, columns[which]], 1)
-        count = round(share * len(cells))
+        count = round(fraction * len(cells))
         cells = rng.permutation(cells)
         if len(names) > 1:
             cells = cells[_spare(cells[:, 0], present)]

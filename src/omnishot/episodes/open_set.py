@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from omnishot.episodes.rows import Episode, Rows
+from omnishot.episodes.rows import Episode, Rows, target_of, ways_of
 
 
 def without_classes(task: Episode, ways: int, rng: np.random.Generator) -> tuple[Episode, Rows]:
@@ -16,18 +16,15 @@ def without_classes(task: Episode, ways: int, rng: np.random.Generator) -> tuple
     Which classes stay is drawn; they keep their order, so that a class whose place has a meaning keeps it.
     """
     support, query = task.support, task.query
-    assert support.ways is not None
-    assert support.target is not None
-    assert query.target is not None
-    stay = np.sort(rng.choice(support.ways, ways, replace=False))
-    number = torch.full((support.ways,), -1, device=support.target.device)
+    classes = ways_of(support)
+    stay = np.sort(rng.choice(classes, ways, replace=False))
+    number = torch.full((classes,), -1, device=support.present.device)
     number[torch.from_numpy(stay).to(number.device)] = torch.arange(ways, device=number.device)
 
-    def of(rows: Rows, target: torch.Tensor, inside: bool) -> Rows:
-        classes = number[target]
-        chosen = ((classes >= 0) == inside).nonzero()[:, 0]
+    def of(rows: Rows, inside: bool) -> Rows:
+        target = number[target_of(rows)]
+        chosen = ((target >= 0) == inside).nonzero()[:, 0]
         part = rows.select(chosen)
-        return dataclasses.replace(part, target=classes[chosen] if inside else None, ways=ways)
+        return dataclasses.replace(part, target=target[chosen] if inside else None, ways=ways)
 
-    own = Episode(of(support, support.target, True), of(query, query.target, True))
-    return own, of(query, query.target, False)
+    return Episode(of(support, True), of(query, True)), of(query, False)

@@ -98,6 +98,28 @@ class Episode:
         return Episode(self.support.to(device, dtype), self.query.to(device, dtype))
 
 
+def target_of(rows: Rows) -> Tensor:
+    """The target of labelled rows.
+
+    Raises:
+        ValueError: if they have none.
+    """
+    if rows.target is None:
+        raise ValueError("rows without a target are not labelled")
+    return rows.target
+
+
+def ways_of(rows: Rows) -> int:
+    """The number of classes of a task whose target is a class.
+
+    Raises:
+        ValueError: if the target is no class.
+    """
+    if rows.ways is None:
+        raise ValueError("the target of these rows is no class")
+    return rows.ways
+
+
 def concatenate(first: Rows, second: Rows) -> Rows:
     """Rows of one task one after the other; targets and hints are kept only if both have them."""
     a, b = first.tensors(), second.tensors()

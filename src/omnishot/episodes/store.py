@@ -68,22 +68,23 @@ class Store:
     def __len__(self) -> int:
         return len(self.present)
 
-    def to(self, device: torch.device | str, share: float = 0.5) -> Store:
+    def to(self, device: torch.device | str, fraction: float = 0.5) -> Store:
         """The store that gathers rows to a device.
 
-        On an accelerator the inputs themselves move there as long as they fit together into `share` of its free
+        On an accelerator the inputs themselves move there as long as they fit together into `fraction` of its free
         memory. Where they do not, rows are gathered in this machine's memory and go there as they are stored (a
         picture as bytes), to be normalised there.
         """
         device = torch.device(device)
         stored = self.stored
-        if device.type != "cpu" and sum(cells.nbytes for cells in stored.values()) <= share * free_memory(device):
+        if device.type != "cpu" and sum(cells.nbytes for cells in stored.values()) <= fraction * free_memory(device):
             stored = {name: resident(np.asarray(cells), device) for name, cells in stored.items()}
         return dataclasses.replace(self, stored=stored, device=device)
 
     def targets(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The targets of the rows of a meta-batch `[tasks, rows]`, both halves."""
-        assert self.target is not None
+        if self.target is None:
+            raise ValueError("the store has no target")
         halves = self.target[support], self.target[query]
         return halves if self.words is None else self.words.of_tasks(*halves)
 

@@ -150,7 +150,8 @@ class GroupTasks:
         if self.classes is None:
             drawn = self.index.sample(rng, groups, shots + queries)
             return Draw(drawn[:, :shots], drawn[:, shots:])
-        assert ways is not None
+        if ways is None:
+            raise ValueError("tasks of classes need a number of ways")
         starts = self.bounds[groups]
         sizes = self.bounds[groups + 1] - starts
         if ways > sizes.min():

@@ -58,8 +58,8 @@ class Config:
         val_episodes: validation tasks.
         patience: consecutive validations without improvement after which training stops; 0: it never stops early.
         dropout: rate of modality dropout in training, or rates by input or kind. Rows keep one input at least.
-        cross: share of training and validation tasks whose support rows have only one input, drawn at random, and whose
-            query rows have only another.
+        cross: fraction of training and validation tasks whose support rows have only one input and whose query rows
+            have only another, both drawn at random.
         extra_shots: whether each cell of a support row is also a support row by itself (`omnishot.episodes.shots`).
         noise: largest noise level in training, 0 to 1, by input or kind. The level of each cell is drawn uniformly from
             0 to this one.

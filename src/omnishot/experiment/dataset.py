@@ -113,7 +113,7 @@ class Dataset:
         return labels - int(classes[0] == -1)
 
     def _keys(self, rows: np.ndarray) -> tuple[np.ndarray, Callable[[int], str]]:
-        """The unit of which a task needs several rows, by row: class, group, or class within the group; and its name."""
+        """By row, the unit of which a task needs several rows (class, group, class within the group), and its name."""
         one = (np.zeros(len(self.parts), dtype=np.int64), ("",))
         classify, grouped = self.objective.has_classes, self.groups is not None
         classes, names = self.table.labels if classify else one

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from omnishot.core import seeds
 from omnishot.episodes.decoding import decode_table
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.episodes.store import Store
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.experiment.ridge import bridge
@@ -139,8 +139,7 @@ def hint_weight(features: Tensor, hints: Tensor, rows: Rows) -> Tensor:
 
     The best weight gives the least leave-one-out error of the labelled rows' targets.
     """
-    assert rows.target is not None
-    target = rows.target.cpu()
+    target = target_of(rows).cpu()
     if rows.ways is None:
         errors = [1 - bridge(features + weight * hints, target.double())["explained"] for weight in HINT_WEIGHTS]
     else:

@@ -169,7 +169,8 @@ def _decode(
         return stored, present, wrong
     if isinstance(modality, Values):
         return _in_slabs(table, name, modality)
-    assert isinstance(modality, Media)
+    if not isinstance(modality, Media):
+        raise TypeError(f"cells of the kind {modality.kind} cannot be decoded")
     if cached:
         stored, present, bad = decoded(
             table.frame[name].to_list(),

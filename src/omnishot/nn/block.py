@@ -30,15 +30,15 @@ def _widens(conv: nn.Conv2d) -> bool:
 
 
 def _folded(conv: nn.Conv2d, norm: Norm, x: Tensor) -> Tensor:
-    assert conv.bias is not None
+    bias = torch.zeros_like(norm.shift) if conv.bias is None else conv.bias
     with torch.autocast(x.device.type, enabled=False):  # statistics are never taken in half precision
         weight = conv.weight.flatten(1)  # [out, patch]
         mean, covariance = _patch_statistics(conv, x)
-        centre = mean @ weight.transpose(-1, -2) + conv.bias  # [rows, out], each channel's mean
+        centre = mean @ weight.transpose(-1, -2) + bias  # [rows, out], each channel's mean
         spread = ((weight @ covariance) * weight).sum(-1)  # and its variance
     of_group, variance = _group_statistics(centre, spread, norm.groups)
     scale = (variance + EPSILON).rsqrt() * norm.scale
-    shift = (conv.bias - of_group) * scale + norm.shift
+    shift = (bias - of_group) * scale + norm.shift
     # Where the scale is negative the largest of a window is the norm's smallest: turn the channel round.
     sign = torch.where(norm.scale.detach() < 0, -1.0, 1.0).to(x.dtype)
     largest = F.max_pool2d(convolve(conv, x, conv.weight * sign[:, None, None, None]), 2)

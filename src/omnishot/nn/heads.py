@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of, ways_of
 from omnishot.errors import UsageError
 from omnishot.nn.linear import affine
 
@@ -105,9 +105,7 @@ class PrototypeHead(Affine):
         )
 
     def start(self, own: dict[str, Tensor], features: Callable[[], Tensor], support: Rows) -> dict[str, Tensor]:
-        assert support.target is not None
-        assert support.ways is not None
-        means = class_means(features(), support.target, support.ways)
+        means = class_means(features(), target_of(support), ways_of(support))
         return {"weight": 2 * self.scale * means, "bias": -self.scale * means.square().sum(-1)}
 
 

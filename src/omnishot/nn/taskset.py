@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of, ways_of
 from omnishot.nn.heads import class_mask, class_means
 from omnishot.nn.layers import masked_mean
 from omnishot.nn.linear import Linear
@@ -40,14 +40,13 @@ class TaskSet(nn.Module):
         return self.all(masked_mean(self.each(elements), there))
 
     def _rows(self, features: Tensor, support: Rows) -> tuple[Tensor, Tensor]:
-        assert support.target is not None
-        there = torch.ones_like(support.target[..., 0], dtype=torch.bool)
-        return torch.cat([features, support.target.to(features.dtype)], -1), there
+        target = target_of(support)
+        there = torch.ones_like(target[..., 0], dtype=torch.bool)
+        return torch.cat([features, target.to(features.dtype)], -1), there
 
     def _classes(self, features: Tensor, support: Rows) -> tuple[Tensor, Tensor]:
-        assert support.target is not None
-        assert support.ways is not None
-        means = class_means(features, support.target, support.ways)
-        own = class_mask(support.target, support.ways)
+        target, ways = target_of(support), ways_of(support)
+        means = class_means(features, target, ways)
+        own = class_mask(target, ways)
         off = features - own.to(features.dtype) @ means
-        return torch.cat([means, class_means(off.square(), support.target, support.ways)], -1), own.any(-2)
+        return torch.cat([means, class_means(off.square(), target, ways)], -1), own.any(-2)

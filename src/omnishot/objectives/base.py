@@ -13,7 +13,7 @@ import pandas as pd
 from torch import Tensor
 
 from omnishot.core.options import keywords, typed
-from omnishot.episodes.rows import Episode, Rows
+from omnishot.episodes.rows import Episode, Rows, target_of
 from omnishot.errors import UsageError, nearest
 from omnishot.metrics.metric import Metric, add_metrics, metric_of
 from omnishot.nn.heads import Head
@@ -250,14 +250,3 @@ class Objective(ABC):
     def known_values(self, column: pd.Series | None, rows: int, names: tuple[str, ...]) -> np.ndarray:
         """The target of `rows` cells, `[rows]`, as `target_value` has it; -1 or NaN where it is unknown."""
         return codes_of(column, rows, names)
-
-
-def target_of(rows: Rows) -> Tensor:
-    """The target of labelled rows.
-
-    Raises:
-        ValueError: if they have none.
-    """
-    if rows.target is None:
-        raise ValueError("rows without a target are not labelled")
-    return rows.target

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.metrics.new_words import new_word_figures
 from omnishot.metrics.sentences import corpus_figures
-from omnishot.objectives.base import target_of
 from omnishot.objectives.text import TextEpisode, TextObjective
 
 

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.errors import DataError, UsageError, choose
 from omnishot.nn.heads import Head, LinearHead, PrototypeHead
 from omnishot.nn.network import Network
-from omnishot.objectives.base import CLASSES, Objective, target_of
+from omnishot.objectives.base import CLASSES, Objective
 from omnishot.objectives.calibration import (
     accuracy_at_coverage,
     calibration_counts,

@@ -12,11 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.errors import DataError, choose
 from omnishot.nn.heads import Head, LinearHead
 from omnishot.nn.network import Network
-from omnishot.objectives.base import NUMBERS, Objective, Scaler, target_of
+from omnishot.objectives.base import NUMBERS, Objective, Scaler
 from omnishot.objectives.targets import TableTarget, TaskTarget, numbers_of
 from omnishot.table.table import Table
 from omnishot.table.targets import NUMBER

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from omnishot.episodes.clusters import text_clusters
 from omnishot.episodes.labels import NONE, OwnLabels
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.errors import UsageError
 from omnishot.metrics.tags import tag_scores
 from omnishot.nn.heads import Head, PrototypeHead
 from omnishot.nn.network import Network
-from omnishot.objectives.base import Objective, target_of
+from omnishot.objectives.base import Objective
 from omnishot.objectives.targets import TableTarget, TaskTarget
 from omnishot.table.table import Table
 from omnishot.table.targets import LABELS, OF_ROWS

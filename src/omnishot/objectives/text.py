@@ -12,14 +12,14 @@ from torch import Tensor
 
 from omnishot.core.options import keywords
 from omnishot.episodes.clusters import text_clusters
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.episodes.words import OwnWords
 from omnishot.errors import UsageError, choose
 from omnishot.nn.decoders import DECODERS
 from omnishot.nn.decoders.tokens import UNKNOWN
 from omnishot.nn.heads import Head
 from omnishot.nn.network import TOKEN, Network
-from omnishot.objectives.base import Objective, target_of
+from omnishot.objectives.base import Objective
 from omnishot.objectives.targets import TableTarget, TaskTarget
 from omnishot.objectives.vocabulary import UNITS, Vocabulary, shared_tokens
 from omnishot.table.table import Table

@@ -119,7 +119,7 @@ class Trainer:
         plan = self._choose_plan()
         self._backward = runner(self.learner, plan)
         self._started = time.perf_counter() - state.seconds
-        train = dataclasses.replace(self.train, share=(ranks.rank, ranks.world))
+        train = dataclasses.replace(self.train, shard=(ranks.rank, ranks.world))
         val_every = config.val_every or max(1, math.ceil(config.steps / 10))
         log = Log(self.folder if ranks.rank == 0 else None, state.step)
         selection = Selection(self.learner, self.val, config.val_episodes, state, self.folder, log, ranks)

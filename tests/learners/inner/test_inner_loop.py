@@ -213,4 +213,4 @@ def test_options_that_do_not_fit(options):
 def test_a_loss_that_changes_in_training_is_not_recorded():
     method, _ = built(multi_step=0.5)
     with pytest.raises(UsageError, match="leave out \\+graph"):
-        runner(method, Plan("vmap", graph=True))
+        runner(method, Plan("vmap", cuda_graph=True))

@@ -61,7 +61,7 @@ def test_a_replay_that_does_something_else_is_refused():
 def test_without_a_device_a_plan_with_a_graph_is_refused_with_the_reason():
     method = helpers.learner("protonet", helpers.network("facts"))
     with pytest.raises(NotRecorded, match="cannot be recorded"):
-        runner(method, Plan("vmap", graph=True))(batch(0), 0.0)
+        runner(method, Plan("vmap", cuda_graph=True))(batch(0), 0.0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

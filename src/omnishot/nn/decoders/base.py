@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from omnishot.episodes.rows import Rows
+from omnishot.episodes.rows import Rows, target_of
 from omnishot.errors import choose
 from omnishot.nn.calling import call_with
 from omnishot.nn.decoders.search import beam_search
@@ -121,17 +121,17 @@ class Decoder(Head):
         return moved | {"words": (self.embedding.shape[-1],)} if self.new_words else moved
 
     def start(self, own: dict[str, Tensor], features: Callable[[], Any], support: Rows) -> dict[str, Tensor]:
-        assert support.target is not None
+        target = target_of(support)
         words = own["new_word"].expand(self.new_words, -1)
         new = self.vocabulary + torch.arange(self.new_words, device=words.device)
-        is_word = support.target.unsqueeze(-1) == new
+        is_word = target.unsqueeze(-1) == new
         counts = is_word.flatten(0, -2).sum(0)  # [N]
         if self.initial == "prototype" and self.new_words:
-            hidden = call_with(self, own, *features(), words, support.target, method="teacher_forcing")
+            hidden = call_with(self, own, *features(), words, target, method="teacher_forcing")
             sums = is_word.flatten(0, -2).to(hidden.dtype).mT @ hidden.flatten(0, -2)
             words = call_with(self.prototype, {"weight": own["prototype.weight"]}, sums / counts.clamp(min=1)[:, None])
         words = mask(words, counts > 0)
-        texts = {"texts": support.target.flatten(0, -2)} if self.keep_texts else {}
+        texts = {"texts": target.flatten(0, -2)} if self.keep_texts else {}
         return own | texts | {"words": words, "word_bias": torch.where(counts > 0, 0.0, LOG_ZERO).to(words.dtype)}
 
     def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:

@@ -31,14 +31,14 @@ class CustomEncoder(Encoder):
             self.module = made_by(*([modality] if _takes_modality(made_by) else []), **options)
         cells = modality.blank(2)
         with torch.no_grad():
-            seen = self.module.eval()(cells)
-        if not isinstance(seen, Tensor) or seen.shape[:-1] != (2,):
-            shape = list(seen.shape) if isinstance(seen, Tensor) else type(seen).__name__
+            output = self.module.eval()(cells)
+        if not isinstance(output, Tensor) or output.shape[:-1] != (2,):
+            shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise UsageError(
                 f"an encoder gives a vector for each row: of cells {list(cells.shape)}, {type(self.module).__name__} "
                 f"gives {shape} instead of [2, width]"
             )
-        self.out = seen.shape[-1]
+        self.out = output.shape[-1]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.module(x)

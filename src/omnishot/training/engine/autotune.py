@@ -52,7 +52,7 @@ def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tupl
                 break
     if batch.support.present.device.type == "cuda" and not learner.needs.scheduled:
         for way in {min(seconds, key=seconds.__getitem__), "vmap"}:
-            plan = dataclasses.replace(Plan.parse(way), graph=True)
+            plan = dataclasses.replace(Plan.parse(way), cuda_graph=True)
             with contextlib.suppress(NotRecorded):
                 seconds[str(plan)] = _seconds(learner, batch, plan)
     torch.set_rng_state(state)

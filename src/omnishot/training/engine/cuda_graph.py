@@ -98,9 +98,9 @@ def runner(learner: Learner, plan: Plan) -> Callable[[Episode, float], Tensor]:
     Raises:
         UsageError: if the plan is to record a pass whose loss changes in the course of training.
     """
-    if plan.graph and learner.needs.scheduled:
+    if plan.cuda_graph and learner.needs.scheduled:
         raise UsageError(f"plan {plan} would replay the first step's loss, which changes in training: leave out +graph")
-    if plan.graph:
+    if plan.cuda_graph:
         recording = Recording(learner, plan)
         return lambda batch, progress: recording(batch)
     return lambda batch, progress: backward(learner.at(progress), batch, plan)
