@@ -194,14 +194,14 @@ def _verdict(figures: Sequence[Figure]) -> str:
     half = max((f for f in accuracy if f.corruption.missing), key=lambda f: f.mean)
     by_learner = {f.learner: f for f in accuracy if len(f.modalities) == inputs and not f.corruption.missing}
     lines = [
-        _gain(
+        _difference(
             f"All inputs ({fused.learner})",
             fused,
             f"the best single input ({single.learner}, {single.modalities[0]})",
             single,
         ),
-        _gain("MAML", by_learner["maml"], "training from scratch", by_learner["scratch"]),
-        _gain(
+        _difference("MAML", by_learner["maml"], "training from scratch", by_learner["scratch"]),
+        _difference(
             f"All inputs with half of the cells missing ({half.learner})",
             half,
             f"the best single input, complete ({single.learner}, {single.modalities[0]})",
@@ -211,7 +211,7 @@ def _verdict(figures: Sequence[Figure]) -> str:
     return "<ul>" + "".join(f"<li>{html_text(line)}</li>" for line in lines) + "</ul>"
 
 
-def _gain(what: str, figure: Figure, other_name: str, other: Figure) -> str:
+def _difference(what: str, figure: Figure, other_name: str, other: Figure) -> str:
     points = 100 * (figure.mean - other.mean)
     verb = "beats" if points > 0 else "falls short of"
     return f"{what} {verb} {other_name} by {abs(points):.1f} points ({figure.mean:.1%} against {other.mean:.1%})."

@@ -53,7 +53,7 @@ def test_intervals_are_drawn_to_scale_and_within_the_track() -> None:
     assert "left:94.00%;width:6.00%" in html
 
 
-def test_every_protocol_is_said() -> None:
+def test_every_protocol_is_printed() -> None:
     html = comparison([FIGURE, replace(FIGURE, learner="anil", transductive=True, seed=3)])
     page = Page(html)
     assert "600 test episodes, seed 0; 5-way 1-shot, 15 queries a class; inductive" in page.text

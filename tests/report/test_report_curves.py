@@ -33,7 +33,7 @@ def test_where_there_is_nothing_to_vary(run: Run, numbers: Run) -> None:
     assert missing_curve(numbers, episodes=2) == []  # a single input
 
 
-def test_no_share_that_would_empty_rows(run: Run) -> None:
+def test_no_fraction_that_would_empty_rows(run: Run) -> None:
     assert len(run.learner.network.modalities) == 3
     assert [point.at for point in missing_curve(run, (0.0, 0.65, 0.7, 1.0), episodes=2)] == [0.0, 0.65]
 

@@ -60,10 +60,10 @@ def test_labels_come_back_as_they_were_given(run, frame, labels):
     p = fitted.predict_proba(frame[INPUTS])
     assert p.shape == (15, len(fitted.classes_))
     assert np.allclose(p.sum(1), 1)
-    found = fitted.predict(frame[INPUTS])
-    assert found.dtype == y.dtype
-    assert found.tolist() == fitted.classes_[p.argmax(1)].tolist()
-    assert fitted.score(frame[INPUTS], y) == (found == y).mean()
+    predictions = fitted.predict(frame[INPUTS])
+    assert predictions.dtype == y.dtype
+    assert predictions.tolist() == fitted.classes_[p.argmax(1)].tolist()
+    assert fitted.score(frame[INPUTS], y) == (predictions == y).mean()
 
 
 def test_more_than_ten_classes_keep_their_order(run, frame):
@@ -86,30 +86,32 @@ def test_rows_below_a_probability_are_left_unanswered(run, frame, labels):
     fitted = om.FewShotClassifier(run).fit(frame[INPUTS], y)
     p, plain = fitted.predict_proba(frame[INPUTS]).max(1), fitted.predict(frame[INPUTS])
     abstain = float(np.median(p))
-    found = fitted.predict(frame[INPUTS], abstain=abstain)
-    assert found.tolist() == [label if sure >= abstain else None for label, sure in zip(plain.tolist(), p, strict=True)]
-    assert None in found
+    predictions = fitted.predict(frame[INPUTS], abstain=abstain)
+    assert predictions.tolist() == [
+        label if sure >= abstain else None for label, sure in zip(plain.tolist(), p, strict=True)
+    ]
+    assert None in predictions
     with pytest.raises(UsageError, match="abstain must be a probability"):
         fitted.predict(frame[INPUTS], abstain=1.5)
 
 
 def test_rows_may_be_a_frame_dicts_or_rows_of_cells(run, frame):
     X, y = frame[INPUTS], frame["species"].tolist()
-    wanted = om.FewShotClassifier(run).fit(X, y).predict_proba(X)
+    expected = om.FewShotClassifier(run).fit(X, y).predict_proba(X)
     dicts = [
         {k: v for k, v in row.items() if not (isinstance(v, float) and np.isnan(v))} for row in X.to_dict("records")
     ]
     cells = [list(row) for row in X.itertuples(index=False)]
     for rows in (dicts, cells):
-        assert np.array_equal(om.FewShotClassifier(run).fit(rows, y).predict_proba(rows), wanted)
+        assert np.array_equal(om.FewShotClassifier(run).fit(rows, y).predict_proba(rows), expected)
 
 
 def test_cells_alone_where_there_is_one_column(pictures, frame):
-    seen = frame[frame["photo"].notna()]
-    X, y = list(seen["photo"]), seen["species"].to_numpy()
-    wanted = om.FewShotClassifier(pictures).fit(seen[["photo"]], y).predict_proba(seen[["photo"]])
+    with_photo = frame[frame["photo"].notna()]
+    X, y = list(with_photo["photo"]), with_photo["species"].to_numpy()
+    expected = om.FewShotClassifier(pictures).fit(with_photo[["photo"]], y).predict_proba(with_photo[["photo"]])
     for rows in (X, np.stack(X), [{"photo": x} for x in X]):
-        assert np.array_equal(om.FewShotClassifier(pictures).fit(rows, y).predict_proba(rows), wanted)
+        assert np.array_equal(om.FewShotClassifier(pictures).fit(rows, y).predict_proba(rows), expected)
 
 
 def test_a_fitted_estimator_tells_its_features(run, frame):

@@ -168,7 +168,7 @@ def test_a_row_without_any_cell_is_answered(model):
     assert np.isfinite(p).all()
 
 
-def test_answers_tell_the_prediction_and_what_could_not_be_read(model):
+def test_answers_have_the_prediction_and_the_unreadable_cells(model):
     answers = model.answers([{"weight": 3}, {"photo": "gone.png", "weight": "heavy"}, {"weight": 4}])
     assert list(answers) == ["prediction", "probability", *(f"p({name})" for name in model.classes_), "problem"]
     assert answers["problem"].tolist() == [
@@ -180,11 +180,11 @@ def test_answers_tell_the_prediction_and_what_could_not_be_read(model):
 @pytest.mark.parametrize("abstain", [0.0, 0.25, 0.6, 1.0])
 def test_rows_below_a_probability_are_left_unanswered(model, birds, abstain):
     plain, p = model.predict(birds), model.predict_proba(birds).max(1)
-    found = model.predict(birds, abstain=abstain)
-    assert found.dtype == object
-    assert found.tolist() == [answer if sure >= abstain else None for answer, sure in zip(plain, p, strict=True)]
+    predictions = model.predict(birds, abstain=abstain)
+    assert predictions.dtype == object
+    assert predictions.tolist() == [answer if sure >= abstain else None for answer, sure in zip(plain, p, strict=True)]
     answers, whole = model.answers(birds, abstain), model.answers(birds)
-    assert [None if pd.isna(answer) else answer for answer in answers["prediction"]] == found.tolist()
+    assert [None if pd.isna(answer) else answer for answer in answers["prediction"]] == predictions.tolist()
     rest = [name for name in answers if name != "prediction"]
     assert answers[rest].equals(whole[rest])  # why it abstained is seen
     assert model.fill(birds, abstain)[0]["prediction"].equals(answers["prediction"])
@@ -204,8 +204,8 @@ def test_what_is_no_probability_is_refused(model, birds, abstain):
 
 
 def test_rows_whose_probability_is_no_number_are_not_answered():
-    found = abstained(np.array(["a", "b"]), np.array([[np.nan, np.nan], [1.0, 0.0]]), 0.0)
-    assert found.tolist() == [None, "b"]
+    predictions = abstained(np.array(["a", "b"]), np.array([[np.nan, np.nan], [1.0, 0.0]]), 0.0)
+    assert predictions.tolist() == [None, "b"]
 
 
 def test_filled_rows_keep_their_plain_values_and_their_order(model, birds):
@@ -265,8 +265,8 @@ def test_a_network_of_every_kind_is_trained_resumed_saved_and_serves(birds, tmp_
     saved = om.load(model.save(tmp_path / "model.omni"))
     assert np.array_equal(saved.predict_proba(birds), model.predict_proba(birds))
     level = options.get("level", "intermediate")
-    wanted = {"early": "plain features", "token": "transformer of parts", "intermediate": "attention"}[level]
-    assert run.evaluate(episodes=2, subsets=False, save=False).figures[0].fusion == wanted
+    expected = {"early": "plain features", "token": "transformer of parts", "intermediate": "attention"}[level]
+    assert run.evaluate(episodes=2, subsets=False, save=False).figures[0].fusion == expected
 
 
 def test_what_an_auxiliary_objective_asks_is_learned(birds, tmp_path):

@@ -6,7 +6,6 @@ import numpy as np
 
 from omnishot.episodes.store import Store
 from omnishot.html import markup
-from omnishot.modality.audio import Audio
 from omnishot.modality.base import Modality
 
 
@@ -25,7 +24,8 @@ def cell(name: str, modality: Modality, stored: np.ndarray, is_present: bool, of
     picture = modality.picture(stored)
     if isinstance(picture, str):
         return f'<div class="cell words">{markup.text(picture)}</div>'
-    if isinstance(modality, Audio):
-        player = markup.audio(modality.wav_bytes(stored), f"{name}: {of}")
+    sound = modality.wav_bytes(stored)
+    if sound is not None:
+        player = markup.audio(sound, f"{name}: {of}")
         return f'<div class="cell sound">{markup.image(picture, f"{name} of {of}, as a spectrogram")}{player}</div>'
     return f'<div class="cell {markup.text(modality.kind)}">{markup.image(picture, f"{name} of {of}")}</div>'

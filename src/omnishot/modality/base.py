@@ -182,6 +182,10 @@ class Modality(ABC):
     def picture(self, stored: np.ndarray) -> Any:
         """One stored cell as a person would look at it: a PIL image, or a string for text and numbers."""
 
+    def wav_bytes(self, stored: np.ndarray) -> bytes | None:
+        """One stored cell as a WAV file; None for modalities that are not sounds."""
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """The settings, with the kind."""
         return {"kind": self.kind, **dataclasses.asdict(self)}

@@ -97,9 +97,9 @@ def missing_curve(
         return []
     loader = task_loader(run, data or run.dataset(), episodes, seed, ways=ways)
     points = []
-    for share in (share for share in shares if share <= most):
-        corrupted = dataclasses.replace(loader, corruption=Corruption(missing={ALL: share} if share else {}))
-        points.append(Point(share, _figure(run, run.learner, corrupted, episodes)))
+    for fraction in (each for each in shares if each <= most):
+        corrupted = dataclasses.replace(loader, corruption=Corruption(missing={ALL: fraction} if fraction else {}))
+        points.append(Point(fraction, _figure(run, run.learner, corrupted, episodes)))
     return points
 
 

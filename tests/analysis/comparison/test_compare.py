@@ -167,7 +167,7 @@ def test_a_budget_of_time_settles_the_steps_of_the_run(birds, tmp_path, monkeypa
     )
 
 
-def test_the_trial_leaves_the_learner_as_it_was(birds, tmp_path, monkeypatch):
+def test_timing_leaves_the_learner_as_it_was(birds, tmp_path, monkeypatch):
     own, kept = comparison_cell.measure_pace, {}
 
     def fixed_pace(learner, train, val, config, budget):

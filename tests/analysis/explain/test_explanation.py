@@ -103,7 +103,7 @@ def test_maml_moves_its_network_anil_its_head_and_protonet_nothing():
     assert unchanged.cka is None
 
 
-def test_how_far_maml_moves_is_seen_in_its_parameters():
+def test_the_parameters_show_how_far_maml_moves():
     result = explained("maml")
     params, state = result.task.learner.params(), result.task.state
     name = "network.fusion."

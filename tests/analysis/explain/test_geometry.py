@@ -40,8 +40,8 @@ def test_without_classes_rows_are_compared_with_themselves():
     result = similarity(np.ones((2, 2, 3)), np.array([[True, True], [True, False]]))
     assert list(result) == [PAIRS[0]]
     assert np.allclose(result[PAIRS[0]], 1)
-    absent = similarity(np.ones((2, 2, 3)), np.array([[True, False], [True, False]]))[PAIRS[0]]
-    assert np.isnan(absent[0, 1])
+    no_pair = similarity(np.ones((2, 2, 3)), np.array([[True, False], [True, False]]))[PAIRS[0]]
+    assert np.isnan(no_pair[0, 1])
 
 
 def test_the_plane_is_that_of_principal_components():

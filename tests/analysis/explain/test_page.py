@@ -163,7 +163,9 @@ def test_what_does_not_go_together_is_refused(run: Run, birds: Path, tmp_path: P
         explain(tmp_path / "none.omni", birds)
 
 
-def test_a_large_table_is_looked_into_in_part_and_bad_cells_are_named(run: Run, birds: Path, tmp_path: Path) -> None:
+def test_the_first_rows_of_a_large_table_are_explained_and_bad_cells_are_named(
+    run: Run, birds: Path, tmp_path: Path
+) -> None:
     rows = tables.read(birds) * 7
     rows[3] = rows[3] | {"photo": "photos/none.png"}
     table = tables.write(birds.parent / "many.csv", rows)
@@ -192,7 +194,7 @@ def test_a_report_has_a_section_of_it(every_kind: Run, tmp_path: Path) -> None:
     assert "Nearest support rows:" in page.text
 
 
-def test_bars_share_a_scale_and_numbers_have_typographic_signs() -> None:
+def test_bars_have_one_scale_and_numbers_have_typographic_signs() -> None:
     scale = Scale.of(np.array([-0.25, 0.75]))
     assert 'style="left:25.00%;width:75.00%"' in scale.bar(0.75)
     assert 'class="fill negative" style="left:12.50%;width:12.50%"' in scale.bar(-0.125)

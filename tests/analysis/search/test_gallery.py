@@ -11,7 +11,7 @@ from omnishot.analysis.search.gallery import Gallery, gallery_for
 from omnishot.errors import DataError, UsageError
 
 
-def test_what_is_found_is_nearest_by_the_cosine_of_the_embeddings(run, birds):
+def test_matches_are_nearest_by_the_cosine_of_the_embeddings(run, birds):
     result = om.search(run, birds, "seen near the lake, day 0", top=4)
     assert (result.input, result.by, result.exact) == ("note", "photo", True)
     data, learner = run.dataset(), run.learner
@@ -51,7 +51,7 @@ def test_a_row_is_a_query_of_several_columns(run, birds):
         om.search(run, birds, {"weigth": 31})
 
 
-def test_rows_are_found_by_the_first_other_input_that_the_table_has(run, birds):
+def test_the_query_input_is_the_first_other_input_that_the_table_has(run, birds):
     rows = [{"note": "in the wood"}, {"note": None}, {"note": "by the lake", "weight": 3.0}]
     words = om.search(run, rows, "in the wood")
     assert (words.by, words.rows) == ("tabular", 1)

@@ -85,9 +85,7 @@ def plan_grid(
     names = choose_all("fusion", fusions or [Config.fusion], FUSIONS.names())
     own = {learner: learner_options(learner, learners, common, kinds) for learner in learners}
     objective = objective_class(read.schema)
-    configs = {
-        learner: _config(learner, own[learner], names, bool(fusions), kinds, objective) for learner in learners
-    }
+    configs = {learner: _config(learner, own[learner], names, bool(fusions), kinds, objective) for learner in learners}
     remarks = []
     cell_fusions: list[str | None] = [*names]
     if len(kinds) == 1:

@@ -103,11 +103,11 @@ def contributions(explanation: Explanation) -> Section | None:
     return Section("Contributions of the inputs", html + table)
 
 
-def _bar(label: str, share: float, value: str, quiet: bool = False) -> str:
-    """A bar of this share of the full width, 0…1."""
+def _bar(label: str, width: float, value: str, quiet: bool = False) -> str:
+    """A bar of `width`, a fraction of the full width, 0…1."""
     return (
         f'<li><span class="label">{markup.text(label)}</span><span class="track" aria-hidden="true">'
-        f'<i class="fill{" quiet" if quiet else ""}" style="width:{100 * max(0.0, min(share, 1.0)):.2f}%"></i></span>'
+        f'<i class="fill{" quiet" if quiet else ""}" style="width:{100 * max(0.0, min(width, 1.0)):.2f}%"></i></span>'
         f'<span class="value">{markup.text(value)}</span></li>'
     )
 
@@ -232,8 +232,8 @@ def _features(explanation: Explanation, shown: Sequence[int]) -> Section:
     """Scatter plots of the projected features."""
     task, features = explanation.task, explanation.features
     both = ", the same in both plots," if features.before is not None else ""
-    share = f"{features.explained_variance:.0%}"
-    texts = [f"Projection onto the plane of greatest variance (PCA){both} which holds {share} of the variance."]
+    variance = f"{features.explained_variance:.0%}"
+    texts = [f"Projection onto the plane of greatest variance (PCA){both} which holds {variance} of the variance."]
     colour = "class" if task.classes else task.target
     if not task.has_target.all():
         colour = "prediction, because targets are not known"

@@ -12,7 +12,7 @@ from omnishot.errors import UsageError
 #: Up to so many vectors, a query is compared with all of them.
 EXACT = 100_000
 #: Share of the index's cells that a query is compared with, and their least number.
-PROBED_SHARE, LEAST_PROBED = 1 / 16, 32
+PROBED_FRACTION, LEAST_PROBED = 1 / 16, 32
 #: Vectors per cell that the k-means of the index is fitted on, at most.
 SAMPLE = 64
 
@@ -69,7 +69,7 @@ def _inverted_file(vectors: np.ndarray) -> Any:
     cells = max(1, min(int(4 * math.sqrt(size)), size // 4))
     index: Any = faiss.index_factory(dim, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
     index.cp.seed, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = 0, SAMPLE, 1
-    index.nprobe = min(cells, max(LEAST_PROBED, int(cells * PROBED_SHARE)))
+    index.nprobe = min(cells, max(LEAST_PROBED, int(cells * PROBED_FRACTION)))
     index.train(vectors)
     index.add(vectors)
     return index
