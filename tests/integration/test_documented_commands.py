@@ -152,7 +152,8 @@ SCRIPTS = [line for line in LINES if line.words[0] == "python"]
 
 @cache
 def subparsers() -> dict[str, Any]:
-    return next(dict(action.choices) for action in parser()._actions if action.dest == "command")
+    choices: Any = next(action.choices for action in parser()._actions if action.dest == "command")
+    return dict(choices)
 
 
 @pytest.mark.parametrize("line", COMPLETE, ids=str)
@@ -213,7 +214,7 @@ def training_options(args: Namespace) -> dict[str, Any]:
 
 @pytest.mark.parametrize("line", INLINE, ids=str)
 def test_a_command_in_a_sentence_names_what_there_is(line):
-    command, *rest = arguments(line)
+    command, *rest = arguments(line) or ["--help"]
     if command.startswith("--"):
         assert command in ("--help", "--version", "--import")
         return
