@@ -104,10 +104,11 @@ def contributions(explanation: Explanation) -> Section | None:
 
 
 def _bar(label: str, width: float, value: str, quiet: bool = False) -> str:
-    """A bar of `width`, a fraction of the full width, 0…1."""
+    """A bar of the size of `width`, a fraction of the full width, -1…1; below zero in the colour of negative values."""
+    kind = "fill negative" if width < 0 else "fill quiet" if quiet else "fill"
     return (
         f'<li><span class="label">{markup.text(label)}</span><span class="track" aria-hidden="true">'
-        f'<i class="fill{" quiet" if quiet else ""}" style="width:{100 * max(0.0, min(width, 1.0)):.2f}%"></i></span>'
+        f'<i class="{kind}" style="width:{100 * min(abs(width), 1.0):.2f}%"></i></span>'
         f'<span class="value">{markup.text(value)}</span></li>'
     )
 
