@@ -1,4 +1,4 @@
-"""`omnishot adapt` tells how the task was learned, and the model keeps it."""
+"""`omnishot adapt` prints how the task was learned, and the model keeps it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support import tables
 import omnishot as om
 
 
-def test_what_was_picked_for_a_task_is_said_and_kept(omnishot, tmp_path):
+def test_what_was_picked_for_a_task_is_printed_and_saved(omnishot, tmp_path):
     birds = tables.birds(tmp_path)
     few = birds.with_name("few.csv")
     run = om.train(birds, target="species", out=tmp_path / "run", **tables.QUICK | {"learner": "archgen", "depth": 1})
@@ -31,5 +31,5 @@ def test_what_was_picked_for_a_task_is_said_and_kept(omnishot, tmp_path):
     assert (again.predict_proba(birds) == model.predict_proba(birds)).all()
 
 
-def test_a_learner_with_nothing_to_say_says_nothing(run, birds):
+def test_a_learner_that_picks_nothing_has_no_notes(run, birds):
     assert run.adapt(om.read_table(birds, target="species").select(range(9))).notes == {}

@@ -29,7 +29,7 @@ def test_one_table_best_first(compared):
     assert [row.split()[0].lstrip("=") for row in rows] == [str(cell["rank"]) for cell in saved["cells"]]
     assert "3 test episodes, seed 0" in done.out
     assert str(out / "comparison.html") in done.err
-    assert saved["asked"]["options"]["maml"]["inner_steps"] == 1
+    assert saved["settings"]["options"]["maml"]["inner_steps"] == 1
     again, _ = compared("--learners", "protonet,maml,centroid", "--steps", 2, "--maml.inner-steps", 1, "--resume")
     assert (again.code, again.out) == (0, done.out)
 
@@ -47,16 +47,16 @@ def test_json_on_stdout_words_on_stderr_and_exit_code_1_for_a_failure(compared, 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--learners", "maml,protonet", "--steps", "1", "--inner-steps", "1"], "say it for maml alone"),
+        (["--learners", "maml,protonet", "--steps", "1", "--inner-steps", "1"], "give it to maml alone"),
         (["--learners", "maml", "--steps", "1", "--protonet.scale", "1"], "not among the learners compared"),
         (["--learners", "maml"], "give either minutes or steps"),
         (["--learners", "maml", "--steps", "many"], "argument --steps: invalid int value: 'many'"),
         (["--learners", "maml,protnet", "--steps", "1"], "did you mean 'protonet'"),
         (["--steps", "1"], "--learners"),
-        (["--learners", "maml", "--steps", "1", "--fusion", "sum"], "'fusion' is what a comparison settles"),
+        (["--learners", "maml", "--steps", "1", "--fusion", "sum"], "'fusion' is set by the comparison"),
     ],
 )
-def test_wrong_use_is_told(compared, args, message):
+def test_wrong_use_is_refused(compared, args, message):
     done, out = compared(*args)
     assert done.code == 2
     assert message in done.err

@@ -30,7 +30,7 @@ def test_what_there_is_not_is_refused(omnishot, tmp_path, args, message):
 
 
 @pytest.mark.filterwarnings("always::UserWarning")
-def test_what_is_missing_is_said_in_a_line_of_its_own(omnishot, tmp_path):
+def test_what_is_missing_is_printed_on_a_line_of_its_own(omnishot, tmp_path):
     (tmp_path / "set" / "Images").mkdir(parents=True)
     (tmp_path / "set" / "Images" / "a b.jpg").write_bytes(b"picture")
     (tmp_path / "set" / "Flickr8k.token.txt").write_text("a b.jpg#0\tOne .\nlost.jpg#0\tTwo .\n")

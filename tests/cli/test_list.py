@@ -18,12 +18,12 @@ def test_everything_listed_is_a_record_of_name_summary_paper_and_options(omnisho
     assert all(thing["name"] in omnishot("list", kind).out for thing in things)
 
 
-def test_options_are_those_that_a_user_may_say(omnishot):
-    found = {thing["name"]: thing for thing in omnishot("list", "learners", "--json").json()}
-    assert found["maml"]["options"]["inner_steps"] == 5
-    assert "ways" not in found["maml"]["options"]
-    assert "labels" not in found["finetune"]["options"]
-    assert "Finn" in found["maml"]["paper"]
+def test_options_are_those_that_a_user_may_give(omnishot):
+    listed = {thing["name"]: thing for thing in omnishot("list", "learners", "--json").json()}
+    assert listed["maml"]["options"]["inner_steps"] == 5
+    assert "ways" not in listed["maml"]["options"]
+    assert "labels" not in listed["finetune"]["options"]
+    assert "Finn" in listed["maml"]["paper"]
 
 
 def test_objectives_show_their_own_options_and_those_handed_on_to_their_base(omnishot):

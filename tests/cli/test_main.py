@@ -102,7 +102,7 @@ def test_an_interrupted_command_exits_with_1_and_no_traceback(omnishot, monkeypa
     assert (done.code, done.err) == (1, "omnishot: interrupted\n")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def test_a_reader_that_closes_the_pipe_is_no_error():
     program = "import time; from omnishot.cli.main import run; run()"
     with subprocess.Popen(
         [sys.executable, "-c", program, "list", "learners", "--json"],

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from omnishot.cli.parsing import Pairs, Parser, names, said_of_table, table_options
+from omnishot.cli.parsing import Pairs, Parser, names, table_arguments, table_options
 from omnishot.errors import UsageError
 
 
@@ -17,7 +17,7 @@ def free() -> Parser:
 
 
 @pytest.mark.parametrize(
-    ("said", "options"),
+    ("text", "options"),
     [
         ("--lr 0.1", {"lr": "0.1"}),
         ("--lr=-0.1", {"lr": "-0.1"}),
@@ -31,17 +31,17 @@ def free() -> Parser:
         ("", {}),
     ],
 )
-def test_options_that_only_the_library_knows_are_collected(free, said, options):
-    for args in (["t.csv", *said.split()], [*said.split(), "--out", "o", "t.csv"]):
+def test_options_that_only_the_library_knows_are_collected(free, text, options):
+    for args in (["t.csv", *text.split()], [*text.split(), "--out", "o", "t.csv"]):
         if args[-4:-3] == ["--skip-bad"]:
             continue
-        found = free.parse_args(args)
-        assert (found.table, found.options) == ("t.csv", options)
+        parsed = free.parse_args(args)
+        assert (parsed.table, parsed.options) == ("t.csv", options)
 
 
 def test_a_value_of_a_free_option_is_never_taken_for_an_argument(free):
-    found = free.parse_args(["--inner-steps", "3", "t.csv", "--out", "r"])
-    assert (found.table, found.out, found.options) == ("t.csv", "r", {"inner_steps": "3"})
+    parsed = free.parse_args(["--inner-steps", "3", "t.csv", "--out", "r"])
+    assert (parsed.table, parsed.out, parsed.options) == ("t.csv", "r", {"inner_steps": "3"})
 
 
 def test_pairs_are_gathered(capsys):
@@ -58,13 +58,13 @@ def test_names_are_separated_by_commas():
     assert names("a,b c,") == ["a", "b c"]
 
 
-def test_what_is_not_said_of_a_table_is_not_passed_on():
+def test_options_of_a_table_that_are_not_given_are_not_passed_on():
     parser = Parser(prog="p")
     table_options(parser)
-    assert said_of_table(parser.parse_args([])) == {}
-    said = said_of_table(
+    assert table_arguments(parser.parse_args([])) == {}
+    given = table_arguments(
         parser.parse_args(["--target", "t", "--split", "none", "--inputs", "a,b", "--modality", "a=text"])
     )
-    assert said == {"target": "t", "split": None, "inputs": ["a", "b"], "modality": {"a": "text"}}
-    assert said_of_table(argparse.Namespace(**dict.fromkeys(("target", "group", "modality", "inputs", "objective")),
+    assert given == {"target": "t", "split": None, "inputs": ["a", "b"], "modality": {"a": "text"}}
+    assert table_arguments(argparse.Namespace(**dict.fromkeys(("target", "group", "modality", "inputs", "objective")),
                                             split="part")) == {"split": "part"}  # fmt: skip

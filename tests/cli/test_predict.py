@@ -18,18 +18,18 @@ def test_unanswered_rows_have_an_empty_prediction_and_all_else(omnishot, saved, 
     answers = tmp_path / "answers.csv"
     done = omnishot("predict", saved, birds, "--out", answers, "--abstain", least)
     assert done.code == 0, done.err
-    found = pd.read_csv(answers)
-    assert found["prediction"].tolist() == pd.Series(model.predict(birds, least)).fillna(np.nan).tolist()
-    empty = int(found["prediction"].isna().sum())
+    written = pd.read_csv(answers)
+    assert written["prediction"].tolist() == pd.Series(model.predict(birds, least)).fillna(np.nan).tolist()
+    empty = int(written["prediction"].isna().sum())
     assert 0 < empty < 30
     assert f"30 rows, {empty} of them without a prediction" in done.err
-    assert found["probability"].notna().all()
-    assert (found["probability"] >= least).tolist() == found["prediction"].notna().tolist()
+    assert written["probability"].notna().all()
+    assert (written["probability"] >= least).tolist() == written["prediction"].notna().tolist()
 
 
-@pytest.mark.parametrize("said", ["1.2", "-0.1", "nan", "much"])
-def test_what_is_no_probability_is_refused(omnishot, saved, birds, tmp_path, said):
-    done = omnishot("predict", saved, birds, "--out", tmp_path / "a.csv", f"--abstain={said}")
+@pytest.mark.parametrize("value", ["1.2", "-0.1", "nan", "much"])
+def test_what_is_no_probability_is_refused(omnishot, saved, birds, tmp_path, value):
+    done = omnishot("predict", saved, birds, "--out", tmp_path / "a.csv", f"--abstain={value}")
     assert done.code == 2
     assert "abstain" in done.err
     assert not (tmp_path / "a.csv").exists()

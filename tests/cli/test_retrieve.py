@@ -14,10 +14,10 @@ def test_evaluate_finds_rows(omnishot, run, copied):
     line = ("evaluate", copied, "--retrieve", "note,photo", "--split", "train", "--gallery", 4, "--episodes", 6)
     done = omnishot(*line, "--json")
     assert done.code == 0, done.err
-    wanted = run.retrieval(["note", "photo"], split="train", gallery=4, episodes=6, save=False).to_json()
+    expected = run.retrieval(["note", "photo"], split="train", gallery=4, episodes=6, save=False).to_json()
     drop = ("seconds",)
     assert [{k: v for k, v in r.items() if k not in drop} for r in done.json()] == [
-        {k: v for k, v in r.items() if k not in drop} for r in wanted
+        {k: v for k, v in r.items() if k not in drop} for r in expected
     ]
     done = omnishot("evaluate", copied, "--retrieve", "note,photo", "--split", "train", "--right", "row")
     assert "one gallery of" in done.out

@@ -7,9 +7,9 @@ import pytest
 
 def test_robustness_prints_plots_and_keeps_figures(omnishot, run, tmp_path):
     out = tmp_path / "robust.html"
-    said = ["--levels", "0,1", "--inputs", "photo", "--attack", "fgsm,pgd", "--epsilons", "photo=0.05,0.1",
+    args = ["--levels", "0,1", "--inputs", "photo", "--attack", "fgsm,pgd", "--epsilons", "photo=0.05,0.1",
             "--attack-steps", 2, "--episodes", 2, "--queries", 1]  # fmt: skip
-    done = omnishot("robustness", run.folder, "--out", out, *said, "--json")
+    done = omnishot("robustness", run.folder, "--out", out, *args, "--json")
     assert done.code == 0, done.err
     records = done.json()
     assert json.loads(out.with_suffix(".json").read_text()) == records
@@ -25,7 +25,7 @@ def test_robustness_prints_plots_and_keeps_figures(omnishot, run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "match"),
+    ("args", "match"),
     [
         (["--epsilons", "photo=a"], "--epsilons takes [INPUT=]R,R"),
         (["--epsilons", "0.1", "--epsilons", "photo=0.1"], "--epsilons takes one list for all inputs"),
@@ -33,8 +33,8 @@ def test_robustness_prints_plots_and_keeps_figures(omnishot, run, tmp_path):
         (["--attack", "fgms"], "unknown attack 'fgms'"),
     ],
 )
-def test_wrong_usage(omnishot, run, tmp_path, said, match):
-    done = omnishot("robustness", run.folder, "--out", tmp_path / "p.html", "--episodes", 2, *said)
+def test_wrong_usage(omnishot, run, tmp_path, args, match):
+    done = omnishot("robustness", run.folder, "--out", tmp_path / "p.html", "--episodes", 2, *args)
     assert done.code == 2
     assert match in done.err
 

@@ -4,10 +4,10 @@ import omnishot as om
 
 
 def test_search_prints_what_the_library_finds(omnishot, run, birds):
-    wanted = om.search(run, birds, "near the lake", top=3)
+    expected = om.search(run, birds, "near the lake", top=3)
     done = omnishot("search", run.folder, birds, "--query", "near the lake", "--top", 3)
     assert done.code == 0, done.err
-    assert done.out == f"{wanted}\n"
+    assert done.out == f"{expected}\n"
     assert "near the lake: note → photo, of 25 rows" in done.out
     assert done.out.count("photo: photos/") == 3
 

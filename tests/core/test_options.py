@@ -56,7 +56,8 @@ def test_a_value_takes_the_type_of_its_annotation(value, annotation, expected):
         ("x", int), (True, int), (1, bool), (1.5, int), (None, int), (3, str), ([1, "x"], Sequence[int]),
         ("1-2-3", tuple[int, int]), ([1], tuple[int, int]), ("a", dict[str, float]), ("a=b", dict[str, float]),
         ("a=1,b", dict[str, float]), ({"a": "b"}, dict[str, float]), ("2020-01-01", int | float | bool | None),
-        ("gats", Literal["gate"]), ("ab", Sequence[str]), ("1", Literal["gate", True]), (True, float), (object(), int | Path),
+        ("gats", Literal["gate"]), ("ab", Sequence[str]), ("1", Literal["gate", True]), (True, float),
+        (object(), int | Path),
     ],
 )  # fmt: skip
 def test_a_value_that_does_not_fit_is_refused_with_what_is_needed(value, annotation):

@@ -72,7 +72,7 @@ SMALL |= {"mlp": 8}
 QUICK = {"inner_steps": 2, "inner_lr": 0.05, "fit_steps": 3, "fit_lr": 0.01, "labels": LABELS, "memory": 4}
 #: Learners that are tested with every encoder and fusion by default.
 EVERYWHERE = ("maml", "protonet")
-#: Learners that read the network otherwise than by `Learner.features`: they move its parameters, modulate its layers, or
+#: Learners that do not read the network by `Learner.features`: they move its parameters, modulate its layers, or
 #: take its embeddings before they are fused.
 OWN_READING = (*EVERYWHERE, "mmaml", "cavia", "hypernet", "am3", "archgen", "cca")
 
@@ -100,7 +100,7 @@ def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
     """Learners with encoders, or fusions, or kinds of network.
 
     Learners that read the network in a way of their own (OWN_READING) meet every other one, most of them only in slow
-    runs; learners that go through `Learner.features` meet them in turn, since what they do cannot depend on which it is.
+    runs; learners that use `Learner.features` meet them in turn, since what they do cannot depend on which it is.
     """
     names, others = list(names), list(others)
     quick = next((name for name in ("mlp", "impute") if name in others), others[0])

@@ -31,7 +31,7 @@ def _adapt(args: argparse.Namespace) -> None:
     model = Run.load(args.run).adapt(args.support, new=args.new)
     model.save(args.out)
     classes, gives = ", ".join(model.classes_), model.learner.objective.gives
-    what = f"tells {classes} apart" if classes else f"predicts {gives}"
+    what = f"distinguishes {classes}" if classes else f"predicts {gives}"
     if model.words:
         say(f"its own words: {', '.join(model.words)}")
     for name, value in model.notes.items():

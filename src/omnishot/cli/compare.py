@@ -6,13 +6,14 @@ import argparse
 from typing import Any
 
 from omnishot.cli.output import on_terminal, print_json, say
-from omnishot.cli.parsing import Pairs, names, said_of_table, table_options
+from omnishot.cli.parsing import Pairs, names, table_arguments, table_options
 
 DESCRIPTION = """\
 Meta-train every learner with every fusion under one budget, evaluate all on the same test tasks, and print and plot
 one table with intervals, best first; ties marked (=1: overlaps the best). Exit code 1 if any of them failed.
 
-Every option of `omnishot train` may be said and counts for all; one learner's own goes by its name:
+Every option of `omnishot train` may be given and holds for all learners; an option of one learner has its name
+before it:
   --maml.inner-steps 1 --protonet.lr 0.002"""
 
 
@@ -22,10 +23,17 @@ def add(commands: Any) -> None:
     parser.description = DESCRIPTION
     parser.add_argument("table", metavar="TABLE", help=".csv, .tsv, .jsonl or .parquet")
     parser.add_argument(
-        "--out", required=True, metavar="FOLDER", help="a run a learner and fusion, and comparison.{json,html,png,svg}"
+        "--out",
+        required=True,
+        metavar="FOLDER",
+        help="a run for each learner and fusion, and comparison.{json,html,png,svg}",
     )
     parser.add_argument(
-        "--learners", required=True, type=names, metavar="A,B", help="see `omnishot list learners`; `all` for each"
+        "--learners",
+        required=True,
+        type=names,
+        metavar="A,B",
+        help="see `omnishot list learners`; `all` for all of them",
     )
     parser.add_argument("--fusions", type=names, metavar="X,Y", help="see `omnishot list fusions` (attention)")
     parser.add_argument("--minutes", type=float, metavar="M", help="the budget: meta-training of each, in time …")
@@ -38,10 +46,12 @@ def add(commands: Any) -> None:
     group.add_argument("--adversarial", action=Pairs, metavar="INPUT=RADIUS", help="adversarial training within this")
     group.add_argument("--seed", metavar="N", help="of everything random (0)")
     group.add_argument("--device", help="auto, cpu, cuda, … (auto)")
-    parser.add_argument("--config", metavar="FILE.toml", help="options from a file; those said here count before them")
+    parser.add_argument(
+        "--config", metavar="FILE.toml", help="options from a file; those of the command line take precedence"
+    )
     parser.add_argument("--episodes", type=int, default=600, metavar="N", help="test tasks (%(default)s)")
     parser.add_argument("--subsets", action="store_true", help="also each input alone, and half of all cells missing")
-    parser.add_argument("--resume", action="store_true", help="go on with the comparison in FOLDER")
+    parser.add_argument("--resume", action="store_true", help="continue the comparison in FOLDER")
     parser.add_argument("--progress", action=argparse.BooleanOptionalAction, help="show progress (on a terminal)")
     parser.add_argument("--json", action="store_true", help="print the table with all figures as JSON")
     parser.set_defaults(func=_compare)
@@ -52,21 +62,21 @@ def _compare(args: argparse.Namespace) -> int:
 
     named = {n: getattr(args, n) for n in ("ways", "shots", "noise", "adversarial", "seed", "device")}
     options = {name: value for name, value in named.items() if value is not None} | args.options
-    told = {n: getattr(args, n) for n in ("out", "learners", "fusions", "minutes", "steps", "episodes", "subsets")}
-    found = compare(
+    given = {n: getattr(args, n) for n in ("out", "learners", "fusions", "minutes", "steps", "episodes", "subsets")}
+    comparison = compare(
         args.table,
         resume=args.resume,
         config=args.config,
         progress=on_terminal() if args.progress is None else args.progress,
-        **told,
-        **said_of_table(args),
+        **given,
+        **table_arguments(args),
         **options,
     )
     if args.json:
-        print_json(found.to_json())
-        for note in found.notes:
+        print_json(comparison.to_json())
+        for note in comparison.notes:
             say(note)
     else:
-        print(found)
-    say(f"the page is {found.folder / 'comparison.html'}")
-    return 1 if found.failed else 0
+        print(comparison)
+    say(f"the page is {comparison.folder / 'comparison.html'}")
+    return 1 if comparison.failed else 0

@@ -31,14 +31,14 @@ def add(commands: Any) -> None:
 def _make(args: argparse.Namespace) -> None:
     from omnishot.worlds import make
 
-    with _warnings_said():
+    with _plain_warnings():
         _done(make(args.world, args.out, **args.options))
 
 
 def _import(args: argparse.Namespace) -> None:
     from omnishot.datasets import read
 
-    with _warnings_said():
+    with _plain_warnings():
         _done(read(args.name, args.folder, args.out, **args.options))
 
 
@@ -47,8 +47,8 @@ def _done(table: Any) -> None:
 
 
 @contextmanager
-def _warnings_said() -> Iterator[None]:
-    """Show warnings as words to people, without the line of code that they come from."""
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings as messages, without the line of code that they come from."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(f"omnishot: warning: {message}")
         yield

@@ -1,4 +1,4 @@
-"""`omnishot evaluate`: figures of a run on tasks it has never seen."""
+"""`omnishot evaluate`: figures of a run on unseen tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omnishot.errors import UsageError
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("evaluate", help="figures of a run on tasks it has never seen")
+    parser = commands.add_parser("evaluate", help="figures of a run on unseen tasks")
     parser.description = (
         "Adapt to many tasks of the test part, and score. Unless inputs are corrupted on purpose, also\n"
         "each input alone and with half of all cells missing. Several processes share the tasks:\n"
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--unadapted", action="store_false", dest="adapted",
-        help="predict the same query rows without the support rows, from the learner's start",
+        help="predict the same query rows without the support rows, from the learner's initial state",
     )  # fmt: skip
     _add_retrieval(parser)
     parser.add_argument("--split", default="test", metavar="PART", help="train, val or test (%(default)s)")
@@ -69,7 +69,7 @@ def _add_corruption(parser: argparse.ArgumentParser) -> None:
     for half in ("support", "query"):
         parser.add_argument(
             f"--{half}-inputs", type=names, default=[], metavar="INPUT,INPUT",
-            help=f"the only inputs that {half} rows have, to learn from some and recognise by others (all)",
+            help=f"the inputs that {half} rows keep; the others are missing (all)",
         )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def _add_retrieval(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--right", default="class", metavar="WHAT",
-        help="of --retrieve: what is right to find, a row of the same class or the row itself (%(default)s)",
+        help="of --retrieve: `class`: a row of the same class is a hit; `row`: only the row itself (%(default)s)",
     )  # fmt: skip
 
 
@@ -100,12 +100,12 @@ def _evaluate(args: argparse.Namespace) -> None:
         common = {name: options.pop(name) for name in ("episodes", "split", "seed")}
         for name, value in options.items():
             if value != args.default(name):
-                raise UsageError(f"--retrieve learns no tasks: leave out --{name.replace('_', '-')}")
+                raise UsageError(f"--retrieve does not learn tasks: leave out --{name.replace('_', '-')}")
         evaluation = Run.load(args.run).retrieval(
             args.retrieve, args.table, gallery=args.gallery, right=args.right, **common
         )
     elif args.gallery is not None or args.right != args.default("right"):
-        raise UsageError("--gallery and --right are about retrieval: say between which inputs (--retrieve INPUT,INPUT)")
+        raise UsageError("--gallery and --right are about retrieval: give the inputs too (--retrieve INPUT,INPUT)")
     else:
         evaluation = evaluate(args.run, args.table, progress=on_terminal(), **options)
     if join().rank:

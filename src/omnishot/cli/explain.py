@@ -1,4 +1,4 @@
-"""`omnishot explain`: why a run or a model answers as it does."""
+"""`omnishot explain`: why a run or a model predicts as it does."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from omnishot.cli.output import print_json, say
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("explain", help="why a run or a model answers as it does, as a page")
+    parser = commands.add_parser("explain", help="why a run or a model predicts as it does, as a page")
     parser.description = (
-        "Write one HTML file that shows, row by row, how much each input moved the answer (Shapley values), which\n"
-        "rows it is most like, which inputs say the same, and what learning the task changed in the network.\n"
+        "Write one HTML file that shows, row by row, how much each input moved the prediction (Shapley values), which\n"
+        "rows it is most similar to, which inputs carry the same information, and what adapting changed in the\n"
+        "network.\n"
         "RUN alone: a task drawn from its validation part (test part if there is none). RUN TABLE: its labelled rows\n"
-        "are learned and the others answered; if all are labelled, a task is drawn. MODEL.omni TABLE: rows as the\n"
-        "model answers them."
+        "are learned from, the others predicted; if all are labelled, a task is drawn. MODEL.omni TABLE: the rows are\n"
+        "predicted by the model."
     )
     parser.add_argument("of", metavar="RUN|MODEL.omni", help="a run folder or a model")
     parser.add_argument("table", metavar="TABLE", nargs="?", help=".csv, .tsv, .jsonl or .parquet")
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
         help="labelled rows to learn from, or that the model was adapted to (it does not hold them)",
     )  # fmt: skip
     parser.add_argument(
-        "--out", metavar="FILE.html", help="explain.html in the run folder, or MODEL.html beside the model, unless said"
+        "--out", metavar="FILE.html", help="default: explain.html in the run folder, or MODEL.html beside the model"
     )
     parser.add_argument("--rows", type=int, default=6, metavar="N", help="rows shown one by one (%(default)s)")
     parser.add_argument("--ways", type=int, metavar="N", help="classes of a drawn task (as in training)")
@@ -42,9 +43,9 @@ def _explain(args: argparse.Namespace) -> None:
     of = Path(args.of)
     out = args.out or (of / "explain.html" if of.is_dir() else of.with_suffix(".html"))
     options = {name: getattr(args, name) for name in ("support", "rows", "ways", "seed")}
-    found = explain(of, args.table, out=out, **options)
-    for note in found.task.notes:
+    explanation = explain(of, args.table, out=out, **options)
+    for note in explanation.task.notes:
         say(f"omnishot: warning: {note}")
     if args.json:
-        print_json(found.to_json())
-    say(f"{out} explains {found.task.description}")
+        print_json(explanation.to_json())
+    say(f"{out} explains {explanation.task.description}")

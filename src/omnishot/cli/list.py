@@ -1,4 +1,4 @@
-"""`omnishot list`: what there is to choose from."""
+"""`omnishot list`: the available learners, fusions and other things."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from omnishot.core.registry import KINDS
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("list", help="what there is to choose from, with options")
-    parser.description = "List what there is of a kind of thing, each with its paper and options."
+    parser = commands.add_parser("list", help="the available learners, fusions, …, with their options")
+    parser.description = "List all of a kind, each with its paper and options."
     parser.add_argument(
         "kind", metavar="KIND",
         help=", ".join(plural for plural, _ in KINDS.values()),

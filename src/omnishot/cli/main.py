@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         args = parser().parse_args(argv)
-        for name in args.modules:
+        for name in vars(args).pop("modules"):  # the commands pass on what is left as options
             import_module(name)
         return args.func(args) or 0
     except OmnishotError as error:

@@ -1,4 +1,4 @@
-"""Results on stdout, everything for people on stderr."""
+"""Results go to stdout, messages to stderr."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 
 def print_json(value: Any) -> None:
-    """A result for programs."""
+    """Print a result as JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False), flush=True)
 
 
 def say(text: str) -> None:
-    """A word to people."""
+    """Print a message."""
     print(text, file=sys.stderr, flush=True)
 
 
 def on_terminal() -> bool:
-    """Whether people watch stderr."""
+    """Whether stderr is a terminal."""
     return sys.stderr.isatty()

@@ -11,7 +11,7 @@ from omnishot.errors import UsageError, choose, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose mistakes are UsageErrors.
+    """A parser that raises UsageError.
 
     Args:
         free: options that this parser does not know are collected in `options`, by name, as text: the library
@@ -71,16 +71,16 @@ class Pairs(argparse.Action):
         self.convert = convert
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        found = dict(getattr(namespace, self.dest) or {})
+        values_by_name = dict(getattr(namespace, self.dest) or {})
         for part in values.split(","):
             name, equals, value = part.rpartition("=")
             try:
-                found[name] = self.convert(value)
+                values_by_name[name] = self.convert(value)
             except ValueError:
                 equals = ""
             if not equals or not name:
                 parser.error(f"{option_string} takes {self.metavar}, not {part!r}")
-        setattr(namespace, self.dest, found)
+        setattr(namespace, self.dest, values_by_name)
 
 
 def names(text: str) -> list[str]:
@@ -94,26 +94,26 @@ def numbers(text: str) -> list[float]:
 
 
 def table_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what a table's columns are."""
-    group = parser.add_argument_group("the table's columns (all but the target are understood by looking)")
+    """Add the options that define the columns of a table."""
+    group = parser.add_argument_group("the table's columns (all but the target are inferred)")
     group.add_argument("--target", metavar="COL", help="the column to predict")
-    group.add_argument("--group", metavar="COL", help="a column each of whose values is a task of its own")
+    group.add_argument("--group", metavar="COL", help="a column; each of its values is one task")
     group.add_argument(
         "--modality", action=Pairs, metavar="COL=KIND",
         help="image, text, audio, series, number, category, tabular or note; may be repeated",
     )  # fmt: skip
     group.add_argument("--inputs", type=names, metavar="COL,COL", help="the only columns to learn from")
-    group.add_argument("--split", metavar="COL", help="the column of train, val and test; `none` makes parts anew")
+    group.add_argument("--split", metavar="COL", help="the column of train, val and test; `none`: split anew")
     group.add_argument("--objective", help="classify, regress, match, caption, answer, …")
 
 
-def said_of_table(args: argparse.Namespace) -> dict[str, Any]:
-    """What `table_options` found, as `read_table` and `train` take it."""
-    said = {name: getattr(args, name) for name in ("target", "group", "modality", "inputs", "objective")}
-    said = {name: value for name, value in said.items() if value is not None}
+def table_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `table_options` that were given, as `read_table` and `train` take them."""
+    given = {name: getattr(args, name) for name in ("target", "group", "modality", "inputs", "objective")}
+    given = {name: value for name, value in given.items() if value is not None}
     if args.split is not None:
-        said["split"] = None if args.split == "none" else args.split
-    return said
+        given["split"] = None if args.split == "none" else args.split
+    return given
 
 
 def _name(option: str) -> str:

@@ -1,4 +1,4 @@
-"""`omnishot predict`: an answer for every row of a table."""
+"""`omnishot predict`: a prediction for every row of a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from omnishot.cli.output import say
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("predict", help="an answer for every row of a table")
+    parser = commands.add_parser("predict", help="a prediction for every row of a table")
     parser.description = (
         "Write a table with a row for every row of TABLE, in order: its plain values, the prediction with its\n"
         "probabilities, and in `problem` which cells could not be read and were taken as missing."

@@ -1,4 +1,4 @@
-"""`omnishot robustness`: how figures fall as inputs get worse."""
+"""`omnishot robustness`: how figures fall as inputs are corrupted."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def add(commands: Any) -> None:
         "--out", required=True, metavar="PAGE.html", help="the page; beside it PAGE.json, and the curves as PAGE.png"
     )
     parser.add_argument("--levels", type=numbers, metavar="L,L", help="of noise, 0…1 (0,0.25,0.5,0.75,1)")
-    parser.add_argument("--inputs", type=names, metavar="INPUT,INPUT", help="those that get worse (each, and all)")
+    parser.add_argument("--inputs", type=names, metavar="INPUT,INPUT", help="the corrupted inputs (each, and all)")
     parser.add_argument(
         "--failures", type=names, metavar="KIND,KIND", help="dead, frozen, swapped, delayed (all that an input has)"
     )
     parser.add_argument("--attack", type=names, dest="attacks", metavar="A,B", help="fgsm, pgd (none)")
     parser.add_argument(
         "--epsilons", action=Radii, metavar="[INPUT=]R,R",
-        help="how far attacks go, in the units of `omnishot evaluate --epsilon`; may be repeated (by kind of input)",
+        help="the radius of attacks, in the units of `omnishot evaluate --epsilon`; may be repeated (by kind of input)",
     )  # fmt: skip
     parser.add_argument("--attack-steps", type=int, metavar="N", help="of pgd (10)")
     parser.add_argument("--ways", type=int, metavar="N", help="classes a task (as the first run was trained)")

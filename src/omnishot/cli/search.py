@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser("search", help="the rows of a table that are nearest to words or a file")
     parser.description = (
-        "Find rows by what another of their inputs says: pictures by words, descriptions by a sound. Train with\n"
+        "Find rows by another of their inputs: images by words, descriptions by a sound. Train with\n"
         "--auxiliary infonce=1 (or sigmoid=1), which brings the inputs of a row together."
     )
     parser.add_argument("of", metavar="RUN|MODEL.omni", help="a run folder or a model")
@@ -48,11 +48,11 @@ def _search(args: argparse.Namespace) -> None:
     gallery = gallery_for(of, args.table, queries[0], args.input, args.by, exact, progress=on_terminal())
     for cell in gallery.bad:
         say(f"omnishot: warning: {args.table}, {cell}; not searched")
-    found = [gallery.search(query, args.input, args.top) for query in queries]
+    results = [gallery.search(query, args.input, args.top) for query in queries]
     if args.json:
-        print_json([each.to_json() for each in found])
+        print_json([each.to_json() for each in results])
     else:
-        print("\n\n".join(map(str, found)))
+        print("\n\n".join(map(str, results)))
 
 
 def _read(text: str) -> Any:

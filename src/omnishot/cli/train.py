@@ -6,14 +6,14 @@ import argparse
 from typing import Any
 
 from omnishot.cli.output import on_terminal, print_json, say
-from omnishot.cli.parsing import Pairs, said_of_table, table_options
+from omnishot.cli.parsing import Pairs, table_arguments, table_options
 
 DESCRIPTION = """\
 Meta-train a learner on a table and leave a run folder.
 
-Every option of `om.train` may be said: --name value, --name=value, or --name alone for true.
+Every option of `om.train` may be given: --name value, --name=value, or --name alone for true.
 
-Several processes, of one host or many, share the tasks of every step, with the result of one:
+Several processes, on one host or more, share the tasks of every step; the result is that of one process:
   torchrun --nproc-per-node N -m omnishot train …"""
 
 OPTIONS = """\
@@ -21,7 +21,7 @@ training:
   --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience
   --dropout --level --imputation --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan
   --precision --shared
-the learner's own, as `omnishot list learners` shows them:
+of the learner, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-lr 0.1 …
 of the fusion, as `omnishot list fusions` shows them:
   --fuse.alpha gate …
@@ -30,7 +30,7 @@ of the objective, as `omnishot list objectives` shows them, and of its decoder, 
   --objective-options.decoder gru --objective-options.beam 5 --objective-options.longest 24 …
 of an input, by its name or its kind:
   --photo.size 84 --image.encoder resnet --text.max-tokens 32 …
-  --photo.frozen RUN    its encoder from an earlier run, which learns no more: each cell is encoded once
+  --photo.frozen RUN    its encoder from an earlier run, frozen: each cell is encoded once
 """
 
 
@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
     parser.add_argument("table", metavar="TABLE", help=".csv, .tsv, .jsonl or .parquet")
     parser.add_argument("--out", required=True, metavar="RUN", help="the run folder")
     table_options(parser)
-    group = parser.add_argument_group("options of every training, which a learner may add to")
+    group = parser.add_argument_group("options of every training; a learner may have more")
     group.add_argument("--learner", metavar="NAME", help="see `omnishot list learners` (protonet; for numbers maml)")
     group.add_argument("--fusion", metavar="NAME", help="see `omnishot list fusions` (attention)")
     group.add_argument("--ways", metavar="N", help="classes a task, a number or a range 2-5 (5, or fewer)")
@@ -53,17 +53,17 @@ def add(commands: Any) -> None:
         "--adversarial", action=Pairs, metavar="INPUT=RADIUS",
         help="adversarial training within this radius (as the --epsilon of `omnishot evaluate`); may be repeated",
     )  # fmt: skip
-    group.add_argument(
-        "--augment", action=Pairs, metavar="INPUT=LEVEL", help="by how much pictures vary in training, 0…1"
-    )
+    group.add_argument("--augment", action=Pairs, metavar="INPUT=LEVEL", help="augmentation of images in training, 0…1")
     group.add_argument(
         "--auxiliary", action=Pairs, metavar="NAME=WEIGHT",
-        help="what embeddings shall be like beside: see `omnishot list auxiliaries`; may be repeated",
+        help="auxiliary losses on embeddings: see `omnishot list auxiliaries`; may be repeated",
     )  # fmt: skip
     group.add_argument("--seed", metavar="N", help="of everything random (0)")
     group.add_argument("--device", help="auto, cpu, cuda, … (auto)")
-    parser.add_argument("--config", metavar="FILE.toml", help="options from a file; those said here count before them")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
+    parser.add_argument(
+        "--config", metavar="FILE.toml", help="options from a file; those of the command line take precedence"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run in RUN")
     parser.add_argument("--progress", action=argparse.BooleanOptionalAction, help="show progress bars (on a terminal)")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
     parser.set_defaults(func=_train)
@@ -95,7 +95,7 @@ def _train(args: argparse.Namespace) -> None:
         resume=args.resume,
         config=args.config,
         progress=on_terminal() if args.progress is None else args.progress,
-        **said_of_table(args),
+        **table_arguments(args),
         **options,
     )
     if join().rank:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ def in_chunks(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _progress(label: str | None, count: int):
+def _progress(label: str | None, count: int) -> Generator[None, int, None]:
     """A coroutine that receives how many more cells are done."""
     console = Console(stderr=True)
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -13,6 +13,7 @@ import ctypes
 import json
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def speaker() -> Callable[[str, str, int, int], np.ndarray]:
     heard: list[np.ndarray] = []
 
     @_CALLBACK
-    def hear(wave, count, events):
+    def hear(wave: Any, count: int, events: Any) -> int:
         if wave and count > 0:
             heard.append(np.ctypeslib.as_array(wave, (count,)).astype(np.float64))
         return 0
