@@ -1,4 +1,4 @@
-"""Sounds: any file libsndfile reads, a video's sound, or an array, as 16-bit samples of one rate and length."""
+"""Sounds: any file that libsndfile reads, a video's sound, or an array; as 16-bit samples of one rate and length."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Audio(Media):
 
     @classmethod
     def fit(cls, cells: Sequence[Any], *, rate: int | None = None, seconds: float | None = None) -> Audio:
-        """Measure training sounds.
+        """Choose the rate, the length and the loudness from training sounds.
 
         Args:
             cells: bytes, arrays, or dicts `{"array", "sampling_rate"}`.
-            rate: hertz. Default: the most common one, at most 16,000; also if only arrays are given.
-            seconds: default: the length 99% of the sounds keep within, at most 10.
+            rate: Hz. Default: the most common rate of the files, at most 16,000; 16,000 if all cells are arrays.
+            seconds: default: the 99th percentile of the lengths, at most 10.
 
         Raises:
             CellError: if no cell can be decoded.
@@ -97,15 +97,16 @@ class Audio(Media):
         return stored.to(torch.float32, copy=True).div_(_FULL)
 
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
-        """Mix with white noise as loud as the training sounds, over the padding too: that tells the length."""
+        """Mix with white noise as loud as the training sounds, padding included, since silence reveals the length."""
         noise = random_like(torch.randn, stored.shape, generator, stored) * (self.loudness * _FULL)
         mixed = (1 - level) * stored.float() + level * noise
         return mixed.round().clamp(-_FULL, _FULL - 1).to(stored.dtype)
 
     @property
     def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
-        """Of the microphone: `dead`: silence from a moment on, drawn by chance; `delayed`: the sound begins late, by up
-        to half of its length, and its end is cut off."""
+        """Failures of the microphone. `dead`: silence from a random time on. `delayed`: the sound begins late, by up to
+        half of its length, and its end is cut off.
+        """
         return {"dead": self._dead, "delayed": self._delayed}
 
     def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
@@ -118,7 +119,7 @@ class Audio(Media):
         return torch.where(source < 0, 0, stored.gather(-1, source.clamp(min=0)))
 
     def reach(self, cells: Tensor) -> Reach:
-        """A budget of 1 is full scale; a sound stays within what 16 bits can hold."""
+        """An epsilon of 1 is full scale. A perturbed sound stays within the range of 16 bits."""
         unit = torch.ones((), dtype=torch.float64, device=cells.device)
         return Reach(unit, cells.new_tensor(-1.0), cells.new_tensor((_FULL - 1) / _FULL))
 
@@ -146,7 +147,7 @@ class Audio(Media):
         return file.getvalue()
 
     def _waveform(self, cell: bytes | np.ndarray | dict[str, Any]) -> np.ndarray:
-        """float `[time]` at the fitted rate, `samples` long at most."""
+        """float `[time]` at the fitted rate, at most `samples` long."""
         needed = self.samples / self.rate
         wave, rate = _read(cell, needed) if isinstance(cell, bytes) else _from_array(cell, self.rate)
         wave = wave[: math.ceil(needed * rate) + rate // 100].mean(1, dtype=np.float64)
@@ -161,7 +162,7 @@ class Audio(Media):
 
 
 def _open(data: bytes) -> soundfile.SoundFile:
-    """Read the header, and refuse what is empty, cut off or out of range."""
+    """Read the header; refuse files that are empty, cut off or out of range."""
     missing = missing_bytes(data)
     if missing:
         raise CellError(f"sound file is truncated ({missing[1]} bytes of sound announced, {missing[0]} are there)")
@@ -185,7 +186,7 @@ def _check(rate: int, channels: int) -> None:
 
 
 def _read(data: bytes, seconds: float) -> tuple[np.ndarray, int]:
-    """The first `seconds` as `[time, channels]`; no more is unpacked, however long the file claims to be."""
+    """The first `seconds` as `[time, channels]`; no more is unpacked, whatever length the header gives."""
     if clip.is_clip(data):
         wave, rate = clip.sound(data, seconds)
         _check(rate, wave.shape[1])

@@ -1,6 +1,6 @@
-"""What every modality is: a frozen, fitted description of how cells become tensors.
+"""The base class of modalities: a frozen, fitted description of how cells become tensors.
 
-A modality is fitted on training rows only, holds JSON-able settings, and is then applied to every row:
+A modality is fitted on training rows only, holds settings that JSON can store, and is then applied to every row:
 
     cell --decode--> stored array (fixed shape, small dtype, cached) --corrupt?--> --normalise--> network
 """
@@ -23,14 +23,14 @@ Reading = TypeVar("Reading")
 
 
 class CellError(ValueError):
-    """Why one cell cannot be decoded; the reason alone, since the caller knows the row and the column."""
+    """Why one cell cannot be decoded. The message holds the reason alone: the caller knows the row and the column."""
 
 
 def usable(read: Callable[[Cell], Reading], cells: Sequence[Cell]) -> list[Reading]:
-    """What `read` gives for every cell that it can read; bad cells are left out, for the check names them.
+    """The results of `read` for every cell that it can read. Bad cells are left out; checking the table reports them.
 
     Raises:
-        CellError: if not a single cell can be read, caused by the first one's.
+        CellError: if no cell can be read; its cause is the error of the first cell.
     """
     readings, errors = [], []
     for cell in cells:
@@ -46,7 +46,7 @@ def usable(read: Callable[[Cell], Reading], cells: Sequence[Cell]) -> list[Readi
 
 
 def dense(cell: np.ndarray) -> np.ndarray:
-    """The array itself, or the rectangular one that nested arrays (a Parquet list column) stand for.
+    """The array itself; of nested arrays (a Parquet list column) the rectangular array that they form.
 
     Raises:
         CellError: if it holds anything but real numbers, or rows of unequal length.
@@ -62,21 +62,21 @@ def dense(cell: np.ndarray) -> np.ndarray:
 
 
 def random_like(draw: Callable[..., Tensor], shape: Sequence[int], generator: torch.Generator, to: Tensor) -> Tensor:
-    """`draw` (torch.rand, torch.randn) on the generator's device, moved to where `to` is."""
+    """Random numbers of `draw` (torch.rand, torch.randn), drawn on the generator's device, moved to that of `to`."""
     return draw(tuple(shape), generator=generator, device=generator.device).to(to.device)
 
 
 def frozen(value: Any) -> Any:
-    """Lists as tuples, all the way down: the inverse of what JSON does to tuples."""
+    """Lists as tuples, at every level: the inverse of JSON, which stores tuples as lists."""
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 class Reach(NamedTuple):
-    """How far an attack may move the numbers of normalised cells; each is broadcast to `[..., *cell]`.
+    """How far an attack may move the numbers of normalised cells. Each field is broadcast to `[..., *cell]`.
 
     Args:
-        unit: float64, by how much a budget of 1 lets a number move; 0: it has to stay.
-        low, high: within which a moved number stays.
+        unit: float64, the distance that an epsilon of 1 allows a number to move; 0: the number is fixed.
+        low, high: bounds of a moved number.
     """
 
     unit: Tensor
@@ -88,7 +88,7 @@ class Reach(NamedTuple):
 class Modality(ABC):
     """One input of a row: an image column, a text column, or all number and category columns together.
 
-    Shape notation: `cell` is `shape`, the fixed shape of one stored cell; `...` any leading dimensions.
+    Shape notation: `cell` is `shape`, the fixed shape of one stored cell; `...` are any leading dimensions.
     """
 
     kind: ClassVar[str]
@@ -96,12 +96,12 @@ class Modality(ABC):
     #: True if a cell is a file (path, bytes) or an array, which is decoded one by one and in parallel;
     #: False if cells are plain values, which are decoded a whole column at a time.
     media: ClassVar[bool]
-    #: What the budget of an attack is measured in (`reach`), for people.
+    #: The unit of an attack's epsilon (`reach`), for people.
     unit: ClassVar[str] = ""
 
     @property
     def cell_kind(self) -> str:
-        """The kind of cells in the table that it is made of."""
+        """The kind of the table's cells that this modality is computed from."""
         return self.kind
 
     @property
@@ -122,14 +122,14 @@ class Modality(ABC):
         """Stored cells `[..., *cell]` -> what the encoder reads: floats, or int64 tokens."""
 
     def blank(self, rows: int = 1) -> Tensor:
-        """Cells `[rows, *cell]` as the encoder reads them, of zeros as they are stored: to see shapes with."""
+        """Cells `[rows, *cell]` as the encoder reads them, made of stored zeros: to find out shapes."""
         return self.normalise(torch.from_numpy(np.zeros((rows, *self.shape), self.dtype)))
 
     def corrupt(self, stored: Tensor, level: float, generator: torch.Generator, each: bool = False) -> Tensor:
         """Stored cells `[..., *cell]` with noise of `level`, 0 (unchanged) to 1 (noise alone).
 
         Args:
-            each: every cell at a level of its own, drawn evenly from 0 to `level`.
+            each: whether every cell has a level of its own, drawn uniformly from 0 to `level`.
 
         Raises:
             UsageError: if the level is not within 0..1.
@@ -145,13 +145,13 @@ class Modality(ABC):
 
     @abstractmethod
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
-        """`corrupt` for a level above 0, or one a cell `[..., 1, …]`; at 1 the result is independent of `stored`."""
+        """`corrupt` for levels above 0, one number or `[..., 1, …]`; at 1 the result is independent of `stored`."""
 
     def fail(self, stored: Tensor, failure: str, generator: torch.Generator) -> Tensor:
-        """Stored cells `[..., *cell]` as a broken device gives them, each by chance: what, see `failures`.
+        """Stored cells `[..., *cell]` as a broken device gives them, each at random; see `failures` for the names.
 
         Raises:
-            UsageError: if cells like these have no such failure.
+            UsageError: if this kind of cell has no such failure.
         """
         if failure not in self.failures:
             raise UsageError(f"{self.cell_kind} cells have no failure {failure!r}: {nearest(failure, self.failures)}")
@@ -159,28 +159,28 @@ class Modality(ABC):
 
     @property
     def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
-        """How such cells fail, by name: functions of stored cells and a generator."""
+        """The failures of this kind of cell by name: functions of stored cells and a generator."""
         return {}
 
     def reach(self, cells: Tensor) -> Reach | None:
-        """How far an attack may move normalised cells `[..., *cell]`; None: such cells have no in-between."""
+        """How far an attack may move normalised cells `[..., *cell]`; None for discrete cells."""
         return None
 
     def vary(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
-        """Stored cells `[..., *cell]` as they might have been as well, each by chance; `level` 0 (unchanged) to 1.
+        """Stored cells `[..., *cell]` with random augmentation of each, of strength `level`: 0 (unchanged) to 1.
 
         Raises:
-            UsageError: if nobody has said how cells of this kind vary.
+            UsageError: if no augmentation is defined for this kind of cell.
         """
         raise UsageError(f"cells of kind {self.kind} cannot be augmented, only images and videos: leave augment out")
 
     def turn(self, stored: Tensor, turns: Tensor) -> Tensor:
-        """Stored cells `[..., *cell]` turned by `turns` `[...]` quarter turns; what has no orientation stays."""
+        """Stored cells `[..., *cell]`, turned by `turns` `[...]` quarter turns; unchanged without an orientation."""
         return stored
 
     @abstractmethod
     def picture(self, stored: np.ndarray) -> Any:
-        """One stored cell as a person would look at it: a PIL image, or a string for text and numbers."""
+        """One stored cell for people: a PIL image, or a string for text and numbers."""
 
     def wav_bytes(self, stored: np.ndarray) -> bytes | None:
         """One stored cell as a WAV file; None for modalities that are not sounds."""
@@ -200,7 +200,7 @@ class Media(Modality):
     """A modality whose cells are files or arrays: `decode` takes the file's bytes or the array."""
 
     media = True
-    #: Fields that matter only after decoding: other values of theirs need no other cache.
+    #: Fields that decoding does not use: the cache stays valid when they change.
     later: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -224,9 +224,9 @@ class Values(Modality):
 
     @abstractmethod
     def decode_columns(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, list[tuple[int, str, str]]]:
-        """Columns of equal length n (missing: None, NaN) -> `[n, *cell]`, and bad (row, column, reason).
+        """Columns of equal length n (missing: None, NaN) -> `[n, *cell]`, and bad cells as (row, column, reason).
 
-        Rows count from 0. A bad cell is stored as missing; the caller decides whether bad cells stop the work.
+        Rows count from 0. A bad cell is stored as missing; the caller decides whether bad cells are an error.
         """
 
     @abstractmethod

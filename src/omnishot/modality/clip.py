@@ -1,6 +1,6 @@
-"""What a video file holds, through PyAV: its pictures at moments, and its sound.
+"""Reads video files with PyAV: pictures at given times, and the sound.
 
-Files are demultiplexed before anything is unpacked: that tells how long they really are, whatever the header says.
+Packets are demultiplexed before anything is decoded. They show the true length, which the header may misstate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from omnishot.modality.file_signatures import unreadable
 
 # Containers only: no playlist, whose reader would open other files or addresses.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,gif"
-_LEFT_OUT = 0.1  # of the announced length may be absent before a file counts as cut off
+_LEFT_OUT = 0.1  # of the length in the header may be absent before a file counts as cut off
 _UNDECODED = "not a single frame of the video can be decoded"
 _QUICKTIME = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
@@ -33,7 +33,7 @@ class Track(NamedTuple):
 
 
 def is_clip(data: bytes) -> bool:
-    """Whether bytes begin as the files do that hold pictures and sound: MP4, QuickTime, Matroska, WebM, AVI."""
+    """Whether bytes begin like a file of pictures and sound: MP4, QuickTime, Matroska, WebM or AVI."""
     return data[4:8] in _QUICKTIME or data[:4] == b"\x1aE\xdf\xa3" or (data[:4] == b"RIFF" and data[8:12] == b"AVI ")
 
 
@@ -48,10 +48,10 @@ def size(data: bytes) -> tuple[int, int]:
 
 
 def pictures(data: bytes, count: int) -> Iterator[tuple[np.ndarray, int]]:
-    """What is seen in the middle of each of `count` equal parts of the clip, in order.
+    """The frame shown in the middle of each of `count` equal parts of the clip, in order.
 
     Yields:
-        uint8 `[h, w, 3]`, turned upright, and at how many moments running it is seen.
+        uint8 `[h, w, 3]`, turned upright, and for how many successive parts this frame is shown.
 
     Raises:
         CellError: if the file is damaged, cut off, or holds no picture.
@@ -74,7 +74,7 @@ def pictures(data: bytes, count: int) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def sound_length(data: bytes) -> tuple[int, int]:
-    """Samples a second, and how many there are of each channel, as the packets tell."""
+    """Samples per second, and the number of samples of each channel, according to the packets."""
     with _opened(data) as container:
         track = _track(container, _sounds(container))
         rate = track.stream.codec_context.sample_rate
@@ -82,7 +82,7 @@ def sound_length(data: bytes) -> tuple[int, int]:
 
 
 def sound(data: bytes, seconds: float) -> tuple[np.ndarray, int]:
-    """The first `seconds` of the sound, float32 `[time, channels]` from -1 to 1, and its samples a second.
+    """The first `seconds` of the sound, float32 `[time, channels]` from -1 to 1, and its samples per second.
 
     Raises:
         CellError: if the file is damaged, cut off, or holds no sound.
@@ -115,7 +115,7 @@ def library() -> Any:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Any]:
-    """The container in which the bytes are; what FFmpeg says against them becomes a CellError."""
+    """The container of these bytes. An error of FFmpeg becomes a CellError."""
     av = library()
     try:
         container = av.open(io.BytesIO(data), options={"format_whitelist": _FORMATS, "protocol_whitelist": ""})
@@ -126,16 +126,16 @@ def _opened(data: bytes) -> Iterator[Any]:
             yield container
     except CellError:
         raise
-    except Exception as error:  # a damaged file makes readers stumble in any way
+    except Exception as error:  # PyAV raises errors of many types on damaged files
         raise CellError(f"damaged video ({getattr(error, 'strerror', None) or error})") from error
 
 
 def _pictures(container: Any, data: bytes) -> Any:
-    """The first stream of moving pictures; a cover is none."""
+    """The first video stream that is not a cover picture."""
     covers = library().stream.Disposition.attached_pic
     for stream in container.streams.video:
         if not stream.disposition & covers:
-            _decoder(stream).thread_count = 1  # rows are decoded side by side already
+            _decoder(stream).thread_count = 1  # rows are already decoded in parallel
             return stream
     raise CellError("no video, but a file with sound alone" if container.streams.audio else unreadable("video", data))
 
@@ -157,7 +157,7 @@ def _track(container: Any, stream: Any) -> Track:
     """The packets of a stream.
 
     Raises:
-        CellError: if there are none, or all streams end clearly before the header says that they do.
+        CellError: if there are none, or if all streams end well before the length in the header.
     """
     packets, ends = [], [0.0]
     for packet in container.demux():
@@ -179,7 +179,7 @@ def _track(container: Any, stream: Any) -> Track:
 
 
 def _times(stream: Any, packets: list[Any]) -> np.ndarray:
-    """When each packet is shown, in seconds; evenly if the file does not say."""
+    """The time in seconds at which each packet is shown; evenly spaced if the file gives no times."""
     stamps = [packet.dts if packet.pts is None else packet.pts for packet in packets]
     if None in stamps:
         rate = float(stream.average_rate or 25) if stream.type == "video" else 1.0
@@ -196,7 +196,7 @@ def _decoded(track: Track) -> Iterator[tuple[float, Any]]:
     shown, base, index = np.sort(track.times), float(track.stream.time_base), 0
     for packet in (*track.packets, None):
         for frame in track.stream.codec_context.decode(packet):
-            known = frame.pts is not None  # `frame.time` is not, of what the decoder holds back to the end
+            known = frame.pts is not None  # `frame.time` is None for the frames that the decoder returns at the end
             yield (frame.pts * base if known else float(shown[min(index, len(shown) - 1)])), frame
             index += 1
 

@@ -1,4 +1,4 @@
-"""How sensors fail: what the kinds of cells that come from sensors share."""
+"""Helpers for sensor failures, which several modalities use."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LATEST = 0.5  # of a recording's length: how late it may be
 
 
 def one_of(count: int, cells: Sequence[int], generator: torch.Generator, to: Tensor) -> Tensor:
-    """One of `count` for each cell, by chance: bool `[*cells, count]`, where `to` is."""
+    """One of `count` choices for each cell, at random: bool `[*cells, count]`, on the device of `to`."""
     chosen = (random_like(torch.rand, (*cells, 1), generator, to) * count).long()
     return chosen == torch.arange(count, device=to.device)
 
 
 def two_exchanged(count: int, cells: Sequence[int], generator: torch.Generator, to: Tensor) -> Tensor:
-    """The numbers below `count` in order, but for two that have each other's place: int64 `[*cells, count]`."""
+    """The numbers 0 … `count - 1` in order with two of them exchanged: int64 `[*cells, count]`."""
     luck = random_like(torch.rand, (*cells, count), generator, to)
     one, other = luck.argsort(-1)[..., :2].split(1, -1)
     own = torch.arange(count, device=to.device)
@@ -30,9 +30,9 @@ def two_exchanged(count: int, cells: Sequence[int], generator: torch.Generator, 
 def rewired(
     values: Tensor, there: Tensor, order: Tensor, mean: Sequence[float], std: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
-    """Standardised `values` `[..., n]` and whether they are there, each read where `order` `[..., n]` says.
+    """Standardised `values` `[..., n]` and which are present, each read from the place that `order` `[..., n]` gives.
 
-    A value keeps its size in its own unit, and so is another one in deviations of the place where it is read now.
+    A value stays the same in its own unit, so its standardised value changes with the new place's mean and deviation.
     """
     own = torch.arange(values.shape[-1], device=values.device)
     mean_, std_ = (torch.tensor(statistic[: values.shape[-1]]).to(values) for statistic in (mean, std))

@@ -1,4 +1,4 @@
-"""Features: what a frozen encoder makes of another modality's cells, ready for the network."""
+"""Features: vectors that a frozen encoder computes from the cells of another modality."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from omnishot.modality.base import Modality, random_like
 
 @dataclass(frozen=True)
 class Features(Modality):
-    """Cells of a fitted modality, each as the vector that an encoder gives, which learns no more.
+    """Cells of a fitted modality, each as the vector of an encoder that is not trained further.
 
     Args:
-        of: how cells are decoded and normalised for the encoder.
-        encoder: its name.
-        encoder_options: what it was built with.
+        of: the modality that decodes and normalises cells for the encoder.
+        encoder: name of the encoder.
+        encoder_options: options that the encoder was built with.
         width: of the vector.
         digest: of the encoder's weights.
-        module: the encoder itself. It belongs to no network, so nothing trains it or saves it with parameters.
+        module: the encoder. It belongs to no network, so it is neither trained nor saved with a network's parameters.
     """
 
     of: Modality
@@ -54,13 +54,13 @@ class Features(Modality):
 
     @torch.no_grad()
     def derive(self, cells: np.ndarray) -> np.ndarray:
-        """Decoded cells of `of` `[k, *cell]` -> float32 `[k, width]`, computed where the encoder is."""
+        """Decoded cells of `of` `[k, *cell]` -> float32 `[k, width]`, computed on the encoder's device."""
         device = next(self.module.parameters(), torch.empty(0)).device
         x = self.of.normalise(torch.tensor(cells).to(device))
         return self.module(x).float().cpu().numpy()
 
     def normalise(self, stored: Tensor) -> Tensor:
-        """float32 `[..., width]`, as it is."""
+        """float32 `[..., width]`, unchanged."""
         return stored
 
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
@@ -68,17 +68,17 @@ class Features(Modality):
         return (1 - level) * stored + level * random_like(torch.randn, stored.shape, generator, stored)
 
     def picture(self, stored: np.ndarray) -> str:
-        """What they are features of: the cell itself is not at hand."""
+        """A description of the features: the cell itself is not available."""
         return f"{self.width} features of {self.cell_kind}"
 
     def to_json(self) -> dict[str, Any]:
-        """All but the encoder's weights, which `frozen_weights` gives."""
+        """The settings without the encoder's weights, which `frozen_weights` gives."""
         plain = {name: getattr(self, name) for name in ("encoder", "encoder_options", "width", "digest")}
         return {"kind": self.kind, "of": self.of.to_json(), **plain}
 
 
 def freeze(of: Modality, module: nn.Module, encoder: str, options: Mapping[str, Any]) -> Features:
-    """The features that `module`, an encoder of cells of `of`, gives from now on; it learns no more."""
+    """The features that `module`, an encoder of cells of `of`, computes; the module is not trained further."""
     module.eval().requires_grad_(False)
     return Features(of, encoder, dict(options), module.out, digest_of(module.state_dict()), module)  # type: ignore[arg-type]
 

@@ -21,13 +21,13 @@ _STILLS = (b"avif", b"heic", b"mif1")  # pictures in the container of MP4
 
 
 def unreadable(noun: str, data: bytes) -> str:
-    """Why bytes cannot be read as an "image", a "sound" or a "video": they are something else, or damaged."""
+    """Why bytes cannot be read as an "image", a "sound" or a "video": they hold something else, or are damaged."""
     described = describe_bytes(data)
     return f"{described} that is damaged or cut off" if described.endswith(noun) else f"no {noun}, but {described}"
 
 
 def describe_bytes(data: bytes) -> str:
-    """A few words on what the bytes seem to be: 'a PDF document', 'an empty file', 'text that begins ...'."""
+    """A short description of bytes by their beginning: 'a PDF document', 'an empty file', 'text that begins ...'."""
     if not data:
         return "an empty file"
     if data.startswith(b"RIFF") and data[8:12] in _RIFF:

@@ -22,7 +22,7 @@ from omnishot.errors import UsageError
 from omnishot.modality.base import CellError, Media, Reach, dense, usable
 from omnishot.modality.file_signatures import unreadable
 
-LARGEST = 84  # pixels a side that images are brought to unless something else is asked for (mini-ImageNet's size)
+LARGEST = 84  # default pixels per side (mini-ImageNet's size)
 PIXEL_LIMIT = 64_000_000  # an image that would unpack to more is refused before it is unpacked
 # No format whose reader runs a program or an interpreter (EPS runs Ghostscript).
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA", "JPEG2000", "AVIF")
@@ -58,12 +58,12 @@ class Image(Media):
     def fit(
         cls, cells: Sequence[Any], *, size: int | Sequence[int] | None = None, channels: int | None = None
     ) -> Image:
-        """Measure training images.
+        """Choose size, channels, mean and deviation from training images.
 
         Args:
             cells: bytes or arrays.
-            size: pixels a side, or (height, width). Default: the images' own size if all share one of at most
-                84 pixels a side, else 84 x 84.
+            size: pixels per side, or (height, width). Default: the size of the images if all have the same one, of at
+                most 84 pixels per side; else 84 x 84.
             channels: 1 or 3. Default: 1 if no image has any colour.
 
         Raises:
@@ -88,15 +88,15 @@ class Image(Media):
         return cls(shape, channels, tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1.0).tolist()))
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
-        """Turned upright (EXIF), on white where transparent, resized (Lanczos, proportions not kept)."""
+        """Turn upright (EXIF), put on white where transparent, and resize (Lanczos, proportions not kept)."""
         image = from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
         height, width = self.size
         try:
-            # JPEG can unpack at a fraction of its size; twice what is wanted leaves enough to average.
+            # JPEG can be unpacked at a fraction of its size; twice the target size leaves enough pixels to average.
             image.draft("RGB" if self.channels == 3 else "L", (2 * max(self.size), 2 * max(self.size)))
             image.load()
             image = _plain(PIL.ImageOps.exif_transpose(image)).convert("RGB" if self.channels == 3 else "L")
-        except Exception as error:  # a damaged file makes Pillow's readers stumble in any way
+        except Exception as error:  # Pillow raises errors of many types on damaged files
             raise CellError(_reason(error)) from error
         if image.size != (width, height):
             image = image.resize((width, height), PIL.Image.Resampling.LANCZOS)
@@ -106,7 +106,7 @@ class Image(Media):
     def normalise(self, stored: Tensor) -> Tensor:
         """uint8 `[..., channels, h, w]` -> float32, mean 0 and deviation 1 over the training pixels."""
         mean, std = (by_channel(moment, stored.device) for moment in (self.mean, self.std))
-        return stored.to(torch.float32, copy=True).div_(255).sub_(mean).div_(std)  # one allocation, which is what costs
+        return stored.to(torch.float32, copy=True).div_(255).sub_(mean).div_(std)  # one allocation: the costly part
 
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Mix with uniform noise: `(1 - level) * pixel + level * noise`."""
@@ -114,15 +114,16 @@ class Image(Media):
         return ((1 - level) * stored.float() + level * noise.to(stored.device)).round().to(stored.dtype)
 
     def reach(self, cells: Tensor) -> Reach:
-        """A budget of 1 is from black to white; a picture stays one: no pixel leaves that range."""
+        """An epsilon of 1 is the distance from black to white. Perturbed pixels stay within that range."""
         black, white = (self.normalise(torch.full((self.channels, 1, 1), end, device=cells.device)) for end in (0, 255))
         unit = 1 / torch.tensor(self.std, dtype=torch.float64, device=cells.device).view(-1, 1, 1)
         return Reach(unit, black.to(cells.dtype), white.to(cells.dtype))
 
     def vary(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
-        """Each picture turned, stretched, sheared and shifted by chance; the border's pixels go on outside.
+        """Each picture rotated, scaled, sheared and shifted at random; pixels at the border are repeated outside.
 
-        At level 1 by up to 20 degrees, a fifth, 0.2 and a tenth of its sides.
+        The largest changes at level 1: a rotation of 20 degrees, a scale of one fifth, a shear of 0.2, a shift of one
+        tenth of each side.
         """
         cells = stored.flatten(0, stored.ndim - 4)
         chance = level * (2 * torch.rand(6, len(cells), generator=generator, device=generator.device) - 1)
@@ -144,7 +145,7 @@ class Image(Media):
         if self.size[0] != self.size[1]:
             raise UsageError(f"only square images can be turned, not {self.size[0]} x {self.size[1]}: set their size")
         cells, turns = stored.flatten(0, stored.ndim - 4), turns.flatten() % 4
-        # Row numbers are found where `turns` is, so that an accelerator need not be waited for.
+        # Row numbers are computed on the device of `turns`, which avoids waiting for an accelerator.
         rows = [(turns == k).nonzero()[:, 0] for k in range(4)]
         there, back = (
             index.to(stored.device, non_blocking=True) for index in (torch.cat(rows), torch.cat(rows).argsort())
@@ -161,15 +162,15 @@ class Image(Media):
 
 @functools.cache
 def by_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Numbers as float32 `[channels, 1, 1]`; kept, for a copy to an accelerator waits for what it is doing."""
+    """Numbers as float32 `[channels, 1, 1]`, cached, since a copy to an accelerator waits for its queued work."""
     return torch.tensor(values, device=device).view(-1, 1, 1)
 
 
 def sides(size: int | Sequence[int]) -> tuple[int, int]:
-    """(height, width) as a user says it.
+    """(height, width) from an option of the user.
 
     Raises:
-        UsageError: if it is no size.
+        UsageError: if the option is no size.
     """
     both = (size, size) if isinstance(size, int) else tuple(size)
     if len(both) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in both):
@@ -178,19 +179,19 @@ def sides(size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def common_size(sizes: list[tuple[int, int]], largest: int = LARGEST) -> tuple[int, int]:
-    """The (height, width) that all share if it is `largest` a side at most, else a square of that."""
+    """The (height, width) that all images have, if it is at most `largest` per side; else a square of `largest`."""
     same = len(set(sizes)) == 1 and max(sizes[0]) <= largest
     return sizes[0] if same else (largest, largest)
 
 
 def _size(cell: bytes | np.ndarray) -> tuple[int, int]:
-    """(height, width) as a person sees it, as far as `common_size` needs it."""
+    """(height, width) after EXIF rotation, as far as `common_size` needs it."""
     image = from_array(cell) if isinstance(cell, np.ndarray) else _open(cell)
-    if image.width == image.height or max(image.size) > LARGEST:  # spare the work where it decides nothing
+    if image.width == image.height or max(image.size) > LARGEST:  # the EXIF orientation cannot change the result
         return image.size[::-1]
     try:
         turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 lie on their side
-    except Exception:  # unreadable EXIF data turn nothing
+    except Exception:  # unreadable EXIF data: no rotation
         turned = False
     return image.size if turned else image.size[::-1]
 
@@ -222,7 +223,7 @@ def _open(data: bytes) -> PIL.Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow says "image file is truncated" in several ways."""
+    """The reason of Pillow's error. Pillow reports "image file is truncated" with several messages."""
     message = str(error) or type(error).__name__
     if message.startswith("image file is truncated"):
         return message
@@ -230,7 +231,7 @@ def _reason(error: Exception) -> str:
 
 
 def check_pixels(width: int, height: int) -> None:
-    """Raises CellError for a picture too large to be unpacked."""
+    """Raises CellError if a picture is too large to be unpacked."""
     if width * height > PIXEL_LIMIT:
         raise CellError(f"refused as a decompression bomb ({width} x {height} pixels; the limit is {PIXEL_LIMIT:,})")
 
@@ -241,7 +242,7 @@ def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
         values = np.asarray(image, np.float64)
         if not np.isfinite(values).all():
             raise CellError("NaN or infinite pixels")
-        # Only the 16-bit modes say how bright white is; 32-bit integers and floats tell by their range.
+        # Only the 16-bit modes define white; for 32-bit integers and floats the range of the values decides.
         whites = (65535.0,) if image.mode.startswith("I;16") else (255.0, 65535.0)
         whites = (1.0, *whites) if image.mode == "F" else whites
         white = next((white for white in whites if values.max() <= white), whites[-1])

@@ -25,10 +25,10 @@ from omnishot.table.parallel import in_chunks
 from omnishot.table.table import Table, open_cell
 
 MEDIA_SAMPLE = 2_000  # cells that a modality is fitted on
-MEDIA_BYTES = 256 << 20  # of files, above which fewer cells do
+MEDIA_BYTES = 256 << 20  # bytes of files, above which the sample is smaller
 VALUES_SAMPLE = 200_000
 SLAB = 1 << 16  # rows of plain values that are decoded at a time
-DECODERS = 1  # raise it whenever a decoder gives other arrays for the same settings
+DECODERS = 1  # increase it whenever a decoder gives other arrays for the same settings
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Decoded:
     Args:
         stored: by input name, `[n, *cell]`; media are memory-mapped and read-only.
         present: bool `[n, inputs]`, in the order of `stored`.
-        bad: in row order; these cells are not present.
+        bad: bad cells, in row order; they are not present.
     """
 
     stored: dict[str, np.ndarray]
@@ -58,7 +58,7 @@ def fit_inputs(
     """The modality of each input of the table, fitted on a seeded sample of `rows` (the training rows).
 
     Args:
-        options: of `fit`, by input name or by kind (`{"image": {"size": 28}}`); the name's count more.
+        options: of `fit`, by input name or by kind (`{"image": {"size": 28}}`); those of a name take precedence.
         given: modalities of inputs that need no fitting, by name.
         shared: fit inputs of one kind and the same options together, so that one encoder can read them.
 
@@ -90,8 +90,11 @@ def fit_input(
     seed: int = 0,
     also: Sequence[str] = (),
 ) -> Modality:
-    """The modality of one input, and of others of its kind (`also`); see `fit_inputs`. A DataError has the CellError
-    that says why as its cause."""
+    """The modality of one input, fitted together with other inputs of its kind (`also`); see `fit_inputs`.
+
+    Raises:
+        DataError: if no cell can be decoded; its cause is the CellError with the reason.
+    """
     kind, columns = table.schema.inputs()[name]
     if also:
         table, rows = _below(table, name, also, rows)
@@ -105,7 +108,7 @@ def fit_input(
 
 
 def _below(table: Table, name: str, also: Sequence[str], rows: np.ndarray) -> tuple[Table, np.ndarray]:
-    """The table's `rows` with the cells of the columns `also` below those of the column `name`; and all its rows."""
+    """The table whose column `name` continues with the `rows` of the columns `also`, and all its row numbers."""
     cells = np.concatenate([table.frame[n].to_numpy(dtype=object)[rows] for n in (name, *also)])
     frame = pd.DataFrame({name: pd.Series(cells, dtype=object)})
     return dataclasses.replace(table, frame=frame, numbers=None), np.arange(len(cells))
@@ -120,7 +123,7 @@ def decode_inputs(
     root: Path | None = None,
     host: Ranks = ALONE,
 ) -> Decoded:
-    """Every row through the fitted modalities, media by way of the cache in `root`, or in memory if not `cached`.
+    """Decode every row with the fitted modalities; media through the cache in `root`, or in memory if not `cached`.
 
     The ranks of a `host` fill its cache together.
 
@@ -189,7 +192,7 @@ def _decode(
 
 
 def _in_slabs(table: Table, name: str, modality: Values) -> tuple[np.ndarray, np.ndarray, Bad]:
-    """Plain values, some rows at a time: on their way they take many times the memory that they end in."""
+    """Decode plain values some rows at a time: decoding takes many times the memory of its result."""
     stored, present = np.empty((len(table), *modality.shape), modality.dtype), np.empty(len(table), bool)
     bad_cells: Bad = []
     for start in range(0, len(table), SLAB):
@@ -243,14 +246,14 @@ def _fit(
 
 
 def _present(column: pd.Series, rows: np.ndarray) -> np.ndarray:
-    """Those of `rows` where the column has a cell; some are looked at a time, for as objects they take much memory."""
+    """Those of `rows` that have a cell in the column, read in parts: cells as Python objects take much memory."""
     slabs = (rows[start : start + SLAB] for start in range(0, len(rows), SLAB))
     present = [slab[[not missing(cell) for cell in column.iloc[slab]]] for slab in slabs]
     return np.concatenate([rows[:0], *present])
 
 
 def _opened(cells: Sequence[Any], folder: Path | None) -> list[Any]:
-    """Contents of the cells in their order, as many as fit into memory; what cannot be opened is left out."""
+    """The contents of the cells in order, as many as fit into memory, without those that cannot be opened."""
     contents: list[Any] = []
     size, problem = 0, None
     for cell in cells:

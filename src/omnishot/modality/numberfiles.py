@@ -1,4 +1,4 @@
-"""Files of numbers: .npy, or text with a line per step."""
+"""Files of numbers: .npy, or text with one line per step."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from omnishot.modality.base import CellError
 from omnishot.modality.file_signatures import describe_bytes
 
 _NPY = b"\x93NUMPY"
-_SEPARATORS = ("\t", ",", ";")  # the first of them that the first line holds; else blanks
+_SEPARATORS = ("\t", ",", ";")  # the first of these in the first line; else blanks
 
 
 def read_numbers(data: bytes) -> np.ndarray:
     """An array of any shape from a .npy file, or float64 `[lines, values]` from text, NaN where empty.
 
-    Text is split by tab, comma, semicolon or blanks, whichever its first line has; a header is stepped over.
+    The separator of a text is the first of tab, comma, semicolon and blank in its first line; a header is skipped.
 
     Raises:
-        CellError: with the line, if the file is damaged or not of numbers.
+        CellError: with the line, if the file is damaged or holds anything but numbers.
     """
     return _from_npy(data) if data.startswith(_NPY) else _from_text(data)
 
 
 def _from_npy(data: bytes) -> np.ndarray:
-    """Compare the announced size first, so that a forged header allocates nothing."""
+    """Compare the size in the header with the file's first, so that a forged header allocates nothing."""
     try:
         file = io.BytesIO(data)
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
-    except Exception as error:  # the header is a Python literal, which can be damaged in any way
+    except Exception as error:  # the header is a Python literal: damage raises errors of many types
         raise CellError(f"damaged .npy file ({error})") from None
     if dtype.kind not in "buif":
         raise CellError(f".npy file of {dtype}, not of numbers")

@@ -1,16 +1,16 @@
-"""The chunks of a WAV or AIFF file: libsndfile reads a file that was cut off as if it ended there, without a word."""
+"""The chunks of a WAV or AIFF file, to detect a file that was cut off, which libsndfile reads without an error."""
 
 from __future__ import annotations
 
 import struct
 
-_UNKNOWN = (0, 0xFFFFFFFF)  # sizes that programs write when they stream and never come back to fill them in
+_UNKNOWN = (0, 0xFFFFFFFF)  # placeholder sizes of programs that stream their output
 
 
 def missing_bytes(data: bytes) -> tuple[int, int] | None:
-    """(bytes of sound there, bytes announced) of a WAV or AIFF file that was cut off, else None.
+    """(bytes of sound present, bytes of sound in the header) of a WAV or AIFF file that was cut off, else None.
 
-    A file cut off before its sound begins has none of it: (0, what its outer header announced).
+    Of a file that ends before its sound begins: (0, the size in its outer header).
     """
     order = {b"RIFF": "<", b"RIFX": ">", b"FORM": ">"}.get(data[:4])
     if order is None or len(data) < 12 or data[8:12] not in (b"WAVE", b"AIFF", b"AIFC"):

@@ -1,4 +1,4 @@
-"""Sensor and time series: numbers over time in one or more channels, as text, .npy files or arrays."""
+"""Sensor and time series: numbers over time in one or more channels, from text, .npy files or arrays."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Series(Media):
 
     @classmethod
     def fit(cls, cells: Sequence[Any], *, steps: int | None = None) -> Series:
-        """Measure training series.
+        """Choose length, channels, mean and deviation from training series.
 
         Args:
             cells: bytes or arrays. The number of channels is the most common one; `decode` refuses others.
-            steps: default: the length 95% of the series keep within, at most 256.
+            steps: default: the 95th percentile of the lengths, at most 256.
 
         Raises:
             CellError: if no cell can be decoded.
@@ -72,7 +72,7 @@ class Series(Media):
         return cls(steps, channels, tuple(mean.tolist()), tuple(std.tolist()))
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
-        """A .npy file, or text: a line a step, split by comma, tab, semicolon or blanks; empty = NaN."""
+        """A .npy file, or text: one line per step, split by comma, tab, semicolon or blanks; an empty value is NaN."""
         values = _read(cell)
         if values.shape[1] != self.channels:
             raise CellError(f"{values.shape[1]} channels; the training series have {self.channels}")
@@ -87,14 +87,11 @@ class Series(Media):
         return stored
 
     def normalise(self, stored: Tensor) -> Tensor:
-        """Same layout, as it is stored."""
+        """The stored cell, unchanged."""
         return stored.float()
 
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
-        """Mix with Gaussian noise; what is not valid turns into noise with probability `level`.
-
-        Validity has to fade as well, for it tells the length.
-        """
+        """Mix with Gaussian noise. Invalid values become noise with probability `level`: validity reveals the length."""
         values, valid = stored.split(self.channels, -1)
         noise = random_like(torch.randn, values.shape, generator, stored)
         filled = random_like(torch.rand, values.shape, generator, stored) < level
@@ -103,15 +100,16 @@ class Series(Media):
 
     @property
     def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
-        """Of a series' channels, by chance: `dead`: from some step on one holds its last value; `swapped`: two are
-        exchanged; `delayed`: one is late by up to half of the series' length, and nothing stands before it."""
+        """Failures of random channels. `dead`: one holds its last value from a random step on. `swapped`: two are
+        exchanged. `delayed`: one is late by up to half of the series' length, and the steps before it are missing.
+        """
         several = {"swapped": self._swapped} if self.channels > 1 else {}
         return {"dead": self._dead, **several, "delayed": self._delayed}
 
     def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
         values, valid, step, length = self._timed(stored)
         moment = (random_like(torch.rand, length.shape, generator, stored) * length).long()
-        # The last valid step until then; where there is none, the channel's mean stands for its value.
+        # The last valid step so far; where there is none, the value is the channel's mean.
         last = torch.where(valid > 0, step, -1).cummax(-2).values.gather(-2, moment.expand_as(values[..., :1, :]))
         held = values.gather(-2, last.clamp(min=0)) * (last >= 0)
         hit = one_of(self.channels, length.shape[:-1], generator, stored) & (step > moment) & (step < length)
@@ -132,21 +130,23 @@ class Series(Media):
         return torch.cat([torch.where(hit, x, y) for x, y in zip(shifted, (values, valid), strict=True)], -1)
 
     def _timed(self, stored: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Values and validity `[..., steps, channels]`, steps' numbers `[steps, 1]`, and how long each series is
-        `[..., 1, 1]`: up to its last valid value."""
+        """Values and validity `[..., steps, channels]`, step numbers `[steps, 1]`, and the lengths `[..., 1, 1]`.
+
+        The length reaches to the last valid value.
+        """
         values, valid = stored.split(self.channels, -1)
         step = torch.arange(self.steps, device=stored.device)[:, None]
         length = (torch.where(valid > 0, step, -1).amax((-2, -1), keepdim=True)) + 1
         return values, valid, step, length
 
     def reach(self, cells: Tensor) -> Reach:
-        """A budget of 1 is a standard deviation of the channel; valid values move, validity stays."""
+        """An epsilon of 1 is one standard deviation of the channel. Valid values move; validity does not."""
         valid = cells[..., self.channels :].double()
         furthest = cells.new_tensor(FURTHEST)
         return Reach(torch.cat([valid, torch.zeros_like(valid)], -1), -furthest, furthest)
 
     def picture(self, stored: np.ndarray) -> PIL.Image.Image:
-        """A small line plot, one line a channel, broken where values are missing."""
+        """A line plot with one line per channel, interrupted where values are missing."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -178,7 +178,7 @@ def _read(cell: bytes | np.ndarray) -> np.ndarray:
 
 
 def _resample(values: np.ndarray, steps: int) -> np.ndarray:
-    """`[time, channels]` -> `[steps, channels]`, linear between neighbours; NaN beside a NaN."""
+    """`[time, channels]` -> `[steps, channels]`, linear between neighbours; NaN next to a NaN."""
     position = np.linspace(0, len(values) - 1, steps)
     before = position.astype(int)
     after = np.minimum(before + 1, len(values) - 1)

@@ -1,17 +1,17 @@
-"""Standardising: numbers in units of the training rows' spread around their mean."""
+"""Standardisation by the mean and standard deviation of the training rows."""
 
 from __future__ import annotations
 
 import numpy as np
 
-FURTHEST = 100.0  # deviations; a number further out is brought there, or it would drown all others
+FURTHEST = 100.0  # deviations; numbers further out are clipped, or they would dominate all others
 
 
 def mean_and_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over the first axis, NaN left out: float64 `[n, ...]` -> two of `[...]`.
+    """Mean and standard deviation over the first axis without NaN: float64 `[n, ...]` -> two of `[...]`.
 
-    The deviation of what does not vary (beyond rounding) is 1, and the mean of nothing 0. Values are taken to lie
-    within what float32 can hold, so that their squares are finite.
+    Constant values (up to rounding) get the deviation 1, an empty column the mean 0. Values must lie within float32's
+    range, so that their squares are finite.
     """
     valid = ~np.isnan(values)
     count = np.maximum(valid.sum(0), 1)
@@ -21,5 +21,5 @@ def mean_and_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standardised(values: np.ndarray, mean: np.ndarray | float, std: np.ndarray | float) -> np.ndarray:
-    """float64 -> float32, 0 where NaN. In this order, or large numbers that differ little would become one."""
+    """float64 -> float32, 0 where NaN. Standardising in float64 keeps large numbers apart that differ little."""
     return np.nan_to_num(np.clip((values - mean) / std, -FURTHEST, FURTHEST), nan=0.0).astype(np.float32)

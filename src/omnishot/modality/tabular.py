@@ -21,7 +21,7 @@ from omnishot.modality.standard import FURTHEST, mean_and_std, standardised
 from omnishot.table.table import cell_name
 
 KINDS = ("number", "category")
-MOST_LEVELS = 1000  # of one category column; rarer ones count as unknown
+MOST_LEVELS = 1000  # levels of one category column; rarer ones count as unknown
 _LARGEST = float(np.finfo(np.float32).max)
 
 BadCells = list[tuple[int, str, str]]
@@ -34,10 +34,10 @@ class Tabular(Values):
     Layout of a stored cell, float32 `[columns, 2]`, the number columns first, in the order of `columns`:
 
         [i, 0]  a number: standardised by the training rows;  a category: the index of its level, as a float
-        [i, 1]  1 if the value is there, 0 if it is missing (then [i, 0] is 0)
+        [i, 1]  1 if the value is present, 0 if it is missing (then [i, 0] is 0)
 
-    A category's index is 1..len(levels); 0 is missing. A level not seen in training is stored as missing, for
-    the network has learned nothing about it. An encoder reads `cardinalities`.
+    A category's index is 1..len(levels); 0 is missing. A level that did not occur in training is stored as missing,
+    since the network has learned nothing about it. An encoder reads `cardinalities`.
 
     Args:
         columns: names, numbers first.
@@ -62,21 +62,21 @@ class Tabular(Values):
 
     @property
     def numbers(self) -> int:
-        """How many number columns there are; they come first."""
+        """The number of number columns; they come first."""
         return self.kinds.count("number")
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
-        """By column, how many indices a category has, 0 (missing) included; 0 for a number column."""
+        """By column, the number of a category's indices, 0 (missing) included; 0 for a number column."""
         pairs = zip(self.kinds, self.levels, strict=True)
         return tuple(len(levels) + 1 if kind == "category" else 0 for kind, levels in pairs)
 
     @classmethod
     def fit(cls, cells: Mapping[str, Sequence[Any]], *, kinds: Mapping[str, str]) -> Tabular:
-        """Measure training rows.
+        """Choose means, deviations and levels from training rows.
 
         Args:
-            cells: training rows by column (a DataFrame will do).
+            cells: training rows by column (a DataFrame, for example).
             kinds: "number" or "category", by column.
 
         Raises:
@@ -106,7 +106,7 @@ class Tabular(Values):
             else:
                 (codes, names), wrong = _labels(cells, column)
                 index = self._indices[i]
-                # One lookup a distinct value; the last serves code -1, which is missing.
+                # One lookup per distinct value; the last is that of code -1, which is missing.
                 stored[:, i, 0] = np.array([*(index.get(name, 0) for name in names), 0])[codes]
                 there = stored[:, i, 0] > 0
             stored[:, i, 1] = there
@@ -118,15 +118,15 @@ class Tabular(Values):
         return np.asarray((stored[..., 1] > 0).any(-1))
 
     def normalise(self, stored: Tensor) -> Tensor:
-        """The layout above, as it is stored; values of absent columns are 0."""
+        """The stored cell, unchanged; values of absent columns are 0."""
         cells = stored.to(torch.float32, copy=True)
         cells[..., 0] *= cells[..., 1]
         return cells
 
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
-        """Numbers mix with Gaussian noise; a category is replaced by a random level with probability `level`.
+        """Mix numbers with Gaussian noise; replace a category by a random level with probability `level`.
 
-        A missing value is replaced by a random one with that probability, for its absence is information too.
+        A missing value is replaced by a random one with the same probability, since its absence is information too.
         """
         value, there = stored.unbind(-1)
         level = level.squeeze(-1) if isinstance(level, Tensor) else level
@@ -142,7 +142,7 @@ class Tabular(Values):
 
     @property
     def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
-        """Of a row's number columns, by chance: `dead`: one reads 0, in its own unit; `swapped`: two are exchanged."""
+        """Failures of random number columns. `dead`: one reads 0, in its own unit. `swapped`: two are exchanged."""
         return {name: f for name, f, least in (("dead", self._dead, 1), ("swapped", self._swapped, 2))
                 if self.numbers >= least}  # fmt: skip
 
@@ -161,14 +161,14 @@ class Tabular(Values):
         return torch.stack([value, there], -1)
 
     def reach(self, cells: Tensor) -> Reach:
-        """A budget of 1 is a standard deviation; numbers that are there move, categories and flags stay."""
+        """An epsilon of 1 is one standard deviation. Numbers that are present move; categories and flags do not."""
         unit = torch.zeros_like(cells, dtype=torch.float64)
         unit[..., : self.numbers, 0] = cells[..., : self.numbers, 1].double()
         furthest = cells.new_tensor(FURTHEST)
         return Reach(unit, -furthest, furthest)
 
     def picture(self, stored: np.ndarray) -> str:
-        """A line `name: value` for every value that is there."""
+        """One line `name: value` for every value that is present."""
         lines = []
         for i, (value, there) in enumerate(np.asarray(stored, np.float64)):
             if there:
@@ -218,7 +218,7 @@ def _why(cell: Any) -> str:
 
 
 def _labels(cells: pd.Series, column: str) -> tuple[tuple[np.ndarray, list[str]], BadCells]:
-    """Codes `[n]` (-1 where missing or bad) and, by code, the category as text."""
+    """Codes `[n]` (-1 where missing or bad), and the category's text of each code."""
     bad: BadCells = []
     if cells.dtype == object:
         wrong = np.flatnonzero(cells.map(_is_container).to_numpy(bool))

@@ -20,7 +20,7 @@ from omnishot.modality.base import CellError, Values, random_like
 from omnishot.table.table import cell_name
 
 PAD, UNKNOWN = 0, 1
-LONGEST = 64  # tokens a text is cut to unless something else is asked for
+LONGEST = 64  # default number of tokens that a text is cut to
 _CONTAINERS = (bytes, bytearray, memoryview, np.ndarray, list, tuple, dict, set)
 _CHUNK = 100_000  # texts encoded at a time: bounds the memory
 
@@ -30,12 +30,12 @@ class Text(Values):
     """Texts as token ids, padded at the end with `PAD`.
 
     The tokeniser is byte-level byte-pair encoding (Sennrich et al. 2016, section 3.2; over bytes as in Radford et
-    al. 2019, section 2.2): a word never seen in training still is a sequence of pieces, at worst its bytes, so that
-    `UNKNOWN` does not occur. Case and widths are folded (NFKC), blanks are one.
+    al. 2019, section 2.2): a word that does not occur in training is split into known pieces, at worst its bytes, so
+    that `UNKNOWN` does not occur. Case and character widths are folded (NFKC), and runs of blanks are one blank.
 
     Args:
         tokenizer: in the JSON of the `tokenizers` library.
-        max_tokens: tokens a text is cut or padded to.
+        max_tokens: number of tokens that a text is cut or padded to.
         vocabulary: number of token ids, `PAD` and `UNKNOWN` included.
     """
 
@@ -56,8 +56,8 @@ class Text(Values):
 
         Args:
             cells: texts; missing and bad ones are left out.
-            max_tokens: default: what 99% of the texts need, 64 at most.
-            vocabulary: token ids at most; 258 are needed for single bytes, padding and unknown.
+            max_tokens: default: the 99th percentile of the texts' lengths, at most 64.
+            vocabulary: largest number of token ids; 258 are needed for single bytes, padding and unknown.
 
         Raises:
             CellError: if there is no text.
@@ -77,7 +77,7 @@ class Text(Values):
         return cls(tokenizer.to_str(), max_tokens, tokenizer.get_vocab_size())
 
     def decode_columns(self, columns: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, list[tuple[int, str, str]]]:
-        """One column of texts -> int32 `[n, max_tokens]`; bytes, arrays and the like are bad cells."""
+        """One column of texts -> int32 `[n, max_tokens]`; cells of other types, such as bytes and arrays, are bad."""
         ((column, values),) = columns.items()
         cells = values.tolist() if isinstance(values, pd.Series | np.ndarray) else list(values)
         texts = [_text(cell) for cell in cells]
@@ -99,7 +99,7 @@ class Text(Values):
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
         """Replace each token by a random one with probability `level`.
 
-        The length would still tell texts apart, so it moves by `level` towards a random one, too.
+        The length also moves by `level` towards a random one, since texts could be told apart by it.
         """
         length = (stored != PAD).sum(-1, keepdim=True)
         draw = random_like(torch.rand, length.shape, generator, stored)
@@ -111,7 +111,7 @@ class Text(Values):
         return torch.where(position < kept_length, noisy, torch.full_like(stored, PAD))
 
     def picture(self, stored: np.ndarray) -> str:
-        """The words again, as far as they fitted in."""
+        """The text of the tokens that were kept."""
         return self._tokenizer.decode([int(token) for token in stored if token != PAD]).strip()
 
     @cached_property
@@ -132,7 +132,7 @@ class Text(Values):
 
 
 def _text(cell: Any) -> str | None:
-    """The text in lower case with single blanks, "" if missing, None if it is no text (numbers and dates are).
+    """The text in lower case with single blanks, "" if missing, None if it is no text (numbers and dates count as text).
 
     Of a list of texts, the first.
     """
@@ -143,13 +143,13 @@ def _text(cell: Any) -> str | None:
     if not isinstance(cell, str):
         cell = "" if pd.isna(cell) else cell_name(cell)
     if not cell.isascii():
-        # A lone surrogate (from badly decoded bytes) is no character that the tokeniser could take.
+        # The tokeniser refuses a lone surrogate (from badly decoded bytes).
         cell = unicodedata.normalize("NFKC", cell.encode("utf-8", "replace").decode())
     return " ".join(cell.lower().split())
 
 
 def _token_ids(tokenizer: Tokenizer, texts: list[str], most: int | None = None) -> list[list[int]]:
-    """Token ids by text, at most `most`. Each distinct word is tokenised once: some ten times faster."""
+    """Token ids by text, at most `most` each. Each distinct word is tokenised once, which is about ten times faster."""
     words = [text.split(" ") if text else [] for text in texts]
     distinct = list(set(itertools.chain.from_iterable(words)))
     encoded = tokenizer.encode_batch_fast(distinct)

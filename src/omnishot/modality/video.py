@@ -1,4 +1,4 @@
-"""Videos: any file PyAV reads, or an array, as uint8 frames of one size, evenly spaced in time."""
+"""Videos: any file that PyAV reads, or an array, as uint8 frames of one size, evenly spaced in time."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from omnishot.modality.base import CellError, Media, Reach, dense, random_like, 
 from omnishot.modality.failing import LATEST
 from omnishot.modality.image import Image, check_pixels, common_size, from_array, pixel_statistics, sides
 
-FRAMES = 8  # of a clip, unless something else is asked for
-LARGEST = 64  # pixels a side that frames are brought to unless something else is asked for
+FRAMES = 8  # of a clip, by default
+LARGEST = 64  # default pixels per side
 _MOST = 1024
-_SAMPLE = 128  # training clips that are measured
+_SAMPLE = 128  # training clips that `fit` reads
 _SHOWN = 8  # frames in a picture, with so many pixels between them:
 _GAP = 2
 
 
 @dataclass(frozen=True)
 class Video(Media):
-    """Clips of as many frames of one size.
+    """Clips of the same number of frames and the same size.
 
     Args:
-        frames: how many there are of each clip, from the middles of as many equal parts of its time.
+        frames: number of frames, from the middles of as many equal parts of a clip.
         size: height and width in pixels.
         channels: 1 (grey) or 3 (red, green, blue).
         mean, std: of the training pixels, by channel, in units where white is 1.
@@ -53,7 +53,7 @@ class Video(Media):
 
     @property
     def still(self) -> Image:
-        """What one frame is."""
+        """The modality of one frame."""
         return Image(self.size, self.channels, self.mean, self.std)
 
     @classmethod
@@ -65,13 +65,13 @@ class Video(Media):
         size: int | Sequence[int] | None = None,
         channels: int | None = None,
     ) -> Video:
-        """Measure training clips.
+        """Choose size, channels, mean and deviation from training clips.
 
         Args:
             cells: bytes, or arrays `[time, h, w, c]`.
             frames: default: 8.
-            size: pixels a side, or (height, width). Default: the clips' own size if all share one of at most
-                64 pixels a side, else 64 x 64.
+            size: pixels per side, or (height, width). Default: the size of the clips if all have the same one, at
+                most 64 pixels per side; else 64 x 64.
             channels: 1 or 3. Default: 1 if no clip has any colour.
 
         Raises:
@@ -95,7 +95,7 @@ class Video(Media):
         return cls(frames, shape, channels, still.mean, still.std)
 
     def decode(self, cell: bytes | np.ndarray) -> np.ndarray:
-        """Turned upright, each frame resized (Lanczos, proportions not kept); a short clip's are repeated."""
+        """Turn upright and resize each frame (Lanczos, proportions not kept); frames of a short clip are repeated."""
         frames = _of_array(cell, self.frames) if isinstance(cell, np.ndarray) else clip.pictures(cell, self.frames)
         stored = np.empty(self.shape, np.uint8)
         done = 0
@@ -110,13 +110,14 @@ class Video(Media):
         return self.still.normalise(stored)
 
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
-        """Mix with uniform noise, another in every frame."""
+        """Mix with uniform noise that is independent in every frame."""
         return self.still._corrupt(stored, level, generator)
 
     @property
     def failures(self) -> Mapping[str, Callable[[Tensor, torch.Generator], Tensor]]:
-        """Of the camera: `dead`: black from a frame on, drawn by chance; `frozen`: the same frame from one on;
-        `delayed`: the clip begins late, by up to half of its length, with its first frame, and its end is cut off."""
+        """Failures of the camera. `dead`: black from a random frame on. `frozen`: the same frame from a random one on.
+        `delayed`: the clip begins late, by up to half of its length, with its first frame, and its end is cut off.
+        """
         return {"dead": self._dead, "frozen": self._frozen, "delayed": self._delayed}
 
     def _dead(self, stored: Tensor, generator: torch.Generator) -> Tensor:
@@ -132,19 +133,19 @@ class Video(Media):
         return self._at(stored, (torch.arange(self.frames, device=stored.device) - late).clamp(min=0))
 
     def _chance(self, stored: Tensor, generator: torch.Generator) -> Tensor:
-        """From 0 to 1 for each clip, `[..., 1]`."""
+        """A random number from 0 to 1 for each clip, `[..., 1]`."""
         return random_like(torch.rand, (*stored.shape[:-4], 1), generator, stored)
 
     def _at(self, stored: Tensor, order: Tensor) -> Tensor:
-        """The frames that `order` `[..., frames]` names."""
+        """The frames with the numbers `order` `[..., frames]`."""
         return stored.gather(-4, order[..., None, None, None].expand(stored.shape))
 
     def reach(self, cells: Tensor) -> Reach:
-        """A budget of 1 is from black to white; no pixel leaves that range."""
+        """An epsilon of 1 is the distance from black to white. Perturbed pixels stay within that range."""
         return self.still.reach(cells)
 
     def vary(self, stored: Tensor, level: float, generator: torch.Generator) -> Tensor:
-        """As images vary, all frames of a clip alike."""
+        """Augmentation as of images, the same for all frames of a clip."""
         return self.still.vary(stored.flatten(-4, -3), level, generator).view(stored.shape)
 
     def turn(self, stored: Tensor, turns: Tensor) -> Tensor:
@@ -156,7 +157,7 @@ class Video(Media):
         return self.still.turn(stored.flatten(-4, -3), turns).view(stored.shape)
 
     def picture(self, stored: np.ndarray) -> PIL.Image.Image:
-        """The frames, or eight of them, side by side."""
+        """The frames, or eight of them, next to each other."""
         height, width = self.size
         chosen = np.unique(((np.arange(_SHOWN) + 0.5) / _SHOWN * self.frames).astype(int))
         strip = PIL.Image.new("RGB", (len(chosen) * (width + _GAP) - _GAP, height), "white")
@@ -188,7 +189,7 @@ def _pixel_statistics(stored: np.ndarray) -> tuple[bool, np.ndarray]:
 
 
 def _of_array(cell: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, int]]:
-    """What is seen in the middle of each of `count` equal parts of `[time, h, w, c]` or `[time, c, h, w]`."""
+    """The frame in the middle of each of `count` equal parts of `[time, h, w, c]` or `[time, c, h, w]`."""
     array = dense(cell)
     if array.ndim != 4 or 0 in array.shape:
         raise CellError(f"array of shape {cell.shape} is no video: expected [time, h, w, c], c 1, 3 or 4")
