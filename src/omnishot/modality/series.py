@@ -91,7 +91,7 @@ class Series(Media):
         return stored.float()
 
     def _corrupt(self, stored: Tensor, level: float | Tensor, generator: torch.Generator) -> Tensor:
-        """Mix with Gaussian noise. Invalid values become noise with probability `level`: validity reveals the length."""
+        """Mix with Gaussian noise. Invalid values become noise with probability `level`: they reveal the length."""
         values, valid = stored.split(self.channels, -1)
         noise = random_like(torch.randn, values.shape, generator, stored)
         filled = random_like(torch.rand, values.shape, generator, stored) < level

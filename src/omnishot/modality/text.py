@@ -132,7 +132,7 @@ class Text(Values):
 
 
 def _text(cell: Any) -> str | None:
-    """The text in lower case with single blanks, "" if missing, None if it is no text (numbers and dates count as text).
+    """The text in lower case with single blanks, "" if missing, None if it is no text (numbers and dates are accepted).
 
     Of a list of texts, the first.
     """

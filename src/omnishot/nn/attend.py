@@ -1,4 +1,4 @@
-"""Attention of one set of tokens over another, written out: fused kernels have no double backward."""
+"""Attention of one set of tokens over another, from matrix products: fused kernels have no double backward."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def attend(
     Args:
         q: queries `[..., n, dim]`.
         k, v: keys and values `[..., m, dim]`.
-        heads: how many equal parts the dimensions are cut into.
-        keep: bool, broadcast to `[..., heads, n, m]`: which values may be attended to; where a query may attend to
-            none, it attends to all alike.
+        heads: number of equal parts that the dimensions are split into.
+        keep: bool, broadcast to `[..., heads, n, m]`: the values that may be attended to. A query that may attend to
+            none attends to all equally.
         bias: added to the scores, broadcast to `[..., heads, n, m]`.
     """
     q, k, v = (t.unflatten(-1, (heads, -1)).transpose(-2, -3) for t in (q, k, v))
@@ -31,7 +31,7 @@ def attend(
 
 
 def check_heads(dim: int, heads: int) -> None:
-    """Refuse a width that the heads cannot share.
+    """Check that a width can be split among attention heads.
 
     Raises:
         UsageError: if there is no head, or `dim` is no multiple of `heads`.

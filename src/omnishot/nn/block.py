@@ -1,9 +1,10 @@
-"""A convolution, a norm, max-pooling and ReLU as one block, ordered so that little is done at full size.
+"""A convolution, a norm, max-pooling and ReLU as one block, ordered so that little is computed at full size.
 
-ReLU and max-pooling change places exactly, so ReLU runs on a quarter of the pixels. Where a few channels become many
-(the first block of a picture), the convolution is cheap and everything after it dear. The statistics of the norm then
-come from the mean and covariance of the input's patches, since a convolution is linear in them; with the statistics
-known the norm is one scale and shift per channel, which waits until after the pooling too. The answer is the same.
+ReLU and max-pooling commute exactly, so ReLU runs on a quarter of the pixels. Where a few channels become many (the
+first block of an image), the convolution is cheap and the operations after it are expensive. Since a convolution is
+linear in the patches of its input, the norm's statistics are then computed from the mean and covariance of the patches.
+With these statistics the norm is one scale and shift per channel, which is applied after the pooling. The result is the
+same.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from omnishot.nn.layers import EPSILON, Norm
 
 
 def block(conv: nn.Conv2d, norm: Norm, x: Tensor, pool: bool) -> Tensor:
-    """ReLU(pool(norm(conv(x)))), `[rows, in, h, w] -> [rows, out, h', w']`; `pool` halves height and breadth."""
+    """ReLU(pool(norm(conv(x)))), `[rows, in, h, w] -> [rows, out, h', w']`; `pool` halves height and width."""
     if pool and _widens(conv) and norm.of_one_row:
         return _folded(conv, norm, x)
     h = norm(convolve(conv, x))
@@ -25,7 +26,7 @@ def block(conv: nn.Conv2d, norm: Norm, x: Tensor, pool: bool) -> Tensor:
 
 
 def _widens(conv: nn.Conv2d) -> bool:
-    """Whether a patch has at most half as many values as the convolution makes of it."""
+    """Whether a patch has at most half as many values as the convolution has output channels."""
     return 2 * conv.in_channels * conv.kernel_size[0] * conv.kernel_size[1] <= conv.out_channels
 
 
@@ -39,14 +40,14 @@ def _folded(conv: nn.Conv2d, norm: Norm, x: Tensor) -> Tensor:
     of_group, variance = _group_statistics(centre, spread, norm.groups)
     scale = (variance + EPSILON).rsqrt() * norm.scale
     shift = (bias - of_group) * scale + norm.shift
-    # Where the scale is negative the largest of a window is the norm's smallest: turn the channel round.
+    # Where the scale is negative, the largest value of a window becomes the smallest: negate the channel.
     sign = torch.where(norm.scale.detach() < 0, -1.0, 1.0).to(x.dtype)
     largest = F.max_pool2d(convolve(conv, x, conv.weight * sign[:, None, None, None]), 2)
     return F.relu(torch.addcmul(_per_channel(shift), largest, _per_channel(scale * sign)))
 
 
 def _patch_statistics(conv: nn.Conv2d, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean `[rows, patch]` and covariance `[rows, patch, patch]` of what the convolution sees."""
+    """Mean `[rows, patch]` and covariance `[rows, patch, patch]` of the patches that the convolution reads."""
     patches = F.unfold(x, conv.kernel_size, padding=conv.padding[0])  # type: ignore[arg-type]
     mean = patches.mean(-1)
     off = patches - mean.unsqueeze(-1)

@@ -1,8 +1,8 @@
-"""Convolutions whose every derivative is a convolution again, and whose weights may differ by task under vmap.
+"""Convolutions with derivatives of any order that are convolutions too; under vmap, weights may differ by task.
 
-torch's own rule for weights that differ by task is one grouped convolution, which a CPU runs many times slower than
-the same convolutions one after the other; its second derivative goes through transposed copies. A convolution is
-linear in its input and in its weight, so three maps that are each other's derivatives say everything.
+torch computes weights that differ by task as one grouped convolution, which a CPU runs many times slower than the same
+convolutions one after the other; its second derivative goes through transposed copies. A convolution is linear in its
+input and in its weight, so three maps, which are each other's derivatives, suffice.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def _backward(
 
 
 def _by_task(function: Any, tasks: int, in_dims: tuple, args: tuple) -> Tensor:
-    """`function` for one task after the other."""
+    """Call `function` for one task after the other."""
     each = [[a] * tasks if d is None else a.unbind(d) for a, d in zip(args, in_dims, strict=True)]
     return torch.stack([function.apply(*of_task) for of_task in zip(*each, strict=True)])
 
 
 def _merged(x: Tensor, dim: int) -> Tensor:
-    """Tasks and rows as one dimension."""
+    """Merge the dimensions of tasks and rows."""
     return x.movedim(dim, 0).flatten(0, 1)
 
 
@@ -69,7 +69,7 @@ class _Convolve(Function):
 
 
 class _ToInput(Function):
-    """What the output's gradient `g` `[rows, out, …]` is at the input."""
+    """The gradient at the input, given the gradient `g` `[rows, out, …]` at the output."""
 
     @staticmethod
     def forward(g: Tensor, weight: Tensor, shape: tuple[int, ...], stride: tuple[int, ...], padding: int) -> Tensor:
@@ -99,7 +99,7 @@ class _ToInput(Function):
 
 
 class _ToWeight(Function):
-    """What the output's gradient `g` `[rows, out, …]` is at the weight, for the input `x` `[rows, in, …]`."""
+    """The gradient at the weight, from the gradient `g` `[rows, out, …]` at the output and `x` `[rows, in, …]`."""
 
     @staticmethod
     def forward(g: Tensor, x: Tensor, shape: tuple[int, ...], stride: tuple[int, ...], padding: int) -> Tensor:
@@ -127,9 +127,9 @@ class _ToWeight(Function):
 
 
 def convolve(layer: Any, x: Tensor, weight: Tensor | None = None) -> Tensor:
-    """What `layer`, an `nn.Conv1d` or `nn.Conv2d`, gives for `x` `[rows, in, …]`.
+    """The output of `layer`, an `nn.Conv1d` or `nn.Conv2d`, for `x` `[rows, in, …]`.
 
-    With another `weight`: what that gives alone, without the layer's bias.
+    With another `weight`: the convolution with that weight, without the layer's bias.
     """
     bias = layer.bias if weight is None else None
     weight = layer.weight if weight is None else weight

@@ -1,7 +1,7 @@
-"""Building blocks that give right first and second derivatives in a loop and under `torch.vmap` alike.
+"""Building blocks with correct first and second derivatives, in a loop and under `torch.vmap`.
 
 Affine BatchNorm and LayerNorm give silently wrong second-order gradients under `grad(vmap(...))`, so here they are
-norms without affine part followed by a plain scale and shift. Affine GroupNorm is right, and a fifth of the time.
+norms without affine part followed by a plain scale and shift. Affine GroupNorm is right, and takes a fifth of the time.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ NORMS = ("layer", "group", "instance", "batch", "none")
 
 
 def groups_of(channels: int, size: int) -> int:
-    """In how many equal groups of at least `size` channels (or one group of all) `channels` can be cut at most."""
+    """The largest number of equal groups of at least `size` channels (or one group of all) that divides `channels`."""
     return max((g for g in range(1, channels // size + 1) if channels % g == 0), default=1)
 
 
 class Norm(nn.Module):
     """Normalise `[rows, channels, ...]`, then scale and shift per channel.
 
-    `layer` (Ba et al. 2016), `group` (Wu & He 2018) and `instance` look at one row at a time. `batch` uses the
-    statistics of the rows it is given, as published MAML does: then a query row's prediction depends on the other
-    query rows (transductive).
-    A value that has no others to be normalised with (instance norm of one pixel) is only scaled and shifted.
+    `layer` (Ba et al. 2016), `group` (Wu & He 2018) and `instance` normalise each row by itself. `batch` uses the
+    statistics of the given rows, as published MAML does: then a query row's prediction depends on the other query rows
+    (transductive). A value that is alone in its group (instance norm of one pixel) is only scaled and shifted.
     """
 
     def __init__(self, channels: int, kind: str = "group", group_size: int = 8):
@@ -67,10 +66,10 @@ def uses_batch_statistics(module: nn.Module) -> bool:
 
 
 class _Tied(Function):
-    """`x` itself, whose gradient is taken whenever one of `others` is.
+    """`x` itself, with a gradient computed whenever that of one of `others` is.
 
-    With channels last torch's group norm crashes on a CPU (torch 2.13) where the gradient of its scale is taken but
-    not that of what it normalises.
+    With channels last, torch's group norm crashes on a CPU (torch 2.13) if the gradient of its scale is needed but not
+    that of its input.
     """
 
     @staticmethod
@@ -116,7 +115,7 @@ class _Normalise(Function):
 
 
 class _NormaliseBack(Function):
-    """What the gradient `g` at the normalised rows is at the rows themselves.
+    """The gradient at the rows, given the gradient `g` at the normalised rows.
 
     With y the normalised row, r 1/deviation and m the mean over a group, B(g) = r (g − m(g) − y m(gy)), which is its
     own transpose; d⟨v, B(g)⟩/dx = −r (r c y + m(gy) B(v) + m(vy) B(g)) with c = m(vg) − m(v) m(g) − m(vy) m(gy).
@@ -162,7 +161,7 @@ class _NormaliseBack(Function):
 
 
 def layout(x: Tensor) -> torch.memory_format:
-    """Channels last for pictures laid out so, else contiguous."""
+    """The memory format of `x`: channels last for images laid out so, else contiguous."""
     last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
 
@@ -217,10 +216,10 @@ class TransformerBlock(nn.Module):
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """The same pictures `[rows, channels, h, w]`, laid out with channels last, in which convolutions then keep theirs.
+    """The same images `[rows, channels, h, w]` with channels last in memory, which convolutions keep.
 
-    On a CPU max-pooling then takes a fraction of the time. With one channel torch takes either layout for the other,
-    so the strides are written anew. Works under vmap, where `Tensor.to(memory_format=…)` does not.
+    On a CPU max-pooling then takes a fraction of the time. With one channel torch does not distinguish the layouts, so
+    the strides are set explicitly. Works under vmap, where `Tensor.to(memory_format=…)` does not.
     """
     x = x.permute(0, 2, 3, 1)
     return x.flatten(1).unflatten(1, x.shape[1:]).permute(0, 3, 1, 2)

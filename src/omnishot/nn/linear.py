@@ -1,7 +1,7 @@
-"""Linear layers whose task-adapted weights need never be written out.
+"""Linear layers whose task-adapted weights are kept in factored form.
 
-The gradient of a linear layer's weight is Gᵀ X, with X the rows it read and G the loss's gradient at what it gave: a
-few support rows make it of low rank. A weight after some inner steps is then W + Lᵀ R with thin L and R, and
+The gradient of a linear layer's weight is Gᵀ X, with X the rows it read and G the loss's gradient at its output: a few
+support rows give a matrix of low rank. A weight after some inner steps is then W + Lᵀ R with thin L and R, and
 x (W + Lᵀ R)ᵀ = x Wᵀ + (x Rᵀ) L is one product that all tasks share plus two thin ones.
 """
 
@@ -25,7 +25,7 @@ class LowRank(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """How many rows the factors have."""
+        """The number of rows of the factors."""
         return self.left.shape[-2]
 
     def dense(self) -> Tensor:
@@ -46,7 +46,7 @@ Weight = Tensor | LowRank
 
 @dataclass
 class Watched:
-    """A weight that remembers every (rows read `[…, in]`, rows given `[…, out]`) of the layer it is used in."""
+    """A weight that records every pair of inputs `[…, in]` and outputs `[…, out]` of the layer it is used in."""
 
     weight: Weight
     uses: list[tuple[Tensor, Tensor]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Linear(nn.Linear):
 
 
 def pays(rank: int, weight: Weight) -> bool:
-    """Whether factors of this rank take less work than the matrix written out."""
+    """Whether factors of this rank take less work than the full matrix."""
     out, into = (weight.base if isinstance(weight, LowRank) else weight).shape[-2:]
     return 2 * rank * (out + into) <= out * into
 
@@ -90,9 +90,9 @@ def moved(weight: Weight, by: Factors) -> LowRank:
 
 
 def written_out(state: Any) -> Any:
-    """A state with every weight written out: a tree of tensors, nothing else.
+    """A state with every weight as a full matrix: a tree of tensors, nothing else.
 
-    Matrices are laid out as they come back from a file: how a product rounds depends on it.
+    Matrices are laid out as after loading from a file, since the rounding of a product depends on the layout.
     """
 
     def plain(leaf: Any) -> Any:

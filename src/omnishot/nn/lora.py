@@ -12,12 +12,12 @@ from omnishot.nn.linear import Linear, LowRank
 
 
 class LoRA(nn.Module):
-    """W + Lᵀ R for every linear and convolution weight W of a network, with L zero at the start.
+    """W + Lᵀ R for every linear and convolution weight W of a network, with L initialised to zero.
 
     A convolution's weight counts as the matrix `[out, in·kernel]`.
 
     Args:
-        network: whose weights are changed.
+        network: the network whose weights are changed.
         rank: rows of L and R.
 
     Paper: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022

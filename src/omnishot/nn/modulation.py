@@ -1,8 +1,8 @@
 """Feature-wise modulation: a task vector changes the scale and shift of a network's channels.
 
-Every norm here ends in a scale and a shift per channel. Changing them by a linear map of a task vector is what FiLM
-layers do; a network whose parameters can be given needs no such layer in its code. Encoders without a norm have biases,
-which a task vector moves instead, so every encoder can be modulated.
+Every norm here ends in a scale and a shift per channel. FiLM layers change them by a linear map of a task vector. Since
+a network can be called with other parameters than its own, its code needs no such layer. Encoders without a norm have
+biases, which the task vector changes instead, so every encoder can be modulated.
 
 Paper: Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer, AAAI 2018
 """
@@ -22,9 +22,9 @@ PREFIX, NETWORK = "modulation.", "network."
 
 
 def per_channel(network: Network) -> list[str]:
-    """Names of the parameters with one value a channel, of each of `Network.input_modules`.
+    """Names of the parameters with one value per channel, in each of `Network.input_modules`.
 
-    They are the scales and shifts of a module with active norms; else its vectors (biases, the weights of frozen
+    These are the scales and shifts of a module with active norms; otherwise its vectors (biases, the weights of frozen
     features).
     """
     return [f"{part}.{name}" for part, module in network.input_modules().items() for name in _of_part(module)]
@@ -46,10 +46,11 @@ class Modulation(nn.Module):
     `modulation`, and its network as `network`.
 
     Args:
-        network: whose parameters are changed.
+        network: the network whose parameters are changed.
         dim: width of the task vector.
-        spread: standard deviation of the map's weights to start with. With 0 no z changes anything at first, which
-            suits a z that a network gives; a z that starts at 0 itself needs a spread, or no gradient reaches either.
+        spread: initial standard deviation of the map's weights. With 0 no z changes anything at first, which suits a z
+            that a network computes; a z that is itself initialised to 0 needs a spread above 0, or no gradient reaches
+            either.
     """
 
     def __init__(self, network: Network, dim: int, spread: float = 0.0):
@@ -64,8 +65,7 @@ class Modulation(nn.Module):
         return list(self.sizes)
 
     def deltas(self, params: Mapping[str, Tensor], z: Tensor) -> dict[str, Tensor]:
-        """What the task vector `z` `[dim]` adds, by the name of the learner's parameter; pure in `params`, all of the
-        learner's."""
+        """The changes by the task vector `z` `[dim]`, by parameter name; pure in `params`, the learner's parameters."""
         parts = (params[PREFIX + "weight"] @ z).split(list(self.sizes.values()))
         return dict(zip(self.sizes, parts, strict=True))
 

@@ -1,4 +1,4 @@
-"""A support set to a task vector, whatever the order of its rows and the numbers of its classes."""
+"""A permutation-invariant map from a support set to a task vector."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from omnishot.nn.linear import Linear
 
 
 class TaskSet(nn.Module):
-    """The features `[rows, dim]` of a support set with its targets to a task vector `[out]`.
+    """Maps the features `[rows, dim]` of a support set and its targets to a task vector `[out]`.
 
-    A perceptron reads every element of the set, another one their mean. The elements are the classes that have rows
-    (the mean of their rows and the variance about it), of any number; or, where a number is predicted, the rows with
-    their numbers.
+    The result depends neither on the order of rows nor on the numbering of classes. A perceptron reads every element of
+    the set, another one the mean of the results. For classes, the elements are the classes that have rows, each as the
+    mean of its rows and the variance about it. For numbers, they are the rows with their targets.
 
     Args:
         dim: width of the features.
         out: width of the task vector.
         targets: how many numbers a row's target has; 0 for classes.
-        hidden: width inside.
+        hidden: width of the hidden layers.
 
     Paper: Zaheer et al., Deep Sets, NeurIPS 2017
     """
@@ -35,7 +35,7 @@ class TaskSet(nn.Module):
         self.all = nn.Sequential(Linear(hidden, hidden), nn.GELU(), Linear(hidden, out))
 
     def forward(self, features: Tensor, support: Rows) -> Tensor:
-        """`[rows, dim]` and the support rows that they are of -> `[out]`."""
+        """Features `[rows, dim]` of the support rows -> `[out]`."""
         elements, there = self._rows(features, support) if self.targets else self._classes(features, support)
         return self.all(masked_mean(self.each(elements), there))
 

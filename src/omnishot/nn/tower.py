@@ -1,7 +1,7 @@
-"""A network that holds smaller ones, of which weights say how much of each is used.
+"""A network that contains smaller ones, and weights that mix them.
 
-A choice is a weight for each of its options, summing to one. A weight of one for a single option gives the smaller
-network itself; anything else mixes the options, differentiably.
+A choice has a weight for each of its options; they sum to one. A weight of one for a single option selects one of the
+smaller networks; other weights mix the options differentiably.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from omnishot.nn.linear import Linear
 
 
 class Tower(nn.Module):
-    """Residual blocks `[..., dim] -> [..., dim]`, left after any number of them, any share of the channels wide.
+    """Residual blocks `[..., dim] -> [..., dim]`, of which a prefix and a fraction of the channels can be used.
 
     The first channels are those of the narrower networks too, so blocks are shared by all depths and widths. Channels
     beyond the width stay zero, inside the blocks as well.
@@ -23,7 +23,7 @@ class Tower(nn.Module):
     Args:
         dim: channels.
         depth: blocks; the options of depth are 0 … `depth`.
-        widths: the options of width, as shares of the channels.
+        widths: the options of width, as fractions of the channels.
 
     Paper: Yu et al., Slimmable Neural Networks, ICLR 2019 (widths)
     """
@@ -38,7 +38,7 @@ class Tower(nn.Module):
         self.register_buffer("masks", (torch.arange(dim) < kept[:, None]).float(), persistent=False)
 
     def forward(self, x: Tensor, depth: Tensor, width: Tensor) -> Tensor:
-        """`depth` `[blocks + 1]` and `width` `[widths]` weigh the options."""
+        """`depth` `[blocks + 1]` and `width` `[widths]` are the weights of the options."""
         keep = width @ self.masks.to(width.dtype)
         h = x * keep
         exits = depth[0] * h

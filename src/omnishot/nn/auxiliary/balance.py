@@ -1,4 +1,4 @@
-"""Even loads for the experts of a mixture."""
+"""Equal loads for the experts of a mixture."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class EncodedBatch:
 
 
 class Auxiliary(nn.Module):
-    """One auxiliary objective. It is built for a network, whose parameters are not its own."""
+    """One auxiliary objective. It is built for a network, but does not hold the network's parameters."""
 
     def __init__(self, network: Network):
         super().__init__()
@@ -59,7 +59,7 @@ class Auxiliary(nn.Module):
 class Auxiliaries(nn.Module):
     """The auxiliary objectives of a training, by name, each with its weight.
 
-    They are computed with the parameters that all tasks share, before any task is adapted to.
+    They are computed with the parameters that all tasks share, before adaptation to any task.
 
     Raises:
         UsageError: for an unknown name, or a network without embeddings of two inputs.
@@ -91,7 +91,7 @@ class Auxiliaries(nn.Module):
 
 
 def encode_batch(network: Network, batch: Episode) -> EncodedBatch:
-    """All rows of a meta-batch through the encoders of a network."""
+    """Encode all rows of a meta-batch with the encoders of a network."""
     rows = join_rows(batch)
     tokens, tokens_present = network.tokens(rows.map(lambda t: t.flatten(0, 1)))
     embeddings = network.pool_tokens(tokens, tokens_present)

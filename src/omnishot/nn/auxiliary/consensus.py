@@ -12,8 +12,8 @@ from omnishot.nn.network import Network
 class Agreement(Auxiliary):
     """Mean square distance of a row's embeddings to their consensus h* = argmin_h Σ‖fᵢ − h‖².
 
-    The consensus is the mean of the embeddings present, in closed form; rows with one input only do not count. Alone
-    this loss is least when all rows share one embedding: combine it with a loss that separates the classes.
+    The consensus is the mean of the embeddings present, in closed form; rows with one input only do not count. The loss
+    alone is minimal when all rows have the same embedding: combine it with a loss that separates the classes.
 
     Paper: Kettenring, Canonical Analysis of Several Sets of Variables, Biometrika 1971 (MAXVAR)
     """

@@ -1,4 +1,4 @@
-"""Distillation from rows with all of their inputs to the same rows with some of them."""
+"""Distillation from rows with all of their inputs to the same rows with only some of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omnishot.nn.network import Network
 
 
 class Distil(Auxiliary):
-    """One minus the cosine between a row's features with all of its inputs and with some of them.
+    """One minus the cosine between a row's features from all of its inputs and from some of them.
 
     The teacher is the whole row and gets no gradient; the student is the same row with a random subset of its inputs,
     at least one of those present. Rows with one input only do not count.

@@ -1,4 +1,4 @@
-"""Alignment by a contrast among the rows of a task."""
+"""Alignment by a contrastive loss among the rows of a task."""
 
 from __future__ import annotations
 

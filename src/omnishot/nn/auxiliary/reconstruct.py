@@ -1,4 +1,4 @@
-"""Training of the imputer `impute` on embeddings that are present."""
+"""A loss that trains the imputer `impute` on embeddings that are present."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from omnishot.nn.network import Network
 
 
 class Reconstruct(Auxiliary):
-    """Gaussian negative log-likelihood of every present embedding under its estimate from the row's other ones.
+    """Gaussian negative log-likelihood of each present embedding under its estimate from the row's other embeddings.
 
-    The embeddings that are estimated get no gradient, which would make them easier to estimate.
+    The estimated embeddings get no gradient: it would make them easier to estimate.
 
     Paper: Ma et al., SMIL: Multimodal Learning with Severely Missing Modality, AAAI 2021
     """

@@ -1,6 +1,6 @@
-"""What autoregressive decoders share: they generate a text one token after another.
+"""The base of autoregressive decoders, which generate a text one token after another.
 
-Shape notation: rows R, texts a row S, tokens a text L, tokens of the memory M, vocabulary V, new words N.
+Shape notation: rows R, texts per row S, tokens per text L, tokens of the memory M, vocabulary V, new words N.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Decoder(Head):
     # -- what a subclass defines -------------------------------------------------------------------------
 
     def project_memory(self, memory: Tensor, present: Tensor) -> Any:
-        """What every step needs of the memory (keys and values), a tree of `[R, 1, …]`."""
+        """The parts of the memory that every step needs (keys and values), a tree of `[R, 1, …]`."""
         raise NotImplementedError
 
     def initial_state(self, projected: Any) -> Any:
@@ -90,8 +90,10 @@ class Decoder(Head):
     # -- what follows from it ----------------------------------------------------------------------------
 
     def teacher_forcing(self, memory: Tensor, present: Tensor, words: Tensor, target: Tensor) -> Tensor:
-        """The normalised hidden states `[R, S, L, dim]` before each token of `target` `[R, S, L]`, given the true ones
-        before it (teacher forcing)."""
+        """The normalised hidden states `[R, S, L, dim]` before each token of `target` `[R, S, L]`.
+
+        The tokens before it are those of the target (teacher forcing).
+        """
         previous = torch.cat([torch.full_like(target[..., :1], BOS), target[..., :-1]], -1)
         return self.norm(self.hidden_states(self.project_memory(memory, present), self.embed(words, previous)))
 
@@ -162,21 +164,21 @@ class TextDistribution:
         return self._call("logits", self.task["words"], self.task["word_bias"], hidden)
 
     def loss(self, target: Tensor) -> Tensor:
-        """Mean negative log-likelihood of a token of `target` `[R, S, L]`, ends included, padding excluded."""
+        """Mean negative log-likelihood per token of `target` `[R, S, L]`, end tokens included, padding excluded."""
         return -self.log_likelihood(target).sum() / (target != PAD).sum().clamp(min=1)
 
     def log_likelihood(self, target: Tensor) -> Tensor:
-        """Of each text of `target` `[R, S, L]`: `[R, S]`."""
+        """The log-likelihood of each text of `target` `[R, S, L]`: `[R, S]`."""
         logs = self.logits(target).log_softmax(-1)
         return mask(logs.gather(-1, target.unsqueeze(-1)).squeeze(-1), target != PAD).sum(-1)
 
     def accuracy(self, target: Tensor) -> Tensor:
-        """The fraction of tokens, padding excluded, that are the likeliest given those before them."""
+        """The fraction of tokens, padding excluded, that are the likeliest given the tokens before them."""
         correct = (self.logits(target).argmax(-1) == target) & (target != PAD)
         return correct.sum() / (target != PAD).sum().clamp(min=1)
 
     def likeliest_support_text(self, longest: int) -> Tensor:
-        """Of the texts of the support rows the likeliest for every row: int64 `[R, longest]`, padded."""
+        """For every row, the likeliest of the texts of the support rows: int64 `[R, longest]`, padded."""
         texts = self.task["texts"]
         logs = self.log_likelihood(texts.expand(len(self.memory), *texts.shape))
         best = torch.where((texts != PAD).any(-1), logs, -torch.inf).argmax(-1)

@@ -20,7 +20,7 @@ from omnishot.nn.heads import Head
 from omnishot.nn.layers import LayerNorm, TransformerBlock, mask
 from omnishot.nn.linear import Linear
 
-#: The token that stands for no token.
+#: The blank of CTC.
 BLANK = PAD
 #: The logarithm of an impossible event's probability. Finite, so that no gradient becomes NaN.
 LOG_ZERO = -1e6
@@ -79,18 +79,18 @@ class CTC(Head):
         return own
 
     def needs(self, target: Tensor) -> Tensor:
-        """One time step a token, and one between two equal tokens."""
+        """One time step per token, and one between two equal tokens."""
         tokens = torch.where(target == EOS, PAD, target)
         repeated = (tokens[..., 1:] == tokens[..., :-1]) & (tokens[..., 1:] != PAD)
         return (tokens != PAD).sum(-1) + repeated.sum(-1)
 
     def predict(self, task: dict[str, Any], features: Memory) -> AlignedDistribution:
-        memory, present = (t[:, 1:] for t in features)  # the first token is no time step
+        memory, present = (t[:, 1:] for t in features)  # the first token of the memory is no time step
         return AlignedDistribution(call_with(self, task, memory, present), present)
 
     def forward(self, memory: Tensor, present: Tensor) -> Tensor:
         """Log-probabilities `[rows, time steps, vocabulary]`."""
-        attended = present | ~present.any(-1, keepdim=True)  # attention over no token is undefined
+        attended = present | ~present.any(-1, keepdim=True)  # attention over zero tokens is undefined
         for block in self.blocks:
             memory = block(memory, attended)
         scores = self.scores(self.norm(memory))
@@ -103,7 +103,7 @@ class AlignedDistribution:
     """The distribution over texts of each row.
 
     Args:
-        logs: log-probabilities of every token at every time step, `[rows, time steps, vocabulary]`.
+        logs: log-probabilities of all tokens at every time step, `[rows, time steps, vocabulary]`.
         present: bool `[rows, time steps]`.
     """
 
@@ -111,10 +111,10 @@ class AlignedDistribution:
     present: Tensor
 
     def log_likelihood(self, target: Tensor) -> Tensor:
-        """Of each text of `target` `[rows, texts, L]`: `[rows, texts]`, about LOG_ZERO if it is impossible.
+        """The log-likelihood `[rows, texts]` of each text of `target` `[rows, texts, L]`, about LOG_ZERO if impossible.
 
-        The forward algorithm over a blank before, between and after the tokens (Graves et al. 2006, §4.1), in logs and
-        from differentiable operations, so that it may be differentiated twice.
+        The forward algorithm over a blank before, between and after the tokens (Graves et al. 2006, §4.1), in the log
+        domain and with differentiable operations, so that it can be differentiated twice.
         """
         tokens = torch.where(target == EOS, PAD, target)
         length = (tokens != PAD).sum(-1)
@@ -138,7 +138,7 @@ class AlignedDistribution:
         return torch.where(ends, alpha, LOG_ZERO).logsumexp(-1)
 
     def loss(self, target: Tensor) -> Tensor:
-        """Mean negative log-likelihood a token of those texts `target` `[rows, texts, L]` that are possible."""
+        """Mean negative log-likelihood per token of those texts of `target` `[rows, texts, L]` that are possible."""
         likelihood = self.log_likelihood(target)
         counted = (target != PAD).any(-1) & (likelihood > LOG_ZERO / 2)
         tokens = mask(((target != PAD) & (target != EOS)).sum(-1), counted).sum()
@@ -167,8 +167,10 @@ def _greedy(logs: Tensor) -> list[int]:
 
 
 def _prefix_search(logs: Tensor, width: int) -> list[int]:
-    """The likeliest text under log-probabilities `[time steps, vocabulary]`, summed over its alignments, keeping
-    `width` prefixes."""
+    """The likeliest text under log-probabilities `[time steps, vocabulary]`, summed over its alignments.
+
+    `width` prefixes are kept at every time step.
+    """
     # By prefix the log-probabilities of all its alignments so far: of those that end with a blank, and of the others.
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
     for at_step in logs:

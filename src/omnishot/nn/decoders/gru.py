@@ -16,7 +16,7 @@ class GRU(Decoder):
     """Gated recurrent units that attend to the memory before every token.
 
     The decoder of the paper is an LSTM with attention by a perceptron. This one is a GRU (Cho et al. 2014) with
-    attention by inner products, unrolled by hand: `nn.GRU` fails under vmap and cuDNN's has no double backward.
+    attention by inner products, unrolled in Python: `nn.GRU` fails under vmap and cuDNN's has no double backward.
 
     Args:
         heads: of the attention; the width must be a multiple.
@@ -45,7 +45,7 @@ class GRU(Decoder):
 
     def project_memory(self, memory: Tensor, present: Tensor) -> Any:
         keys, values = self.memory(memory.unsqueeze(-3)).chunk(2, -1)
-        # The memory's first token is the features of the whole row.
+        # The first token of the memory holds the features of the whole row.
         return {"features": memory[..., :1, :], "keys": keys, "values": values, "present": present.unsqueeze(-2)}
 
     def initial_state(self, projected: Any) -> Any:

@@ -23,15 +23,15 @@ def beam_search(
     longest: int,
     excluded: Sequence[int] = (),
 ) -> Tensor:
-    """The likeliest text of every row by beam search of this `width`; with 1 by greedy search.
+    """The likeliest text of every row by beam search of this `width`; width 1 is greedy search.
 
-    Texts are ranked by their log-likelihood divided by a power of their length, its end included (`LENGTH_PENALTY`).
-    Runs under `torch.vmap`, so that the rows of many tasks, each with a decoder of its own, are searched at once.
+    Texts are ranked by their log-likelihood divided by a power of their length, end token included (`LENGTH_PENALTY`).
+    Runs under `torch.vmap`, so that the rows of many tasks, each with its own decoder, are searched together.
 
     Args:
         state: before the first token, a tree of tensors `[rows, 1, …]`.
         step: `(state, tokens [rows, beams], position) -> (log-probabilities [rows, beams, vocabulary], state)`.
-        longest: tokens of a text at most, its end included: the last can only be the end.
+        longest: largest number of tokens of a text, end token included: the last token can only be the end.
         excluded: tokens that are never generated. (The probabilities of the others are not renormalised.)
 
     Returns:

@@ -1,3 +1,3 @@
-"""Token numbers that mean the same in every vocabulary."""
+"""Token numbers that have the same meaning in every vocabulary."""
 
 PAD, BOS, EOS, UNKNOWN = SPECIAL = range(4)

@@ -18,9 +18,9 @@ KeysValues = tuple[Tensor, Tensor]
 
 
 class Transformer(Decoder):
-    """Every token attends to those before it and to the memory. The state is the cache of keys and values.
+    """Every token attends to the tokens before it and to the memory. The state is the cache of keys and values.
 
-    Layers are normalised before they act, not after as in the paper, which trains without a warmup (Xiong et al., On
+    Layers are normalised before they act, not after as in the paper: this trains without a warmup (Xiong et al., On
     Layer Normalization in the Transformer Architecture, ICML 2020).
 
     Args:

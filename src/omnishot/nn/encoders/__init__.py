@@ -1,4 +1,4 @@
-"""Encoders, one a file: a batch of one input's cells to one vector a row. Adding one is a file and a line here."""
+"""Encoders, one a file: from the cells of one input to one vector per row. Adding one is a file and a line here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from omnishot.core.registry import Registry
 from omnishot.errors import UsageError
 
-if TYPE_CHECKING:  # which torch comes with: `omnishot list encoders` goes without
+if TYPE_CHECKING:  # imports torch, which `omnishot list encoders` avoids
     from omnishot.modality.base import Modality
     from omnishot.nn.encoders.base import Encoder
 
@@ -27,14 +27,14 @@ ENCODERS = Registry(
     },
 )
 
-#: What each kind of input is read with unless something else is asked for.
+#: The default encoder of each kind of input.
 DEFAULTS = {"image": "conv4", "text": "transformer", "audio": "logmel", "series": "conv1d", "tabular": "mlp"}
 DEFAULTS |= {"video": "framewise"}
-DEFAULTS |= {"features": "scale"}  # what a frozen encoder gives
+DEFAULTS |= {"features": "scale"}  # the output of a frozen encoder
 
 
 def default_for(kind: str) -> str:
-    """The encoder that reads cells of this kind unless another is chosen; of a user's kind, the first that does.
+    """The default encoder of this kind of cell; for a kind that a user defined, the first encoder that reads it.
 
     Raises:
         UsageError: if there is none.
@@ -50,7 +50,7 @@ def default_for(kind: str) -> str:
 def build(modality: Modality, name: str | None = None, **options: Any) -> Encoder:
     """The encoder `name` for a fitted modality (None: the default of its kind).
 
-    A user's may be any module, or whatever makes one (`omnishot.nn.encoders.custom`).
+    A user's encoder may be any module, or a class or function that makes one (`omnishot.nn.encoders.custom`).
 
     Raises:
         UsageError: if there is no such encoder, or it does not read this kind of input.

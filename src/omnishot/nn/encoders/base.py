@@ -1,4 +1,4 @@
-"""What every encoder is."""
+"""The base class of encoders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from omnishot.nn.layers import uses_batch_statistics
 
 
 class Encoder(nn.Module):
-    """Reads normalised cells `[rows, *cell]` of one input, gives `[rows, out]`."""
+    """Encodes normalised cells `[rows, *cell]` of one input as vectors `[rows, out]`."""
 
     #: Kinds of modality that this encoder reads; empty: any.
     reads: ClassVar[tuple[str, ...]] = ()
@@ -23,16 +23,18 @@ class Encoder(nn.Module):
         return uses_batch_statistics(self)
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The parts of each cell, `[rows, parts, width]`, in order, and which of them are real, bool `[rows, parts]`
-        (None: all are). An encoder that knows no parts gives its vector as the only one."""
+        """The parts of each cell, `[rows, parts, width]`, in order, and which are real, bool `[rows, parts]`.
+
+        The latter is None if all are real. An encoder without parts gives its vector as the only one.
+        """
         return self(x).unsqueeze(-2), None
 
     def raw(self, x: Tensor) -> Tensor:
-        """The cells as plain features `[rows, features]`, nothing learned: what raw-feature baselines see."""
+        """The cells as plain features `[rows, features]` without learned parameters, for baselines on raw features."""
         return x.flatten(1)
 
     def bare(self) -> Encoder:
-        """This encoder without anything learned: good for `raw` alone."""
+        """This encoder without learned parameters; only `raw` can be used."""
         for module in self.modules():
             module._parameters.clear()
         self._modules.clear()

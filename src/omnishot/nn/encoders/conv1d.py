@@ -32,7 +32,7 @@ class SeriesConv(Encoder):
         return torch.cat([h.mean(-1), h.amax(-1)], -1)
 
     def parts(self, x: Tensor) -> tuple[Tensor, None]:
-        """The times of the series."""
+        """The time steps of the series."""
         return self._maps(x).transpose(-1, -2), None
 
     def _maps(self, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from omnishot.nn.layers import Norm, channels_last
 
 
 class Conv4(Encoder):
-    """Four 3×3 convolution blocks, each halving the picture, by max-pooling or by stride.
+    """Four 3×3 convolution blocks, each of which halves the image by max-pooling or by stride.
 
     Args:
         width: channels of each block.
@@ -53,7 +53,7 @@ class Conv4(Encoder):
         return self._maps(x).flatten(1)
 
     def parts(self, x: Tensor) -> tuple[Tensor, None]:
-        """The places of the picture, row by row."""
+        """The positions of the image, row by row."""
         return self._maps(x).flatten(2).transpose(-1, -2), None
 
     def _maps(self, x: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ class CustomEncoder(Encoder):
     """A user's module: it reads normalised cells `[rows, *cell]` of one input and gives `[rows, width]`.
 
     Args:
-        made_by: a module, of which each network has a copy; or a class or function that gives one, called with the
-            fitted modality if it has a parameter without a default, and with the options.
+        made_by: a module, which is copied for each network; or a class or function that makes one. It is called with
+            the options, and with the fitted modality first if it has a parameter without a default.
     """
 
     def __init__(self, modality: Modality, made_by: nn.Module | Callable[..., nn.Module], **options: Any):

@@ -1,4 +1,4 @@
-"""Video by an image encoder on every frame and attention over the frames."""
+"""Video by an image encoder for every frame and attention over the frames."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from omnishot.nn.linear import Linear
 
 
 class Framewise(Encoder):
-    """Conv-4 on every frame, the same for all, then transformer blocks over the frames with their positions; the mean.
+    """The same Conv-4 on every frame, then transformer blocks over the frames with their positions, then the mean.
 
     Arnab et al.'s factorised encoder (§3.3, model 2), with Conv-4 in place of the spatial transformer and the mean
     over time in place of a class token.
 
     Args:
         width: channels of Conv-4 and of the vector.
-        norm, pool, blocks: of Conv-4; by stride it is a quarter of the arithmetic that it is by max-pooling.
+        norm, pool, blocks: of Conv-4; `pool="stride"` takes a quarter of the arithmetic of max-pooling.
         layers, heads: of the transformer over time.
 
     Paper: Arnab et al., ViViT: A Video Vision Transformer, ICCV 2021
@@ -52,7 +52,7 @@ class Framewise(Encoder):
         return self.parts(x)[0].mean(-2)
 
     def parts(self, x: Tensor) -> tuple[Tensor, None]:
-        """The frames, each in the light of the others."""
+        """The frames, after attention over all frames."""
         h = self.shrink(self.still(x.flatten(0, 1))).unflatten(0, x.shape[:2]) + self.positions
         every = torch.ones(h.shape[:-1], dtype=torch.bool, device=h.device)
         for block in self.blocks:

@@ -14,9 +14,9 @@ from omnishot.nn.linear import Linear
 
 
 class TextGRU(Encoder):
-    """Token vectors read in order by gated recurrent units, the mean over their states.
+    """Token vectors read in order by gated recurrent units, and the mean over their states.
 
-    The cell is unrolled by hand: `nn.GRU` fails under vmap and cuDNN's has no double backward.
+    The cell is unrolled in Python: `nn.GRU` fails under vmap and cuDNN's has no double backward.
 
     Paper: Cho et al., Learning Phrase Representations using RNN Encoder–Decoder, EMNLP 2014
     """

@@ -1,4 +1,4 @@
-"""LeNet-5, the network that handwritten digits were first read with."""
+"""LeNet-5, the first network for handwritten digits."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ SMALLEST = 12  # pixels a side, of which the second pooling leaves one
 
 
 class LeNet(Encoder):
-    """LeNet-5: two 5×5 convolutions, each followed by 2×2 pooling, then two full layers.
+    """LeNet-5: two 5×5 convolutions, each followed by 2×2 pooling, then two fully connected layers.
 
-    As usual today, the second convolution sees all channels of the first, pooling has no weights of its own, and
-    rectified units with max-pooling are the default; `tanh` and `mean` are nearer to the published form.
+    Unlike the published form, the second convolution reads all channels of the first, pooling has no weights, and the
+    defaults are rectified units and max-pooling; `tanh` and `mean` are nearer to the published form.
 
     Args:
-        width: channels of the first convolution. The other layers keep their proportion to it: with 6, as published,
-            16 channels, then 120 and 84 units.
+        width: channels of the first convolution. The other layers are in proportion: with 6, as published, 16 channels,
+            then 120 and 84 units.
         activation: `relu` or `tanh`.
         pool: `max` or `mean`.
-        norm: of what each convolution gives: `none` as published, `layer`, `group`, `instance` or `batch`
-            (transductive).
-        dropout: rate at which what the full layers read is left out in training, between 0 and 1 (Srivastava et al.,
+        norm: after each convolution: `none` as published, `layer`, `group`, `instance` or `batch` (transductive).
+        dropout: rate of dropout before the fully connected layers in training, between 0 and 1 (Srivastava et al.,
             JMLR 2014).
 
     Paper: LeCun et al., Gradient-Based Learning Applied to Document Recognition, Proceedings of the IEEE 1998

@@ -34,8 +34,8 @@ class LogMelConv(Encoder):
         width: channels.
         bands: of the spectrogram.
         norm: after each convolution.
-        times: windows that a part of the sound stands for, 1, 2, 4, 8 or 16: where parts are written down one by one
-            (decoder `ctc`), they must be as short as the shortest characters, 2 to 4.
+        times: windows per part of the sound, 1, 2, 4, 8 or 16. For the decoder `ctc` parts must be as short as the
+            shortest characters, 2 to 4.
 
     Paper: Hershey et al., CNN Architectures for Large-Scale Audio Classification, ICASSP 2017
     """
@@ -73,7 +73,7 @@ class LogMelConv(Encoder):
         return self._maps(x).mean(-2).flatten(-2)
 
     def parts(self, x: Tensor) -> tuple[Tensor, None]:
-        """The times of the sound, each with all of its bands."""
+        """The time steps of the sound, each with all of its bands."""
         return self._maps(x).transpose(-2, -3).flatten(-2), None
 
     def _maps(self, x: Tensor) -> Tensor:

@@ -16,10 +16,10 @@ from omnishot.nn.linear import Linear
 
 
 class TabularMLP(Encoder):
-    """Numbers with their presence flags and learned vectors of categories, through linear layers.
+    """Numbers with their presence flags and learned vectors of categories, followed by linear layers.
 
     Args:
-        width: of two layers, or a list of widths, one of each layer.
+        width: of two layers, or a list with the width of each layer.
 
     Paper: Guo & Berkhahn, Entity Embeddings of Categorical Variables, 2016
     """

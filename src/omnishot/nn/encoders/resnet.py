@@ -14,7 +14,7 @@ from omnishot.nn.layers import Norm
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions beside a 1×1 shortcut, halving height and width."""
+    """Two 3×3 convolutions and a 1×1 shortcut, which halve height and width."""
 
     def __init__(self, channels: int, width: int, norm: str):
         super().__init__()
@@ -31,7 +31,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(Encoder):
-    """A small ResNet: four residual blocks that double in width, then the mean over all places of the image.
+    """A small ResNet: four residual blocks of doubling width, then the mean over all positions of the image.
 
     Paper: He et al., Deep Residual Learning for Image Recognition, CVPR 2016
     """
@@ -48,5 +48,5 @@ class ResNet(Encoder):
         return self.blocks(x).mean((-1, -2))
 
     def parts(self, x: Tensor) -> tuple[Tensor, None]:
-        """The places of the image, row by row."""
+        """The positions of the image, row by row."""
         return self.blocks(x).flatten(2).transpose(-1, -2), None

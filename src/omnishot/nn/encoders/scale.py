@@ -1,4 +1,4 @@
-"""Ready-made features, each with a learned weight."""
+"""Precomputed features, each with a learned weight."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from omnishot.nn.encoders.base import Encoder
 
 
 class Scale(Encoder):
-    """What a frozen encoder of an earlier run gives (the option `frozen`), each feature times a learned weight.
+    """The features of a frozen encoder of an earlier run (the option `frozen`), each multiplied by a learned weight.
 
-    The weights begin at one: the first step sees the features as the earlier run left them.
+    The weights are initialised to one, so that training starts from the features as they are.
 
     Paper: Tian et al., Rethinking Few-Shot Image Classification (frozen features), ECCV 2020
     """

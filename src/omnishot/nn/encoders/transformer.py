@@ -21,7 +21,7 @@ def bag_of_tokens(tokens: Tensor, vocabulary: int) -> Tensor:
 
 
 class TextTransformer(Encoder):
-    """Token and position vectors, transformer blocks, the mean over the real tokens.
+    """Token and position vectors, transformer blocks, and the mean over the tokens that are no padding.
 
     Paper: Vaswani et al., Attention Is All You Need, NeurIPS 2017
     """
@@ -41,7 +41,7 @@ class TextTransformer(Encoder):
         return masked_mean(*self.parts(x))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the blocks make of each token."""
+        """The tokens after the transformer blocks."""
         real = x != PAD
         h = self.tokens(x) + self.positions
         for block in self.blocks:

@@ -1,4 +1,4 @@
-"""Fusions, one a file: the embeddings of a row's inputs to one vector. Adding one is a file and a line here."""
+"""Fusions, one a file: from the embeddings of a row's inputs to one vector. Adding one is a file and a line here."""
 
 from omnishot.core.registry import Registry
 

@@ -13,14 +13,14 @@ WEIGHINGS = ("softmax", "exponential")
 
 
 class Attention(Fusion):
-    """Each present input's embedding scores itself; the scores weigh the sum.
+    """Each present input's embedding gives a score; the sum of the embeddings is weighted by the scores.
 
-    Every input has its own scorer, so that which input it is may matter as much as what it holds.
+    Every input has its own scorer, so the score may depend on the input as well as on its content.
 
     Args:
-        weighing: `softmax` of the scores over the inputs present, as published; or `exponential`: eˢ of scores moved
-            so that they sum to zero over the inputs present, times √(2 / present), which keeps the spread for any
-            number of inputs. For two that is the gate f₁ eˢ + f₂ e⁻ˢ.
+        weighing: `softmax` of the scores over the inputs present, as published; or `exponential`: eˢ of scores shifted
+            to sum to zero over the inputs present, times √(2 / present), which keeps the variance for any number of
+            inputs. For two inputs that is the gate f₁ eˢ + f₂ e⁻ˢ.
 
     Paper: Ilse et al., Attention-based Deep Multiple Instance Learning, ICML 2018, §2.4 (gated form)
     """
@@ -34,7 +34,7 @@ class Attention(Fusion):
         self.bias = nn.Parameter(torch.zeros(inputs))
 
     def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """How much each input counts, `[..., inputs]`: zero where absent; softmaxed, of sum one if any is present."""
+        """The weight of each input, `[..., inputs]`, zero where absent. Softmax weights sum to one."""
         content, gate = torch.tanh(each(embeddings, self.content)), torch.sigmoid(each(embeddings, self.gate))
         scores = (content * gate * self.score).sum(-1) + self.bias
         if self.weighing == "softmax":

@@ -1,4 +1,4 @@
-"""What every fusion promises, and what several share."""
+"""The base class of fusions, and functions that several of them use."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from omnishot.nn.layers import mask, uses_batch_statistics
 
 
 class Fusion(nn.Module):
-    """The embeddings of a row's inputs to one vector.
+    """Fuses the embeddings of a row's inputs into one vector.
 
-    A fusion is built for `inputs` inputs, or slots of other tokens, of width `dim`. An absent input's embedding is
-    zero; a row may have none at all. Every derivative exists, a batch of tasks with parameters of their own may be run
-    by `torch.vmap`, and nothing is quadratic in anything but the number of inputs or the width.
-
+    A fusion is built for `inputs` inputs (or other tokens) of width `dim`. An absent input's embedding is zero; a row
+    may have no input. Every derivative exists, a batch of tasks with their own parameters can be run by `torch.vmap`,
+    and the cost is quadratic in nothing but the number of inputs or the width.
     """
 
     #: Whether all inputs are treated alike: whatever belongs to one of them stands in the first dimension, of size
     #: `inputs`, of some parameter. The order of inputs then changes nothing if the parameters are ordered alike.
     symmetric: ClassVar[bool] = True
-    #: How many slots it fuses; None: any number.
+    #: The number of inputs that it fuses; None: any number.
     takes: ClassVar[int | None] = None
 
     @property
@@ -46,7 +45,7 @@ class Fusion(nn.Module):
 
 
 def each(embeddings: Tensor, matrices: Tensor) -> Tensor:
-    """Every input's embedding by its own matrix: `[..., inputs, in]`, `[inputs, in, out]` -> `[..., inputs, out]`."""
+    """Every input's embedding times its own matrix: `[..., inputs, in]`, `[inputs, in, out]` -> `[..., inputs, out]`"""
     return torch.einsum("...id,ide->...ie", embeddings, matrices)
 
 

@@ -10,7 +10,7 @@ from omnishot.nn.linear import Linear
 
 
 class Concat(Fusion):
-    """All embeddings side by side with what is present, through one linear layer.
+    """All embeddings and the presence flags, concatenated, through one linear layer.
 
     Paper: Ngiam et al., Multimodal Deep Learning, ICML 2011
     """

@@ -1,4 +1,4 @@
-"""Fusion by the vector nearest to all embeddings present."""
+"""Fusion by the vector with the least mean squared distance to all embeddings present."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from omnishot.nn.layers import mask
 
 
 def consensus(embeddings: Tensor, present: Tensor, weights: Tensor) -> Tensor:
-    """h* = argmin_h Σ wᵢ ‖fᵢ − h‖² over what is present, which is their weighted mean; zero where nothing is.
+    """h* = argmin_h Σ wᵢ ‖fᵢ − h‖² over the inputs present: their weighted mean; zero where no input is present.
 
     Args:
         embeddings: f, `[..., inputs, dim]`.
@@ -21,13 +21,13 @@ def consensus(embeddings: Tensor, present: Tensor, weights: Tensor) -> Tensor:
 
 
 class Consensus(Fusion):
-    """The vector h that Σ wᵢ ‖gᵢ − h‖² over the inputs present is least for, in closed form.
+    """The vector h that minimises Σ wᵢ ‖gᵢ − h‖² over the inputs present, in closed form.
 
-    Gower's consensus of several configurations, after they were turned to fit each other; here the encoders learn to
-    fit, and the inputs may be weighed.
+    This is Gower's consensus of several configurations. Gower first rotates them to fit each other; here the encoders
+    learn to fit, and the inputs may be weighted.
 
     Args:
-        learned: whether an input's weight, always positive, is learned; else all are 1.
+        learned: whether the weight of each input, always positive, is learned; else all weights are 1.
 
     Paper: Gower, Generalized Procrustes Analysis, Psychometrika 1975
     """
@@ -39,14 +39,14 @@ class Consensus(Fusion):
         self.learned = learned
 
     def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """Each input's share wᵢ / Σ w over the inputs present, `[..., inputs]`, zero where absent."""
+        """The normalised weight of each input, wᵢ / Σ w over the inputs present, `[..., inputs]`, zero where absent."""
         return _shares(present, self._weights(embeddings))
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:
         return consensus(embeddings, present, self._weights(embeddings))
 
     def _weights(self, embeddings: Tensor) -> Tensor:
-        """w `[inputs]`, up to a factor, which changes nothing."""
+        """w `[inputs]`, up to a common factor, which does not change the result."""
         return self.log_weight.softmax(-1) if self.learned else embeddings.new_ones(embeddings.shape[-2])
 
 

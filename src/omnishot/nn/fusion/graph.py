@@ -1,4 +1,4 @@
-"""Fusion by messages along a learned graph."""
+"""Fusion by message passing on a learned graph."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from omnishot.nn.linear import Linear
 
 
 class Graph(Fusion):
-    """Present inputs are the nodes of a graph whose edges are learned; after some rounds of messages they are read out.
+    """Present inputs are the nodes of a graph with learned edges; after rounds of messages they are read out.
 
-    A node begins as the embedding and the learned vector of its slot. How strong the edge between two nodes is, 0…1,
-    is a sigmoid of the product of their keys, so content and slot decide, and no edge is forced as a softmax over
-    neighbours would. In a round each node adds what a linear layer makes of the mean of itself and its neighbours,
-    weighted by the edges. A softmax over the nodes present reads them out.
+    A node is initialised to the input's embedding plus a learned vector of the input. The strength of the edge between
+    two nodes, 0…1, is a sigmoid of the product of their keys, so it depends on the content and on the input, and all
+    edges of a node may be weak, unlike in a softmax over its neighbours. In a round, each node adds a linear map of the
+    mean of itself and its neighbours, weighted by the edges. A softmax over the nodes present weighs them in the
+    read-out.
 
-    The paper's frame (message, update, read-out), which takes the graph as given, a molecule's bonds. The mean with
-    the node itself is that of Kipf & Welling (2017).
+    The paper defines the scheme (message, update, read-out) for a given graph, the bonds of a molecule. The mean that
+    includes the node itself is that of Kipf & Welling (2017).
 
     Args:
         rounds: of messages.
@@ -40,9 +41,9 @@ class Graph(Fusion):
         self.score = Linear(dim, 1)
 
     def adjacency(self, nodes: Tensor, present: Tensor, turn: int = 0) -> Tensor:
-        """Edges `[..., inputs, inputs]` of nodes `[..., inputs, dim]` in a round: symmetric, 0…1, 1 to itself.
+        """The edges `[..., inputs, inputs]` of nodes `[..., inputs, dim]`: symmetric, 0…1, 1 on the diagonal.
 
-        Absent nodes have none.
+        Absent nodes have no edges.
         """
         keys = self.keys[turn](nodes)
         edges = torch.sigmoid(keys @ keys.transpose(-1, -2) * keys.shape[-1] ** -0.5)
@@ -61,7 +62,7 @@ class Graph(Fusion):
         return x
 
     def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """How much each node counts in the read-out, `[..., inputs]`: zero where absent, of sum one if any is there."""
+        """The weight of each node in the read-out, `[..., inputs]`: zero where absent, else of sum one."""
         return self._weights(self.nodes(embeddings, present), present)
 
     def forward(self, embeddings: Tensor, present: Tensor) -> Tensor:

@@ -10,12 +10,13 @@ from omnishot.nn.fusion.base import Fusion, each
 
 
 class TensorProduct(Fusion):
-    """All products of dimensions of several inputs, weighed by a tensor of low rank that is never written out.
+    """All products of dimensions of several inputs, weighted by a tensor of low rank that is never computed explicitly.
 
-    A one is appended to each embedding, so that the outer product of all inputs' holds every interaction of one, two
-    and more of them. A linear map of it whose tensor is of rank r is Σᵣ cᵣ Πᵢ Wᵢᵣ [gᵢ, 1]; an absent input multiplies
-    by one. The weights of the appended ones start at 1 and the others small: at the start the sum of linear maps of
-    the inputs, and products of many inputs neither vanish nor grow out of bounds.
+    A one is appended to each embedding, so that the outer product of all embeddings holds every interaction of one, two
+    and more of them. A linear map of this product by a tensor of rank r is Σᵣ cᵣ Πᵢ Wᵢᵣ [gᵢ, 1]; an absent input
+    contributes a factor of one. The weights of the appended ones are initialised to 1 and the others to small values:
+    the result is then close to a sum of linear maps of the inputs, and products of many inputs neither vanish nor
+    explode.
 
     Args:
         rank: of the tensor.
@@ -40,7 +41,7 @@ class TensorProduct(Fusion):
 
 
 def product(x: Tensor) -> Tensor:
-    """The product over the second-to-last dimension, in pairs: torch's own has no second derivative under vmap."""
+    """The product over the second-to-last dimension, in pairs: `torch.prod` has no second derivative under vmap."""
     while (n := x.shape[-2]) > 1:
         pairs = x[..., : n // 2, :] * x[..., n // 2 : 2 * (n // 2), :]
         x = torch.cat([pairs, x[..., 2 * (n // 2) :, :]], -2) if n % 2 else pairs

@@ -12,20 +12,20 @@ from omnishot.nn.layers import mask
 
 
 class Mixture(Fusion):
-    """A few of several experts fuse a row; what it holds and which inputs are present choose them.
+    """A few of several experts fuse a row; a router selects them by the row's content and its present inputs.
 
-    An expert is a perceptron that reads all embeddings and what is present, as `concat` does, with a hidden layer. A
-    linear router of the same scores the experts; the `active` best share the row by the softmax of their scores, and
-    the others have weight zero. Every expert is computed for every row, so sparsity divides the work between experts
-    and saves no time; with a few small experts a gather would cost more.
+    An expert is a perceptron with a hidden layer that reads all embeddings and the presence flags. A linear router
+    scores the experts from the same values. The `active` experts with the highest scores are weighted by a softmax of
+    their scores, and the others have weight zero. Every expert is computed for every row, so sparsity divides the work
+    among experts but saves no time; with a few small experts, selecting rows would cost more.
 
-    The published router adds noise, and a loss for uneven loads. Ours adds no noise, for a prediction would depend on a
-    draw; the loss is the auxiliary objective `balance`. Without it training may come to give most rows to one or two
-    experts, more so where most rows have the same inputs. `gates` shows it.
+    The published router adds noise, and a loss for uneven loads. This one adds no noise, since predictions would be
+    random; the loss is the auxiliary objective `balance`. Without it, training may assign most rows to one or two
+    experts, especially where most rows have the same inputs. `gates` shows the loads.
 
     Args:
-        experts: how many there are.
-        active: how many of them a row has.
+        experts: number of experts.
+        active: number of experts per row.
 
     Paper: Shazeer et al., Outrageously Large Neural Networks: The Sparsely-Gated Mixture-of-Experts Layer, ICLR 2017
     """
@@ -46,7 +46,7 @@ class Mixture(Fusion):
         self.write_bias = nn.Parameter(torch.zeros(experts, dim))
 
     def gates(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """How much of a row each expert has, `[..., experts]`: `active` are above zero, of sum one."""
+        """The weight of each expert for a row, `[..., experts]`: `active` are above zero, and their sum is one."""
         scores = _summed(embeddings, present, self.route, self.route_present) + self.route_bias
         best = torch.zeros_like(scores).scatter(-1, scores.topk(self.active).indices, 1.0) > 0
         return mask(torch.where(best, scores, torch.finfo(scores.dtype).min).softmax(-1), best)
@@ -59,5 +59,5 @@ class Mixture(Fusion):
 
 
 def _summed(embeddings: Tensor, present: Tensor, content: Tensor, presence: Tensor) -> Tensor:
-    """What a linear layer makes of all embeddings and of what is present, `[..., out]`."""
+    """The output `[..., out]` of a linear layer that reads all embeddings and the presence flags."""
     return (each(embeddings, content) + mask(presence.expand(*present.shape, -1), present)).sum(-2)

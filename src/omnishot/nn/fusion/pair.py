@@ -1,4 +1,4 @@
-"""Fusion of two things that are compared."""
+"""Fusion of two inputs that are compared."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ class Pair(Fusion):
     one is absent, so are difference and product. InferSent compares sentences by these four; ours adds what is present,
     and leaves what follows to the head.
 
-    Paper: Conneau et al., Supervised Learning of Universal Sentence Representations from Natural Language Inference Data, EMNLP 2017
-    """  # noqa: E501
+    Paper: Conneau et al., Supervised Learning of Universal Sentence Representations from Natural Language Inference
+    Data, EMNLP 2017"""  # noqa: E501
 
-    symmetric = (
-        False  # one matrix reads both: a dog that runs is not a reason for an animal that runs, only the reverse
-    )
+    symmetric = False  # one matrix reads both in order: entailment, for example, is not symmetric
     takes = 2
 
     def __init__(self, inputs: int, dim: int):

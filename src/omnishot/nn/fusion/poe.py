@@ -10,15 +10,15 @@ from omnishot.nn.layers import mask
 
 
 class ProductOfExperts(Fusion):
-    """Every input gives a Gaussian, mean and precision; the mean of their product with a prior is the fusion.
+    """Every input gives a Gaussian (mean and precision); the result is the mean of their product with a prior.
 
-    Any subset of inputs has a product: that of the experts present and of the prior, a standard normal. A linear layer
-    an input gives the means (at the start the embeddings themselves) and another one the logarithms of the precisions
-    (at the start 0, as sure as the prior).
+    The product is defined for any subset of inputs: that of the experts present and of the prior, a standard normal.
+    For each input one linear layer gives the means (initialised to the embeddings themselves) and another the
+    logarithms of the precisions (initialised to 0, the precision of the prior).
 
-    Published is the posterior of a variational autoencoder, trained by sampling from it to make the inputs again.
-    Here its mean is what learners read and it is trained through them, so a precision says how much an input counts
-    rather than how likely it errs.
+    The paper uses the product as the posterior of a variational autoencoder, trained by reconstructing the inputs from
+    samples. Here learners read its mean and it is trained through them, so a precision is the weight of an input in the
+    fusion, not an estimate of its error.
 
     Paper: Wu & Goodman, Multimodal Generative Models for Scalable Weakly-Supervised Learning, NeurIPS 2018
     """
@@ -35,13 +35,13 @@ class ProductOfExperts(Fusion):
         return (self._shares(embeddings, present) * means).sum(-2)  # the prior's mean is zero
 
     def precision(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """Precision (1 / variance) of the product, `[..., dim]`: 1, the prior's, where nothing is present."""
+        """The precision (1 / variance) of the product, `[..., dim]`: 1, that of the prior, where nothing is present."""
         return self._logs(embeddings, present).logsumexp(-2).exp()
 
     def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """Each input's share of the precision, the mean over the dimensions, `[..., inputs]`.
+        """Each input's fraction of the precision, as a mean over the dimensions, `[..., inputs]`.
 
-        Zero where absent; what is left to one is the prior's.
+        Zero where absent. The fractions and that of the prior sum to one.
         """
         return self._shares(embeddings, present).mean(-1)
 
@@ -52,5 +52,5 @@ class ProductOfExperts(Fusion):
         return torch.cat([torch.zeros_like(logs[..., :1, :]), logs], -2)
 
     def _shares(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """Each input's share of the precision, `[..., inputs, dim]`, zero where absent."""
+        """Each input's fraction of the precision, `[..., inputs, dim]`, zero where absent."""
         return mask(self._logs(embeddings, present).softmax(-2)[..., 1:, :], present)

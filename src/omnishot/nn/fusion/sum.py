@@ -13,16 +13,16 @@ ALPHAS = ("free", "softmax", "gate")
 
 
 class Sum(Fusion):
-    """Σ αᵢ gᵢ over the inputs present, rescaled by how much of Σ αᵢ² is present.
+    """Σ αᵢ gᵢ over the inputs present, rescaled by the part of Σ αᵢ² that is present.
 
-    The scale keeps the spread of the sum the same whichever inputs are missing. At the start all α are 1/√inputs. A
-    gate as in Arevalo et al. (Gated Multimodal Units for Information Fusion, 2017) is a sigmoid of all of the row;
-    ours sees an input's embedding and the mean of those present, so that its size grows with the number of inputs and
-    not with its square.
+    The scale keeps the variance of the sum the same whichever inputs are missing. All α are initialised to 1/√inputs.
+    In Arevalo et al. (Gated Multimodal Units for Information Fusion, 2017) a gate is a sigmoid of the whole row; this
+    one reads an input's embedding and the mean of those present, so its size is linear in the number of inputs and not
+    quadratic.
 
     Args:
-        alpha: where α comes from: a number an input, `free` or √inputs times the `softmax` of free ones; or a `gate`,
-            which sets it for every row by what the row holds.
+        alpha: the source of α: one number per input, `free`, or √inputs times the `softmax` of free ones; or a `gate`,
+            which computes it for every row from its embeddings.
 
     Paper: Baltrušaitis et al., Multimodal Machine Learning: A Survey and Taxonomy, TPAMI 2019, §3.1
     """
@@ -48,7 +48,7 @@ class Sum(Fusion):
         return gates * 2 * present.shape[-1] ** -0.5
 
     def weights(self, embeddings: Tensor, present: Tensor) -> Tensor:
-        """What each embedding is multiplied by, `[..., inputs]`, zero where absent; α may be negative if free."""
+        """The factor of each embedding, `[..., inputs]`, zero where absent; α may be negative if free."""
         alpha = self.alphas(embeddings, present)
         squares = alpha.square()
         fraction = (squares * present).sum(-1, keepdim=True) / squares.sum(-1, keepdim=True).clamp(min=1e-12)

@@ -11,13 +11,13 @@ from omnishot.nn.layers import LayerNorm, TransformerBlock, masked_mean
 
 
 class Transformer(Fusion):
-    """Tokens of all inputs attend to each other, and a token of its own reads out what they found.
+    """The tokens of all inputs attend to each other, and an additional token reads out the result.
 
-    A token is an embedding and the learned vector of its slot. As published there is one stream for all modalities,
-    whose attention crosses from one to another, with a vector for each kind of token and one token to read out. Theirs
-    are words and patches of one picture, all present, and the read-out begins as a learned vector alone. Here absent
-    tokens are attended to by none, and the mean of those present is added to the read-out token, which a few steps of
-    training on little data otherwise have to find.
+    A token is an embedding plus a learned vector of its input. As published, all modalities are in one stream with
+    attention across modalities, a vector for each kind of token, and one read-out token. In the paper the tokens are
+    the words and patches of one picture, all present, and the read-out token is initialised to a learned vector alone.
+    Here no token attends to absent tokens, and the mean of the present ones is added to the read-out token, since few
+    training steps on little data do not learn to compute it.
 
     Args:
         layers: transformer blocks.
@@ -50,7 +50,7 @@ class Transformer(Fusion):
         return x[..., 0, :], x[..., 1:, :]
 
     def _begin(self, embeddings: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """The tokens, the one that reads out first, and which may be attended to."""
+        """The tokens with the read-out token, and which may be attended to."""
         reader = (masked_mean(embeddings, present) + self.reader).unsqueeze(-2)
         x = torch.cat([reader, embeddings + self.positions], -2)
         return x, torch.cat([torch.ones_like(present[..., :1]), present], -1)

@@ -10,11 +10,11 @@ from omnishot.nn.linear import Linear
 
 
 class Impute(nn.Module):
-    """A Gaussian over the embedding of each absent input, given those present; its mean, shrunk by its uncertainty.
+    """A Gaussian over the embedding of each absent input, given those present: its mean, shrunk by its variance.
 
     The mean is a mixture of the input's priors, vectors that all tasks share. A perceptron that reads the present
     embeddings gives the weights of the mixture and, for every dimension, the variance σ². Embeddings have unit variance
-    after their norm, so the imputed value is mean / (1 + σ²): an uncertain dimension counts little. The auxiliary
+    after their norm, so the imputed value is mean / (1 + σ²): an uncertain dimension has little effect. The auxiliary
     objective `reconstruct` trains it on inputs that are present; an inner loop adapts it to each task.
 
     As in SMIL, missing features are mixed from priors of the modality, with an uncertainty. SMIL takes the centres of a

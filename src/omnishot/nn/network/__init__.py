@@ -1,4 +1,4 @@
-"""Networks: encoders and a fusion. One class for each place where the inputs of a row can be fused (option `level`)."""
+"""Networks: encoders and a fusion. One class for each level at which the inputs of a row can be fused."""
 
 from __future__ import annotations
 

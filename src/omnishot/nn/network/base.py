@@ -1,4 +1,4 @@
-"""The contract of every network, and what all of them share."""
+"""The base class of networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What intermediate and token fusion share: encoders give tokens of one width, which a fusion combines."""
+"""The base of intermediate and token fusion: encoders give tokens of one width, which a fusion combines."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from omnishot.nn.network.input_encoders import InputEncoders
 
 
 class FusedNetwork(Network):
-    """Encoders, a linear layer and a norm each that bring their vectors to one width, and a fusion.
+    """Encoders, a linear layer and a norm for each that map its vectors to one width, and a fusion.
 
-    A subclass says which vectors of an encoder are fused.
+    A subclass defines which vectors of an encoder are fused.
     """
 
     #: By encoder, the linear layer and norm that follow it.
@@ -52,7 +52,7 @@ class FusedNetwork(Network):
         return super().transductive or self.fusion.transductive
 
     def _count_tokens(self) -> tuple[list[int], list[int]]:
-        """By input, its number of tokens and the width in which its encoder gives them."""
+        """By input, its number of tokens and their width as its encoder gives them."""
         raise NotImplementedError(f"{type(self).__name__}._count_tokens")
 
     def _encode(self, i: int, x: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,8 +85,7 @@ class FusedNetwork(Network):
         return torch.stack([own.sum(-1) for own in weights.split(self.tokens_per_input, -1)], -1)
 
     def memory(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """The features and the tokens: as the fusion leaves them if it changes any (`transformer`), else as it reads
-        them."""
+        """The features and the tokens: after the fusion if it changes tokens (`transformer`), else before it."""
         tokens, present = self.imputed(*self.tokens(rows))
         features, tokens = self.fusion.fuse_tokens(tokens, present)
         every = torch.cat([torch.ones_like(present[..., :1]), present], -1)

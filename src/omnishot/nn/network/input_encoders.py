@@ -13,7 +13,7 @@ from omnishot.nn import encoders
 from omnishot.nn.encoders.base import Encoder
 from omnishot.nn.layers import transformed
 
-#: `encode_present` selects rows if at most this share of them is present: selecting more takes longer than it saves.
+#: `encode_present` selects rows if at most this fraction of them is present: selecting more is slower.
 WORTH_SELECTING = 0.75
 
 
@@ -58,10 +58,10 @@ def build_encoders(
 
 
 def encode_present(encoder: Encoder, x: Tensor, present: Tensor) -> Tensor:
-    """The vectors `[rows, out]` of cells `[rows, *cell]`; anything where not `present` `[rows]`.
+    """The vectors `[rows, out]` of cells `[rows, *cell]`; arbitrary where not `present` `[rows]`.
 
-    Where many are absent, only the present ones are encoded, and the others are zero: where `present` can be read
-    without waiting for a device (on a CPU, outside of a `torch.func` transform) and no row depends on another.
+    Where many cells are absent, only the present ones are encoded and the others are zero, provided that `present` can
+    be read without waiting for a device (on a CPU, outside of a `torch.func` transform) and no row depends on another.
     """
     if transformed() or present.device.type != "cpu" or encoder.transductive:
         return encoder(x)

@@ -14,7 +14,7 @@ from omnishot.nn.network.input_encoders import InputEncoders, encode_present
 
 
 class SingleInput(Network):
-    """The encoder of the input and nothing else, as in published few-shot networks: its embedding is the features."""
+    """The encoder of one input alone, as in published few-shot networks: its embedding is the features."""
 
     level = INTERMEDIATE
 

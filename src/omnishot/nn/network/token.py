@@ -1,4 +1,4 @@
-"""Token fusion: the parts of all inputs."""
+"""Token fusion: the parts of all inputs are fused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omnishot.nn.network.fused import FusedNetwork
 
 
 class TokenFusion(FusedNetwork):
-    """Each input has a token for every part of it: patch of an image, time step of a sound or series, word of a text.
+    """Each part of an input is a token: a patch of an image, a time step of a sound or series, a word of a text.
 
     The embedding of an input is the mean of its tokens.
 
