@@ -171,7 +171,7 @@ def saying(decoder: str, width: int, rounds: int) -> list[dict]:
         raise SystemExit(f"{decoder}, beam {width}: not everybody says the same: nothing to compare")
     count = int((kept() != PAD).sum())
     contenders: dict[str, Callable[[], object]] = {
-        "all tasks at once (vmap)": at_once, "task by task": kept, "task by task, nothing kept": again,
+        "all tasks at once (vmap)": at_once, "task by task": kept, "task by task, no cache": again,
     }  # fmt: skip
     if decoder == "transformer" and width == 1:
         plain = Plain().eval()
@@ -179,8 +179,8 @@ def saying(decoder: str, width: int, rounds: int) -> list[dict]:
             lambda: [plain(m) for m, _ in memories]
         )
     seconds = timing.interleave(contenders, rounds)
-    title = f"saying, {decoder}, {f'beam of {width}' if width > 1 else 'greedy'}"
-    return timing.compare(title, "tokens", count, seconds, "task by task, nothing kept")
+    title = f"generating, {decoder}, {f'beam of {width}' if width > 1 else 'greedy'}"
+    return timing.compare(title, "tokens", count, seconds, "task by task, no cache")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 import shlex
 from argparse import Namespace
@@ -36,25 +37,19 @@ VALUES = dict.fromkeys(("age", "sex", "creatinine", "lactate", "crp", "white_cel
 WARD = {"picture": "image", "note": "text", "vitals": "series", **VALUES}
 #: The kind of each input of the tables that the documentation trains on.
 INPUTS = {
+    **dict.fromkeys(("commands.csv", "esc50.csv", "fsdd.csv", "sentences.csv", "words.csv"), {"audio": "audio"}),
+    **dict.fromkeys(("flickr8k.csv", "omniglot.csv", "scenes.csv"), {"image": "image"}),
     "birds.csv": {"photo": "image", "note": "text", "weight": "tabular"},
-    "commands.csv": {"audio": "audio"},
     "cub.csv": {"image": "image", "attributes": "text", "caption": "text"},
     "drives.csv": {"camera": "image", "radar": "series", "motion": "series"},
-    "esc50.csv": {"audio": "audio"},
-    "flickr8k.csv": {"image": "image"},
-    "fsdd.csv": {"audio": "audio"},
     "glyphs.csv": {"picture": "image", "sound": "audio", "text": "text"},
     "har.csv": {"series": "series"},
-    "omniglot.csv": {"image": "image"},
     "rare.csv": WARD,
     "relations.csv": {"sentence_a": "text", "sentence_b": "text"},
-    "scenes.csv": {"image": "image"},
-    "sentences.csv": {"audio": "audio"},
     "sick.csv": {"sentence_a": "text", "sentence_b": "text"},
     "strokes.csv": {"image": "image", "strokes": "series"},
     "vqa.jsonl": {"image": "image", "question": "text"},
     "wards.csv": WARD,
-    "words.csv": {"audio": "audio"},
 }
 #: The objective that is inferred from these targets; from all others it is `classify`.
 OBJECTIVE_OF = {"caption": "caption", "answer": "answer", "relatedness": "match", "steering,collision": "regress"}
@@ -290,3 +285,14 @@ def known_options() -> frozenset[str]:
     known |= {f"--objective-options.{option}" for option in own["objective"] | own["decoder"]}
     scripts = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("benchmarks/**/*.py"))
     return frozenset(known | set(re.findall(r'"(--[a-z][\w-]*)"', scripts)))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_in_a_sentence_exists(path):
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"`([\w/]+\.py)`", text):
+        places = [ROOT, ROOT / "src/omnishot", path.parent]
+        assert any((place / name).exists() for place in places) or "NAME" in name, name
+    for name in re.findall(r"`(omnishot(?:\.\w+)+)", text):
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name
