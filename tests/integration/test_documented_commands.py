@@ -37,8 +37,8 @@ VALUES = dict.fromkeys(("age", "sex", "creatinine", "lactate", "crp", "white_cel
 WARD = {"picture": "image", "note": "text", "vitals": "series", **VALUES}
 #: The kind of each input of the tables that the documentation trains on.
 INPUTS = {
-    **dict.fromkeys(("commands.csv", "esc50.csv", "fsdd.csv", "sentences.csv", "words.csv"), {"audio": "audio"}),
-    **dict.fromkeys(("flickr8k.csv", "omniglot.csv", "scenes.csv"), {"image": "image"}),
+    **{f"{name}.csv": {"audio": "audio"} for name in ("commands", "esc50", "fsdd", "sentences", "words")},
+    **{f"{name}.csv": {"image": "image"} for name in ("flickr8k", "omniglot", "scenes")},
     "birds.csv": {"photo": "image", "note": "text", "weight": "tabular"},
     "cub.csv": {"image": "image", "attributes": "text", "caption": "text"},
     "drives.csv": {"camera": "image", "radar": "series", "motion": "series"},
