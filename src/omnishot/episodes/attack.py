@@ -1,4 +1,4 @@
-"""What an adversarial attack on query rows is, as data; `omnishot.evaluation.attacks` carries it out."""
+"""The settings of an adversarial attack on query rows; `omnishot.evaluation.attacks` runs the attack."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Schedule(NamedTuple):
     """How an attack moves within its radius.
 
     Args:
-        distance: radii that all steps together would cover if nothing brought them back.
-        random_start: whether it begins at a random point within the radius.
-        steps: number of steps unless another is given; 1: it takes no more.
+        distance: total length of all steps, in radii.
+        random_start: whether it starts at a random point within the radius.
+        steps: default number of steps; 1: it always takes one.
     """
 
     distance: float
@@ -69,11 +69,11 @@ class Attack:
 
     @property
     def random_start(self) -> bool:
-        """Whether it begins at a random point within the radius."""
+        """Whether it starts at a random point within the radius."""
         return SCHEDULES[self.name].random_start
 
     def phrases(self) -> list[str]:
-        """For people, one phrase an input: `pgd-10 within 0.03 on photo`."""
+        """For people, one phrase per input: `pgd-10 within 0.03 on photo`."""
         name = self.name if self.steps == 1 else f"{self.name}-{self.steps}"
         return [f"{name} within {radius:g} on {of}" for of, radius in self.epsilon.items()]
 
@@ -130,6 +130,6 @@ def radii_of(epsilon: Mapping[str, float], modalities: Mapping[str, Modality]) -
 
 
 def attackable(modality: Modality) -> bool:
-    """Whether cells of an input can be moved a little."""
+    """Whether the cells of an input are continuous, so that an attack can move them."""
     reach = modality.reach(torch.ones(modality.shape))
     return reach is not None and bool((reach.unit > 0).any())

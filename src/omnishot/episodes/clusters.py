@@ -11,9 +11,9 @@ SIZE, WIDTH = 40, 64
 
 
 def text_clusters(texts: Sequence[Sequence[str]], parts: np.ndarray, seed: int, size: int = SIZE) -> np.ndarray:
-    """The cluster of each row, int64 `[n]`, -1 for rows without a text or a part; no two parts share one.
+    """The cluster of each row, int64 `[n]`, -1 for rows without a text or a part; no cluster spans two parts.
 
-    k-means over TF-IDF of words, in a space of few dimensions (Deerwester et al. 1990), for each part by itself.
+    k-means over TF-IDF of words, in a space of few dimensions (Deerwester et al. 1990), in each part separately.
     """
     from sklearn.cluster import KMeans  # slow to import
     from sklearn.decomposition import TruncatedSVD

@@ -1,4 +1,4 @@
-"""What is done to the inputs of tasks on purpose: missing cells, noise, failures, attacks, inputs left out."""
+"""What is done on purpose to the inputs of tasks: missing cells, noise, failures, attacks, inputs left out."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class CorruptionOptions(TypedDict, total=False):
         epsilon: how far an attack may move each number (L∞): pictures from black (0) to white (1), sounds in full
             scales, series and numbers in standard deviations of the training rows.
         attack_steps: number of steps of pgd; None: 10.
-        support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have, to see how
-            well a class learned from some inputs is recognised by others; empty: all. A row that has none of them
-            stays in its task, empty.
+        support_inputs, query_inputs: the only inputs, or kinds of input, that support and query rows have; empty: all.
+            They show how well classes learned from some inputs are recognised by others. A row that has none of them
+            stays in its task without any input.
     """
 
     missing: Mapping[str, float] | None
@@ -46,7 +46,7 @@ class CorruptionOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Corruption:
-    """What is done to the inputs of tasks. Two are equal if they do the same; the default does nothing.
+    """What is done to the inputs of tasks. Corruptions with the same effect are equal; the default has none.
 
     Args:
         missing: fraction 0…1 of the cells taken away, by input name, or of all cells together under `*` alone.
@@ -55,7 +55,7 @@ class Corruption:
         failure: the failure by input name (`Modality.fail`), in support and query rows.
         attack: on the query rows, after their task is learned.
         support_inputs, query_inputs: the only inputs present in support and in query rows; empty: all.
-        new: inputs that meta-training never saw, added to the tasks.
+        new: inputs that meta-training did not have, added to the tasks.
     """
 
     missing: Mapping[str, float] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class Corruption:
 
     @property
     def changes_cells(self) -> bool:
-        """Whether any cell of the tasks' own inputs is changed or taken away."""
+        """Whether any cell of the tasks' inputs (`new` ones aside) is changed or taken away."""
         halves = self.support_inputs or self.query_inputs
         return bool(self.missing or self.noise or self.failure or self.attack or halves)
 
@@ -118,7 +118,7 @@ class Corruption:
         return self.support_inputs if half == "support" else self.query_inputs
 
     def phrases(self) -> list[str]:
-        """What is done, for people, one phrase a thing: `half of all cells missing`."""
+        """The corruption for people, one phrase for each part: `half of all cells missing`."""
         where = "" if self.missing_in == "all" else f" in {self.missing_in} rows"
         return [
             *(f"{name} unseen in training" for name in self.new),
@@ -150,7 +150,7 @@ class Corruption:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Corruption:
-        """The inverse of `to_json`; a key that is not there stands for nothing done, other keys are ignored."""
+        """The inverse of `to_json`; a missing key means no corruption of that kind, other keys are ignored."""
         attack = record.get("attack")
         return cls(
             missing=dict(record.get("missing", {})),

@@ -18,13 +18,13 @@ def crossed(tasks: int, inputs: int, fraction: float, rng: np.random.Generator) 
 
 
 def keep(present: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Take all cells but those of the inputs that are `kept` away.
+    """Take away all cells except those of the `kept` inputs.
 
     Args:
         present: bool `[tasks, rows, inputs]`.
         kept: bool `[tasks, inputs]`.
 
-    A row with no cell of a kept input stays as it is, so that none is emptied.
+    A row without a cell of a kept input is left unchanged, so that no row becomes empty.
     """
     there = present & kept[:, None]
     return np.where(there.any(-1, keepdims=True), there, present)

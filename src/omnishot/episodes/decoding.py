@@ -20,7 +20,7 @@ def decode_table(
     progress: bool = False,
     host: Ranks = ALONE,
 ) -> tuple[Store, list[BadCell]]:
-    """Every row of a table through fitted modalities, without a target, and the cells that cannot be read.
+    """Decode every row of a table with fitted modalities, without a target; also the cells that cannot be read.
 
     Args:
         cached: whether decoded media go through the cache on disk.

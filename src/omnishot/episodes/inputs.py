@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 
 
 def by_input(values: Mapping[str, Value], modalities: Mapping[str, Modality]) -> dict[str, Value]:
-    """Values by input name. An input's own name counts before its kind, and its kind before `*`.
+    """Values by input name. The name of an input takes precedence over its kind, and its kind over `*`.
 
     Raises:
         UsageError: if a name is neither an input nor a kind that the table has.

@@ -1,4 +1,4 @@
-"""A task's own labels: those that its support rows have, several a row."""
+"""Labels of a task: those of its support rows, which may have several each."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ NONE = -1
 
 @dataclass(frozen=True)
 class OwnLabels:
-    """Numbers a task's labels as a task numbers its classes, in as many places in every task.
+    """Numbers the labels of each task anew, with the same number of places in every task.
 
     Args:
-        most: how many a task may have; those of most support rows are kept, of equally many the first of the table.
+        most: largest number of labels of a task. Those with the most support rows are kept; of equally frequent ones,
+            those that are first in the table.
     """
 
     most: int
@@ -26,7 +27,7 @@ class OwnLabels:
         return np.sort(labels[np.argsort(-rows, kind="stable")][: self.most])
 
     def multi_hot(self, rows: np.ndarray, own: np.ndarray, places: int) -> np.ndarray:
-        """Which of the task's `own` labels each row has, float32 `[rows, places]`: 1 or 0, `NONE` after them."""
+        """Which of the task's `own` labels each row has, float32 `[rows, places]`: 1 or 0, `NONE` in unused places."""
         labels = np.full((len(rows), places), NONE, np.float32)
         labels[:, : len(own)] = (rows[:, :, None] == own).any(1)
         return labels

@@ -1,4 +1,4 @@
-"""Meta-batches: drawn, gathered and prepared in the background, each a pure function of the seed and the step."""
+"""Meta-batches, drawn, gathered and prepared in the background; each is a pure function of the seed and the step."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def least(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the tasks of a meta-batch look like; `ways` is None where the target is a number."""
+    """The shape of the tasks of a meta-batch; `ways` is None where the target is a number."""
 
     tasks: int
     ways: Range | None
@@ -105,7 +105,7 @@ class Loader:
 
     def batch(self, step: int) -> Episode:
         """The meta-batch of one step, with leading dimensions `[tasks, rows]`, on the store's device."""
-        # Rows and corruption have generators of their own: the same tasks come under other noise.
+        # Rows and corruption have separate generators, so that the noise does not change which tasks are drawn.
         rng, corruption_rng = seeds.tasks(self.seed, step), seeds.corruption(self.seed, step)
         ways, draw = self._draw(rng)
         halves = self._halves(draw, ways, rng)
@@ -120,7 +120,7 @@ class Loader:
         return Episode(learned_from(support, self.extra_shots), query)
 
     def rows(self, step: int) -> Draw:
-        """Which rows of the store the tasks of a step are made of."""
+        """The rows of the store that the tasks of a step consist of."""
         return self._draw(seeds.tasks(self.seed, step))[1]
 
     def _draw(self, rng: np.random.Generator) -> tuple[int | None, Draw]:
@@ -143,14 +143,14 @@ class Loader:
 
     @property
     def _own(self) -> slice:
-        """The tasks of a meta-batch that are made here."""
+        """The tasks of a meta-batch that belong to this shard."""
         return slice(self.shard[0], None, self.shard[1])
 
     def _inputs(self, halves: Sequence[_Half], seed: int) -> list[dict[str, Tensor]]:
-        """The inputs of both halves, gathered and prepared as one: views of the same memory."""
+        """The inputs of both halves, gathered and prepared together: views of the same memory."""
         done = self.corruption
         chance = any(done.noise.values()) or any(self.augment.values()) or bool(done.failure)
-        if chance and self.shard != (0, 1):  # which is drawn for all tasks at once
+        if chance and self.shard != (0, 1):  # random changes are drawn for all tasks at once
             whole = dataclasses.replace(self, shard=(0, 1))._inputs(halves, seed)
             return [{name: cells[self._own] for name, cells in half.items()} for half in whole]
         rows = [half.rows[self._own] for half in halves]
@@ -170,7 +170,7 @@ class Loader:
         ]
 
     def _present(self, half: _Half, kept: np.ndarray | None, rng: np.random.Generator) -> Tensor:
-        """Which cells of a half's rows are there, of this shard's tasks; drawn for all tasks at once."""
+        """Which cells of a half's rows are present, of this shard's tasks; drawn for all tasks of the meta-batch."""
         present, names = self.store.present[half.rows], list(self.store.modalities)
         for inputs in (self.only, self.corruption.inputs_of(half.name)):
             if inputs:
@@ -187,7 +187,7 @@ class Loader:
         return placed(half.target[self._own].copy(), self.store.device)
 
     def _label(self, half: _Half) -> Tensor | None:
-        """Each row's class among all training classes, and quarter turns of it."""
+        """Each row's class among all training classes and their rotations."""
         if self.labels is None:
             return None
         classes = self.labels[half.rows]
@@ -203,12 +203,12 @@ class Loader:
     def stream(
         self, start: int, stop: int, ahead: int = 2, waited: Callable[[float], object] | None = None
     ) -> Iterator[Episode]:
-        """Meta-batches of steps `start` to `stop`, prepared up to `ahead` of them in a background thread.
+        """Meta-batches of steps `start` to `stop`; up to `ahead` of them are prepared in a background thread.
 
         An error in the background is raised here, at the step where it happened.
 
         Args:
-            waited: called for every meta-batch with the seconds that it was waited for.
+            waited: called for every meta-batch with the seconds spent waiting for it.
         """
         ready: queue.Queue[Episode | BaseException] = queue.Queue(maxsize=ahead)
         done = threading.Event()

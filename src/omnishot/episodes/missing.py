@@ -1,4 +1,4 @@
-"""Taking cells away: for training (modality dropout) and to see what missing cells cost."""
+"""Taking cells away: in training (modality dropout) and to measure the effect of missing cells."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def remove(
 
 
 def _spare(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Which candidate cells, taken in this order, may go without emptying their row; bool `[candidates]`."""
+    """Which candidate cells, taken in this order, can be taken away without emptying their row; bool `[candidates]`."""
     order = np.argsort(rows, kind="stable")
     ranked = rows[order]
     rank = np.arange(len(rows)) - np.searchsorted(ranked, ranked)  # 0 for a row's first candidate, then 1, …
@@ -49,7 +49,7 @@ def _spare(rows: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def drop(present: np.ndarray, rate: float | np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Modality dropout: each cell goes with probability `rate` (one for all, or `[inputs]`), but a row keeps one cell.
+    """Modality dropout: each cell is dropped with probability `rate` (one, or `[inputs]`), but a row keeps one cell.
 
     Paper: Neverova et al., ModDrop, TPAMI 2016.
     """

@@ -13,7 +13,8 @@ from omnishot.episodes.rows import Episode, Rows, target_of, ways_of
 def without_classes(task: Episode, ways: int, rng: np.random.Generator) -> tuple[Episode, Rows]:
     """A task of `ways` of one task's classes, and the query rows of its other classes, without a target.
 
-    Which classes stay is drawn; they keep their order, so that a class whose place has a meaning keeps it.
+    The classes that stay are drawn at random. They keep their order, which has a meaning where the classes of all tasks
+    are the same.
     """
     support, query = task.support, task.query
     classes = ways_of(support)

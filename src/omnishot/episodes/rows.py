@@ -1,4 +1,4 @@
-"""Rows and episodes: what networks and learners see."""
+"""Rows and episodes: the inputs of networks and learners."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Rows:
     """A batch of decoded rows. Leading dimensions `...` are empty for one task, `[tasks]` for a meta-batch.
 
     Args:
-        inputs: by input name, `[..., rows, *cell]`, normalised; what stands in an absent cell has no meaning.
+        inputs: by input name, `[..., rows, *cell]`, normalised; the content of an absent cell has no meaning.
         present: bool `[..., rows, inputs]` in the order of `inputs`.
         target: classes 0..ways-1 as int64 `[..., rows]`, numbers as float `[..., rows, targets]`, or None if unknown.
-        label: int64 `[..., rows]`, the class among all training classes (what joint training predicts), or None.
+        label: int64 `[..., rows]`, the class among all training classes (the target of joint training), or None.
         ways: number of classes of the task; None when the target is no class.
-        hint: what is known of a row from beside its inputs, `[..., rows, dim]`, in the space of the network's features:
-            it is added to them, and stands for them where no cell is present. None: nothing of any row.
-        hinted: bool `[..., rows]`, of which rows there is a hint.
+        hint: a vector for each row from a source other than `inputs`, `[..., rows, dim]`, in the space of the network's
+            features. It is added to the features, and replaces them where no cell is present. None: no row has one.
+        hinted: bool `[..., rows]`, which rows have a hint.
     """
 
     inputs: dict[str, Tensor]
@@ -37,7 +37,7 @@ class Rows:
         return self.present.shape[-2]
 
     def tensors(self) -> dict[str, Any]:
-        """The tensors as a plain tree, without what is None: what `torch.vmap` maps over."""
+        """The tensors as a plain tree without those that are None, for `torch.vmap` to map over."""
         tree = {"inputs": self.inputs, "present": self.present, "target": self.target, "label": self.label}
         tree |= {"hint": self.hint, "hinted": self.hinted}
         return {name: value for name, value in tree.items() if value is not None}
@@ -121,7 +121,7 @@ def ways_of(rows: Rows) -> int:
 
 
 def concatenate(first: Rows, second: Rows) -> Rows:
-    """Rows of one task one after the other; targets and hints are kept only if both have them."""
+    """The rows of two batches of one task; targets and hints are kept only if both have them."""
     a, b = first.tensors(), second.tensors()
     tree: dict[str, Any] = {name: torch.cat([a[name], b[name]]) for name in a if name in b and name != "inputs"}
     tree["inputs"] = {name: torch.cat([first.inputs[name], second.inputs[name]]) for name in first.inputs}

@@ -1,4 +1,4 @@
-"""Extra shots: every cell of a support row as a row of its own."""
+"""Extra shots: every cell of a support row is also a row by itself."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from omnishot.episodes.rows import Rows
 
 
 def learned_from(support: Rows, extra: bool) -> Rows:
-    """What a learner is given for the support rows of a task: themselves, or with `extra` shots."""
+    """The support rows of a task that a learner is given: the rows themselves, or with `extra` shots."""
     return each_alone(support) if extra else support
 
 
 def each_alone(rows: Rows) -> Rows:
-    """The rows, and then for every input all of them again with that input alone, under the same target.
+    """The rows, and for every input all of them again with that input alone, with the same target.
 
-    `[..., rows]` become `[..., rows · (1 + inputs)]`. Where a row lacks the input it is repeated as it is: every task
-    has as many rows, and no row is empty that was not. Rows of a single input are left as they are.
+    `[..., rows]` become `[..., rows · (1 + inputs)]`. A row that lacks the input is repeated unchanged: every task then
+    has as many rows, and no further row is empty. Rows of a single input are returned unchanged.
 
-    Every row is repeated as often as any other, so rows keep their shares of their class.
+    Every row is repeated equally often, so each keeps its weight within its class.
 
     Paper: Lin et al., Multimodality Helps Unimodality: Cross-Modal Few-Shot Learning with Multimodal Models, CVPR 2023
     """

@@ -21,7 +21,7 @@ PART = 1 << 14
 
 
 def placed(array: np.ndarray, device: torch.device) -> Tensor:
-    """An array as a tensor on a device; on CUDA by way of pinned memory, so that nobody waits for the copy."""
+    """An array as a tensor on a device; to CUDA through pinned memory, so that the copy is asynchronous."""
     tensor = torch.from_numpy(array)
     if device.type == "cpu":
         return tensor
@@ -29,7 +29,7 @@ def placed(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free on a device with a memory of its own; 0 where there is none, or it cannot say."""
+    """Free bytes of a device with its own memory; 0 if it has none or cannot report them."""
     if device.type in ("cpu", "meta"):
         return 0
     look = getattr(torch.get_device_module(device), "mem_get_info", None)
@@ -37,7 +37,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def resident(cells: np.ndarray, device: torch.device) -> Tensor:
-    """A whole array on a device, copied a part at a time."""
+    """A whole array on a device, copied in parts."""
     there = torch.empty(cells.shape, dtype=torch.from_numpy(np.empty(0, cells.dtype)).dtype, device=device)
     for start in range(0, len(cells), PART):
         there[start : start + PART] = torch.tensor(cells[start : start + PART])
@@ -71,9 +71,8 @@ class Store:
     def to(self, device: torch.device | str, fraction: float = 0.5) -> Store:
         """The store that gathers rows to a device.
 
-        On an accelerator the inputs themselves move there as long as they fit together into `fraction` of its free
-        memory. Where they do not, rows are gathered in this machine's memory and go there as they are stored (a
-        picture as bytes), to be normalised there.
+        On an accelerator the inputs are moved there if they fit together into `fraction` of its free memory. Otherwise
+        rows are gathered in main memory, copied as they are stored (a picture as bytes), and normalised on the device.
         """
         device = torch.device(device)
         stored = self.stored
@@ -82,7 +81,11 @@ class Store:
         return dataclasses.replace(self, stored=stored, device=device)
 
     def targets(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The targets of the rows of a meta-batch `[tasks, rows]`, both halves."""
+        """The targets of the support and query rows of a meta-batch, `[tasks, rows]` each.
+
+        Raises:
+            ValueError: if the store has none.
+        """
         if self.target is None:
             raise ValueError("the store has no target")
         halves = self.target[support], self.target[query]
@@ -107,10 +110,10 @@ class Store:
 
         Args:
             turns: quarter turns of each row's pictures, `[...]`.
-            noise: noise level by input, each input's drawn from `seed` and its position alone.
-            augment: likewise, how much cells vary.
-            failure: likewise, what fails (`Modality.fail`).
-            noise_varies: every cell has a noise level of its own, up to the one said.
+            noise: noise level by input; each input's noise depends on `seed` and its position alone.
+            augment: strength of augmentation by input; random numbers as for `noise`.
+            failure: failure by input (`Modality.fail`); random numbers as for `noise`.
+            noise_varies: whether every cell has a noise level of its own, up to the given one.
         """
         inputs = {}
         for i, (name, modality) in enumerate(self.modalities.items()):

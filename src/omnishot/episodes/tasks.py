@@ -1,7 +1,7 @@
-"""Where tasks come from: sampled classes, or the groups of a group column.
+"""Sources of tasks: sampled classes, or the groups of a group column.
 
-A source holds row numbers in index form, so drawing a task costs the same in a table of a hundred rows and of ten
-million. Every draw takes an explicit random generator.
+A source holds row numbers as an index, so the cost of drawing a task does not depend on the size of the table. Every
+draw takes an explicit random generator.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Draw:
 class Index:
     """Row numbers by key: the rows of key k are `order[starts[k]:starts[k + 1]]`.
 
-    Four bytes a row (eight from 2³¹ rows on) and sixteen a key are all that it takes.
+    It takes four bytes per row (eight from 2³¹ rows on) and sixteen per key.
     """
 
     def __init__(self, keys: np.ndarray, rows: np.ndarray):
@@ -49,7 +49,7 @@ class Index:
         """`n` different rows of each of the keys at `positions` `[...]`, in random order: int64 `[..., n]`.
 
         Raises:
-            DataError: if one has fewer.
+            DataError: if a key has fewer rows.
         """
         starts = self.starts[positions]
         counts = self.starts[positions + 1] - starts
@@ -85,9 +85,9 @@ def _shuffled(rng: np.random.Generator, sizes: np.ndarray, n: int) -> np.ndarray
 
 
 def _redrawn(rng: np.random.Generator, sizes: np.ndarray, n: int) -> np.ndarray:
-    """`distinct` for `sizes` `[m, 1]` well above n: what was drawn before is drawn again.
+    """`distinct` for `sizes` `[m, 1]` well above n: repeated numbers are drawn again.
 
-    No number is treated unlike another, so every sequence of different ones is equally likely.
+    All numbers are treated alike, so every sequence of different ones is equally likely.
     """
     drawn = rng.integers(sizes, size=(len(sizes), n))
     while True:
@@ -100,7 +100,7 @@ def _redrawn(rng: np.random.Generator, sizes: np.ndarray, n: int) -> np.ndarray:
 
 
 def split_classes(rows: np.ndarray, shots: int) -> Draw:
-    """Rows `[tasks, ways, shots + queries]` to a draw: the first `shots` of each class support, the others query."""
+    """Rows `[tasks, ways, shots + queries]` as a draw: the first `shots` of each class are the support rows."""
     tasks, ways, each = rows.shape
 
     def targets(n: int) -> np.ndarray:
@@ -128,9 +128,9 @@ class ClassTasks:
 class GroupTasks:
     """A task is one group.
 
-    Where the target is a class: `ways` of the group's classes in their own order, so that a class that all groups share
-    keeps its place, each with `shots` support and `queries` query rows.
-    Where it is a number: `shots` support and `queries` query rows of the group.
+    Where the target is a class: `ways` of the group's classes, each with `shots` support and `queries` query rows.
+    Classes keep their order, so that a class of all groups has the same place in each.
+    Where the target is a number: `shots` support and `queries` query rows of the group.
     """
 
     def __init__(self, groups: np.ndarray, rows: np.ndarray, codes: np.ndarray | None = None):

@@ -1,4 +1,4 @@
-"""A task's own words: those of its support rows that the shared vocabulary lacks."""
+"""Words of a task that the shared vocabulary lacks: those of its support rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class OwnWords:
-    """Numbers a task's own words as a task numbers its classes: by order, from the same number on in every task.
+    """Numbers the own words of each task by order, from the same number on in every task.
 
     Args:
-        first: the number of the first own word: tokens below are shared by all tasks.
-        most: how many a task may have; those that come first are kept.
-        unknown: the token of any other.
+        first: the number of the first own word; all tasks share the tokens below it.
+        most: largest number of own words of a task; the first ones are kept.
+        unknown: the token of any other word.
     """
 
     first: int
@@ -34,9 +34,9 @@ class OwnWords:
         return numbers.astype(np.int64)
 
     def of_tasks(self, support: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both halves of a meta-batch, `[tasks, rows, sentences, tokens]`, each task with its own words' numbers.
+        """Both halves of a meta-batch, `[tasks, rows, sentences, tokens]`, with each task's own words numbered.
 
-        No more tokens are kept than the longest sentence has.
+        Texts are cut to the length of the longest sentence.
         """
         longest = max(1, *(int((half != 0).any((0, 1, 2)).sum()) for half in (support, query)))
         support, query = support[..., :longest], query[..., :longest]

@@ -1,8 +1,8 @@
-"""Adversarial attacks: query rows moved, within an L∞ radius, to where they are answered worse.
+"""Adversarial attacks: query rows are moved, within an L∞ radius, to where the loss is greater.
 
-What is moved are the normalised cells that the network reads, every number by at most the radius, in units that the
+The attack moves the normalised cells that the network reads, every number by at most the radius, in units that the
 modality defines (`Modality.reach`). The attacker knows the parameters, the state of the task and the targets. Absent
-cells, and numbers that are missing within a cell, stay as they are.
+cells, and numbers that are missing within a cell, are not moved.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from omnishot.modality.base import Modality, random_like
 
 
 def attacked(attack: Attack, learner: Learner, state: State, query: Rows, seed: Sequence[int]) -> Rows:
-    """One task's query rows as the attack leaves them for a learner with this state.
+    """One task's query rows after the attack on a learner with this state.
 
     Args:
-        seed: the place of the task (seed, step, task): the random start depends on it alone.
+        seed: the place of the task (seed, step, task), on which alone the random start depends.
     """
     params = learner.detached()
 
@@ -39,14 +39,14 @@ def attacked(attack: Attack, learner: Learner, state: State, query: Rows, seed: 
 def adversarial_batch(
     learner: Learner, batch: Episode, epsilon: Mapping[str, float], places: Sequence[Sequence[int]]
 ) -> Episode:
-    """A meta-batch for adversarial training: its query rows attacked within `epsilon`, each task's by itself.
+    """A meta-batch for adversarial training: the query rows of each task are attacked within `epsilon`.
 
     The attack is one step of FGSM from a random start (Wong et al., Fast Is Better than Free, ICLR 2020, §4) on the
     loss that meta-training minimises.
 
     Args:
         epsilon: radius by input name.
-        places: of each task, what its random start depends on.
+        places: the place of each task, on which its random start depends.
     """
     attack = Attack("fgsm_random_start", epsilon)
     rows = [_adversarial_query(learner, batch.task(t), attack, place) for t, place in enumerate(places)]
@@ -113,7 +113,7 @@ def _gradient(
 
 @dataclass(frozen=True)
 class _Ball:
-    """Where an input's cells may be: from `low` to `high`, within `radius` of `cells`, where the radius is above 0."""
+    """The allowed region of an input's cells: from `low` to `high`, within `radius` of `cells` if that is above 0."""
 
     cells: Tensor
     radius: Tensor
@@ -121,12 +121,12 @@ class _Ball:
     high: Tensor
 
     def project(self, x: Tensor) -> Tensor:
-        """`x` brought back into the ball; cells that may not move at all stay as they are, to the bit."""
+        """`x` projected into the ball; cells with radius 0 keep their exact value."""
         return torch.where(self.radius > 0, torch.minimum(torch.maximum(x, self.low), self.high), self.cells)
 
 
 def _ball(modality: Modality, cells: Tensor, present: Tensor, radius: float) -> _Ball:
-    """All that lies within a radius of cells `[rows, *cell]`; rounding never widens it.
+    """The ball of a radius around cells `[rows, *cell]`; rounding never widens it.
 
     Raises:
         UsageError: if cells of this modality cannot be moved.
@@ -144,6 +144,6 @@ def _ball(modality: Modality, cells: Tensor, present: Tensor, radius: float) -> 
 
 
 def _inward(edge: Tensor, cells: Tensor, radius: Tensor) -> Tensor:
-    """`edge`, or its neighbour towards `cells` where rounding took it further from them than `radius`."""
+    """`edge`, or its neighbour towards `cells` if rounding put it further from them than `radius`."""
     over = (edge.double() - cells.double()).abs() > radius.double()
     return torch.where(over, torch.nextafter(edge, cells), edge)

@@ -1,4 +1,4 @@
-"""Rows as unit vectors by one of their inputs, so that what two inputs say can be compared by a product."""
+"""Rows as unit vectors by one of their inputs, so that a product of two gives the cosine of their embeddings."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from omnishot.episodes.store import Store
 from omnishot.errors import UsageError
 from omnishot.learners.base import Learner, Params
 
-#: Rows that the network reads at a time: more do not fit in a processor's caches.
+#: Rows per call of the network: more do not fit in a processor's caches.
 CHUNK = 128
 
 
 @torch.no_grad()
 def unit_vectors(learner: Learner, params: Params, store: Store, name: str, rows: np.ndarray) -> np.ndarray:
-    """The embedding of one input of some rows, of unit length; zero where the cell is absent. float32 `[rows, dim]`.
+    """The embedding of one input of some rows, of unit length: float32 `[rows, dim]`, zero where the cell is absent.
 
     Args:
-        params: of the learner, or as a task has left them (`Learner.adapted`).
-        store: of decoded rows, with the input among its own.
+        params: of the learner, or adapted to a task (`Learner.adapted`).
+        store: of decoded rows; the input must be one of its own.
         rows: row numbers of the store.
 
     Raises:

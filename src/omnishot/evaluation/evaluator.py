@@ -1,4 +1,4 @@
-"""The one evaluation loop: adapt to episodes, predict their query rows, score the predictions."""
+"""The evaluation loop: adapt to episodes, predict their query rows, score the predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Transform = Callable[[Episode, int], Episode]
 
 @dataclass(frozen=True)
 class Scores:
-    """What each episode gave: its metrics, and its predictions and targets as arrays (`Objective.to_arrays`)."""
+    """The results of every episode: metrics, and predictions and targets as arrays (`Objective.to_arrays`)."""
 
     metrics: list[dict[str, float]]
     arrays: list[tuple[np.ndarray, np.ndarray]]
@@ -34,18 +34,18 @@ class Scores:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """A learner and the episodes that it is evaluated on. Several ranks share the episodes; all get the same results.
+    """A learner and the episodes that it is evaluated on. Ranks divide the episodes; all get the same results.
 
     Args:
-        loader: draws the episodes. If its corruption has an attack, the query rows are attacked once their task is
-            learned, each task's from a random start of its own.
-        episodes: how many.
+        loader: draws the episodes. If its corruption has an attack, the query rows are attacked after their task is
+            learned, those of each task from its own random start.
+        episodes: number of episodes.
         device: of the learner.
-        label: of a progress bar on stderr; None: none.
+        label: of a progress bar on stderr; None: no bar.
         adapted: whether the support rows are learned before the query rows are predicted. If not, they are predicted
             from the learner's initial state.
         transform: changes each task before it is learned.
-        origin: for figures.
+        origin: learner, fusion and part of the table, for figures.
     """
 
     learner: Learner
@@ -59,7 +59,7 @@ class Evaluator:
     origin: Origin = UNKNOWN
 
     def tasks(self) -> Iterator[tuple[int, Episode]]:
-        """This rank's share of the episodes, each with its number among all of them."""
+        """This rank's episodes, each with its number among all of them."""
         at_once = self.loader.shape.tasks
         steps = self.ranks.shard(math.ceil(self.episodes / at_once))
         batches = track(
@@ -76,7 +76,7 @@ class Evaluator:
         """The prediction of the query rows of each of this rank's episodes, and those rows.
 
         Raises:
-            UsageError: if tasks are not to be adapted to, and the learner predicts nothing before.
+            UsageError: if tasks are not adapted to, and the learner has no prediction before adapting.
         """
         learner, attack = self.learner, self.loader.corruption.attack
         for number, task in self.tasks():
@@ -152,10 +152,10 @@ class Evaluator:
 
 
 def _shape(shape: Shape) -> tuple[int | None, int]:
-    """Ways and shots of tasks that are all of one shape.
+    """Ways and shots of the tasks, which must all have the same shape.
 
     Raises:
-        UsageError: if they are drawn from ranges, which no figure is of.
+        UsageError: if ways or shots are ranges: a figure is of one shape.
     """
     if isinstance(shape.ways, tuple) or isinstance(shape.shots, tuple):
         raise UsageError(f"a figure is of tasks of one shape, not of {shape.ways} ways and {shape.shots} shots")

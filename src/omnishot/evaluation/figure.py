@@ -1,4 +1,4 @@
-"""Figures: what an evaluation measured, with all that it depends on."""
+"""Figures: measured values with everything that they depend on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Results = dict[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Origin:
-    """The learner, the fusion and the part of the table that figures are of."""
+    """The learner, the fusion and the part of the table that figures belong to."""
 
     learner: str = ""
     fusion: str = ""
@@ -31,20 +31,20 @@ UNKNOWN = Origin()
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure with all that it depends on.
+    """One figure with everything that it depends on.
 
     Args:
         mean, ci95: mean over episodes, and half the width of its 95% interval.
         modalities: the inputs that support or query rows have.
         ways: classes of a task; None where the target is no class.
-        shots, queries: support and query rows, of a class or, without classes, of a task.
+        shots, queries: support and query rows, per class or, without classes, per task.
         corruption: what was done to the inputs.
-        open_set: further classes that have query rows but no support rows.
-        gallery: rows that a query row's match was searched among. Then no task was learned (`shots` is 0), and an
-            episode is a gallery.
-        adapted: whether the support rows were learned; if not, query rows were predicted from the learner's start.
+        open_set: number of further classes that have query rows but no support rows.
+        gallery: number of rows among which a query row's match was searched. Then no task was learned (`shots` is 0),
+            and an episode is a gallery.
+        adapted: whether the support rows were learned; if not, predictions are from the learner's initial state.
         transductive: whether predictions used the statistics of the query batch.
-        seconds: how long the evaluation took.
+        seconds: duration of the evaluation.
     """
 
     metric: str
@@ -67,7 +67,7 @@ class Figure:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The record: one level of keys, those of the corruption among them."""
+        """The record: one level of keys, including those of the corruption."""
         record: dict[str, Any] = {}
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
@@ -88,11 +88,11 @@ class Figure:
 
     @property
     def setting(self) -> Figure:
-        """The figure without what was measured: equal for two measurements of the same thing."""
+        """The figure without the measured values: equal for two measurements under the same setting."""
         return dataclasses.replace(self, mean=0.0, ci95=0.0, seconds=0.0)
 
     def phrases(self) -> list[str]:
-        """What was done to the tasks, for people, one phrase a thing."""
+        """What was done to the tasks, for people, as a list of phrases."""
         return [*(() if self.adapted else ("before adapting",)), *self.corruption.phrases()]
 
     def describe_condition(self) -> str:

@@ -1,4 +1,4 @@
-"""Figures in words: numbers in the unit of their metric, and the protocol printed beneath every figure."""
+"""Figures as text: numbers in the unit of their metric, and the protocol printed below every figure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
 def number(value: float, metric: Metric) -> str:
-    """A value of the metric: `47.1%`, or three significant digits."""
+    """A value of the metric as text: `47.1%`, or three significant digits."""
     return f"{100 * value:.1f}%" if metric.fraction else f"{value:.3g}"
 
 
 def mean_and_interval(figure: Figure) -> tuple[str, str]:
-    """A figure's mean and half-width: `47.1%` and `± 3.0`, or with as many decimals as the interval deserves."""
+    """A figure's mean and half-width: `47.1%` and `± 3.0`. The interval determines the number of decimals."""
     metric, half = metric_of(figure.metric), figure.ci95
     if metric.fraction:
         return number(figure.mean, metric), f"± {100 * half:.1f}"
@@ -46,7 +46,7 @@ def task(figure: Figure) -> str:
 
 
 def protocol(figure: Figure) -> str:
-    """All that a figure depends on beside its condition."""
+    """Everything that a figure depends on except its condition."""
     if figure.gallery:
         galleries = f"{figure.episodes:,} galleries" if figure.episodes > 1 else "one gallery"
         over = "galleries" if figure.episodes > 1 else "its rows"
@@ -60,7 +60,7 @@ def protocol(figure: Figure) -> str:
 
 
 def inductive_or_transductive(transductive: bool) -> str:
-    """Whether query rows were judged one by one or used one another."""
+    """Whether query rows were predicted independently or from each other's statistics."""
     return "transductive (uses the statistics of the query rows)" if transductive else "inductive"
 
 
@@ -70,7 +70,7 @@ def protocols(figures: Iterable[Figure]) -> list[str]:
 
 
 def condition(figure: Figure, inputs: int) -> str:
-    """The condition of a figure, short: all of the run's `inputs` or some, and what was done to them."""
+    """The condition of a figure in short: all of the run's `inputs` or some, and what was done to them."""
     names, done = figure.modalities, ", ".join(figure.phrases())
     if figure.corruption.support_inputs and figure.corruption.query_inputs:
         return done
@@ -81,7 +81,7 @@ def condition(figure: Figure, inputs: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """A number of seconds as text for people."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

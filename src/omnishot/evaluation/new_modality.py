@@ -1,4 +1,4 @@
-"""What an unseen modality adds: figures of the same tasks with it and without it, and the paired improvement."""
+"""The effect of an unseen modality: figures of the same tasks with and without it, and the paired improvement."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from omnishot.table.table import Table
 
 @dataclass(frozen=True)
 class WithNewInputs:
-    """Adds new inputs to a task, learned as `Model.adapt` does: from the task's support rows and nothing else.
+    """Adds new inputs to a task. They are learned from the task's support rows alone, as in `Model.adapt`.
 
-    A task of which fewer than two support rows have both a new and a known input is left as it is.
+    A task with fewer than two support rows that have both a new and a known input is left unchanged.
 
     Args:
         loader: draws the tasks, without the new inputs.
-        table: the rows that it draws from.
-        kinds: the new inputs' columns and kinds.
+        table: the table of the tasks' rows.
+        kinds: columns and kinds of the new inputs.
         skip_bad: whether cells that cannot be read count as missing.
     """
 

@@ -1,4 +1,4 @@
-"""Open-set recognition: whether query rows of none of a task's classes are recognised as such."""
+"""Open-set recognition: whether query rows of classes outside the task are recognised as such."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from omnishot.evaluation.figure import Figure, Results, interval
 
 
 def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
-    """How often a row of the task scores higher than one that is not, `[rows]` each; equal scores count half."""
-    from sklearn.metrics import roc_auc_score  # a second to import, that few need
+    """The probability that a row of the task scores higher than one of another class; equal scores count half.
+
+    Both arguments are scores `[rows]`.
+    """
+    from sklearn.metrics import roc_auc_score  # takes a second to import and is rarely needed
 
     scores = np.concatenate([known, unknown])
     finite = np.nan_to_num(scores, nan=np.finfo(scores.dtype).min)
@@ -36,10 +39,10 @@ def open_set_results(evaluator: Evaluator, open_set: int) -> Results:
     `Objective.familiarity`.
 
     Args:
-        evaluator: draws tasks with all of these classes.
+        evaluator: draws tasks that include these classes.
 
     Raises:
-        UsageError: if tasks have no classes, or ranges of them.
+        UsageError: if tasks have no classes, or numbers of classes that vary.
     """
     learner, ways = evaluator.learner, evaluator.loader.shape.ways
     if not isinstance(ways, int):
@@ -47,7 +50,7 @@ def open_set_results(evaluator: Evaluator, open_set: int) -> Results:
     own: list[dict[str, float]] = []
     for number, task in evaluator.tasks():
         closed, unknown = without_classes(task, ways - open_set, seeds.open_set(evaluator.loader.seed, number))
-        # All together, so that a learner that uses the statistics of the query rows uses those of both.
+        # All together, so that a transductive learner uses the statistics of both.
         query = concatenate(dataclasses.replace(closed.query, target=None), unknown)
         scores = learner.objective.familiarity(learner.answer(learner.adapt(closed.support), query))
         own.append({name: auroc(*np.split(score, [len(closed.query)])) for name, score in scores.items()})

@@ -1,4 +1,4 @@
-"""How a run is evaluated: which tasks, under which corruption, and which further figures."""
+"""The protocol of an evaluation: which tasks, under which corruption, and which further figures."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from omnishot.table.splits import PARTS
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """The tasks that a run is evaluated on, and which figures are taken.
+    """The tasks that a run is evaluated on, and the figures that are computed.
 
     Args:
         split, episodes, seed: the part of the table, the number of tasks, and the seed that they are drawn by.
-        ways, shots, queries: shape of a task; None: as in training, and as many query rows as there are, up to 15.
+        ways, shots, queries: shape of a task; None: as in training, and as many query rows as available, up to 15.
         adapted: whether the support rows are learned before query rows are predicted.
         corruption: what is done to the inputs.
-        open_set: further classes with query rows and no support rows, on tasks of their own.
-        new: columns that the run was trained without: figures with them and without them, and the improvement.
+        open_set: number of further classes with query rows and no support rows, evaluated on separate tasks.
+        new: columns that training did not have: figures with them and without them, and the improvement.
         subsets: with several inputs and no corruption, also figures of each input alone and of half of all cells
             missing.
 
     Raises:
-        UsageError: for options that make no sense, alone or together.
+        UsageError: for options that are invalid alone or together.
     """
 
     split: str = "test"
@@ -85,8 +85,8 @@ class Protocol:
 
         Raises:
             DataError: if the part has too few classes or rows.
-            UsageError: for open-set classes where the run predicts a number, or figures before adapting of a learner
-                that predicts nothing then.
+            UsageError: for open-set classes where the run predicts a number, or for figures before adapting of a
+                learner that has no prediction then.
         """
         shots = self.shots or least(config.shots)
         tasks = data.tasks(self.split, shots, self.queries, skip_small=config.skip_bad)
@@ -119,7 +119,7 @@ class Protocol:
 
 
 def checked_ways(ways: int | None, tasks: Tasks, part: str) -> int | None:
-    """The number of classes a task; None where tasks have no classes.
+    """The number of classes of a task; None where tasks have no classes.
 
     Raises:
         DataError: if the part has fewer.
@@ -135,8 +135,9 @@ def checked_ways(ways: int | None, tasks: Tasks, part: str) -> int | None:
 
 
 def _conditions(loader: Loader) -> list[Loader]:
-    """The tasks as they are; unless they are corrupted, or of one input, also each input alone and half of all cells
-    missing."""
+    """The tasks unchanged; without a corruption and with several inputs, also each input alone and half of all cells
+    missing.
+    """
     names = list(loader.store.modalities)
     if loader.corruption.changes_cells or len(names) == 1:
         return [loader]

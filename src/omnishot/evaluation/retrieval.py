@@ -1,4 +1,4 @@
-"""Cross-modal retrieval: recall and rank of a row by another of its inputs, in galleries that training never saw."""
+"""Cross-modal retrieval: recall and rank of a row given another of its inputs, in galleries of unseen rows."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def retrieval_figures(
     episodes: int = 600,
     seed: int = 0,
 ) -> list[Figure]:
-    """`recall_at_1`, `_5`, `_10` and `median_rank` both ways between two inputs, and the same by chance.
+    """`recall_at_1`, `_5`, `_10` and `median_rank` in both directions between two inputs, and the same by chance.
 
-    Rows are compared by the cosine of the inputs' embeddings under the parameters that training left; no task is
-    learned. Every row of a gallery has both inputs, is once a query by each of them, and is searched by the other.
+    Rows are compared by the cosine of the inputs' embeddings under the trained parameters; no task is learned. Every
+    row of a gallery has both inputs. It is a query once by each of them, and is searched by the other.
 
     Args:
         inputs: two of them.
         origin: learner, fusion and part, for the figures.
         gallery: rows of a gallery, each of another class; None: one gallery of all rows of the part, whose interval is
             over the rows.
-        right: what is right to find: `class`, rows of the same class (without classes every row is one of its own),
-            or `row`, the row itself whatever its class.
+        right: the correct matches: `class`, rows of the same class (without classes every row is its own class), or
+            `row`, the row itself whatever its class.
         episodes: number of galleries.
 
     Raises:
-        UsageError: for options that make no sense, or a network without embeddings.
+        UsageError: for invalid options, or a network without embeddings.
         DataError: if the part has too few rows with both inputs.
     """
     began = time.perf_counter()
@@ -69,7 +69,7 @@ def _candidates(
     """The rows `[n]` of a part that have both inputs, and the class `[n]` of each.
 
     Raises:
-        UsageError: for options that make no sense.
+        UsageError: for invalid options.
         DataError: if there are fewer than two such rows.
     """
     if len(set(inputs)) != 2:
@@ -89,7 +89,7 @@ def _candidates(
 def _results(
     inputs: Sequence[str], classes: np.ndarray, vectors: Sequence[np.ndarray], galleries: Sequence[np.ndarray]
 ) -> Results:
-    """Recall and rank both ways, by the inputs' unit vectors `[rows, dim]` and by chance (all equally similar)."""
+    """Recall and rank in both directions, by unit vectors `[rows, dim]` and by chance (all equally similar)."""
     results: Results = {}
     first, second = vectors
     for suffix in ("", CHANCE):
@@ -101,7 +101,7 @@ def _results(
 
 
 def galleries(classes: np.ndarray, size: int | None, episodes: int, seed: int, part: str) -> list[np.ndarray]:
-    """Places in `classes` `[rows]` of each gallery's rows, every row of another class; None: one gallery of all.
+    """Positions in `classes` `[rows]` of each gallery's rows, every row of another class; None: one gallery of all.
 
     Raises:
         DataError: if there are fewer classes than a gallery has rows.
@@ -125,6 +125,6 @@ def galleries(classes: np.ndarray, size: int | None, episodes: int, seed: int, p
 
 
 def ranked(classes: np.ndarray, queries: np.ndarray, things: np.ndarray) -> Places:
-    """Where the first thing of a query's own class is, of unit vectors `[rows, dim]` each."""
+    """The rank of the first match of each query by class, given unit vectors `[rows, dim]` of queries and gallery."""
     blocks = (slice(start, start + BLOCK) for start in range(0, len(queries), BLOCK))
     return together([places(queries[b] @ things.T, classes[b, None] == classes) for b in blocks])

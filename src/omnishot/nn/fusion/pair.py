@@ -14,11 +14,11 @@ class Pair(Fusion):
     """Two embeddings u and v, |u − v| and u·v in every dimension, and the presence flags, through two layers.
 
     Meant for inputs of one kind with one encoder (`shared`), whose embeddings have the same meaning in every dimension.
-    Where one is absent, difference and product are zero. InferSent compares sentences by these four vectors; this fusion
-    adds the presence flags, and leaves the classifier to the head.
+    Where one is absent, difference and product are zero. InferSent compares sentences by these four; this fusion adds
+    the presence flags, and leaves the classifier to the head.
 
     Paper: Conneau et al., Supervised Learning of Universal Sentence Representations from Natural Language Inference Data, EMNLP 2017
-    """
+    """  # noqa: E501
 
     symmetric = False  # one matrix reads both in order: entailment, for example, is not symmetric
     takes = 2
