@@ -1,1 +1,1 @@
-"""What everything stands on: registries, options, storage on disk, ranks, memory."""
+"""The foundation of all other packages: registries, options, storage on disk, ranks, memory."""

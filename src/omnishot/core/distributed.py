@@ -1,7 +1,7 @@
-"""Ranks: processes on one host or many that train, evaluate and decode together, started by torchrun.
+"""Ranks: processes on one or more hosts that train, evaluate and decode together, started by torchrun.
 
-Gradients are reduced here, not by DistributedDataParallel: an inner loop on parameters other than the module's own
-bypasses it, and the ranks drift apart without an error. A process that is alone imports and starts nothing of this.
+Gradients are reduced here, not by DistributedDataParallel, which an inner loop on parameters other than the module's
+own bypasses: the ranks would drift apart without an error. A single process imports and starts nothing of this.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Ranks:
         return range(count * self.rank // self.world, count * (self.rank + 1) // self.world)
 
     def gather(self, value: T) -> list[T]:
-        """Every rank's value, in the order of ranks. Values are pickled on the way, by the ranks themselves."""
+        """The values of all ranks, in the order of ranks. The ranks exchange pickled values."""
         if self.world == 1:
             return [value]
         import torch.distributed as dist
@@ -70,7 +70,7 @@ class Ranks:
         return values
 
     def on_main(self, work: Callable[[], T]) -> T:
-        """The result of `work`, which only rank 0 does; an `OmnishotError` of it is raised on every rank."""
+        """The result of `work`, which only rank 0 does; its `OmnishotError` is raised on every rank."""
         if self.world == 1:
             return work()
         import torch.distributed as dist
@@ -88,7 +88,7 @@ class Ranks:
         return result[0]
 
     def reduce(self, tensor: Tensor) -> None:
-        """Replace a contiguous tensor by its sum over the ranks, the same on each of them to the bit."""
+        """Replace a contiguous tensor by its sum over the ranks, bit for bit the same on each of them."""
         if self.world == 1:
             return
         import torch.distributed as dist
@@ -178,7 +178,7 @@ def join() -> Ranks:
 
 
 def is_first_to_report(message: str) -> bool:
-    """Whether no other rank has asked this of the same message: an error of all ranks is printed once."""
+    """Whether this rank is the first to ask for the same message: an error of all ranks is printed once."""
     with suppress(RuntimeError):
         return _store is None or _store.add(f"reported/{message}", 1) == 1
     return True
@@ -213,7 +213,7 @@ def _group(backend: str, timeout: timedelta, ranks: Sequence[int] | None = None)
 
 @contextmanager
 def _naming_lost_ranks() -> Iterator[None]:
-    """For communication: if it fails, raise a RankLost that names the ranks that have stopped."""
+    """A context for communication: if it fails, RankLost is raised and names the ranks that have stopped."""
     problem = None
     try:
         yield
@@ -224,9 +224,9 @@ def _naming_lost_ranks() -> Iterator[None]:
 
 
 def _roll_call(problem: str) -> str:
-    """Leave the groups, and wait for the other ranks to do the same; a message that names those that do not.
+    """Leave the groups and wait for the other ranks to do the same; return a message that names those that do not.
 
-    A rank that leaves breaks the connections of the others, who then come here too; one that was killed does not.
+    A rank that leaves breaks the connections of the others, which then come here too; a rank that was killed does not.
     """
     import torch.distributed as dist
 

@@ -1,4 +1,4 @@
-"""Where a thing can be imported from, written as "module:attribute"."""
+"""The place from which an object can be imported, written as "module:attribute"."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 
 def import_of(thing: Any) -> str:
-    """Where a class or function can be imported from; of another object where its class can, followed by `()`.
+    """The place from which a class or function can be imported; of another object that of its class, with `()` after it.
 
-    What is defined inside a function has `<locals>` in its place: it cannot be imported.
+    A definition inside a function has `<locals>` in its place: it cannot be imported.
     """
     if isinstance(thing, str):
         return thing
@@ -21,24 +21,24 @@ def import_of(thing: Any) -> str:
         return import_of(type(thing)) + "()"
     module = thing.__module__
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    if module == "__main__" and spec is not None:  # begun by `python -m module`
+    if module == "__main__" and spec is not None:  # started by `python -m module`
         module = spec.name
     return f"{module}:{thing.__qualname__}"
 
 
 def importable(place: str) -> bool:
-    """Whether a place stands for one thing, which an object, or what is defined inside a function, does not have."""
+    """Whether a place can be imported: not that of an object, nor that of a definition inside a function."""
     return "<" not in place and "(" not in place
 
 
 def imported(place: str) -> Any:
-    """The thing at a place, its module imported if need be."""
+    """The object at a place; its module is imported if necessary."""
     module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 def already_imported(place: str) -> Any:
-    """The thing at a place, None if its module has not been imported or lacks it."""
+    """The object at a place, None if its module has not been imported or lacks it."""
     module, _, attribute = place.partition(":")
     thing: Any = sys.modules.get(module)
     for name in attribute.split("."):
@@ -48,5 +48,5 @@ def already_imported(place: str) -> Any:
 
 @cache
 def offered(group: str) -> tuple[tuple[str, str], ...]:
-    """What installed packages offer by entry points of this group: pairs of name and place. Nothing is imported."""
+    """The entry points of this group in installed packages: pairs of name and place. Nothing is imported."""
     return tuple((point.name, point.value) for point in entry_points(group=group))

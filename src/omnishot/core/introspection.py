@@ -1,6 +1,6 @@
-"""What a function or class says of itself, read from its source file, so that listing things imports none of them.
+"""Reads docstrings and options of functions and classes from their source files, so that lists import none of them.
 
-Only what the source says plainly is read: definitions at the top of a module, single inheritance, literal defaults.
+Only simple cases are read: definitions at the top of a module, single inheritance, literal defaults.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 
 
 class Unclear(Exception):
-    """The source does not say it plainly: import the thing and inspect it."""
+    """The source is not simple enough: the object must be imported and inspected."""
 
 
 def read(module: str, name: str, method: str = "__init__") -> tuple[str, dict[str, Any]]:
     """The docstring and the keyword-only parameters with their defaults, of a function or of a method of a class.
 
-    A class without a docstring or the method has that of its base, as `inspect` gives it.
+    A class without a docstring or the method inherits that of its base, as in `inspect`.
 
     Raises:
-        Unclear: if that takes an import.
+        Unclear: if an import is necessary.
     """
     if (module, name) == ("abc", "ABC"):
         return "", {}

@@ -1,8 +1,8 @@
-"""Freed memory that stays with the process.
+"""Keeps freed memory within the process.
 
-glibc gives large freed blocks back to the kernel at once and asks for them anew a moment later; every page is then
-faulted in again, which can take longer than the arithmetic on it. A meta-step frees and allocates the same hundreds
-of megabytes each time.
+glibc returns large freed blocks to the kernel at once and requests them anew a moment later; every page is then faulted
+in again, which can take longer than the arithmetic on it. A meta-step frees and allocates the same hundreds of
+megabytes each time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options as users give them, Python values or text from a command line, converted to the types of a signature."""
+"""Options from users, as Python values or command-line text, converted to the types of a signature."""
 
 from __future__ import annotations
 

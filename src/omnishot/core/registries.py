@@ -1,4 +1,4 @@
-"""All registries by kind: registering a thing of one's own, and what a run or model on disk needs."""
+"""All registries by kind; registering a user's things; the imports that a run or model on disk needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register(kind: str, name: str, thing: Thing) -> Thing: ...
 @overload
 def register(kind: str, name: str) -> Callable[[Thing], Thing]: ...
 def register(kind: str, name: str, thing: Any = None) -> Any:
-    """Give a thing of your own a name, by which every option, function and command takes it.
+    """Register a thing of your own under a name that every option, function and command accepts.
 
         @om.register("fusion", "mine")
         class Mine(om.Fusion): ...
@@ -50,17 +50,17 @@ def register(kind: str, name: str, thing: Any = None) -> Any:
 
 
 def imports_needed(used: Mapping[str, Collection[str]]) -> dict[str, dict[str, str]]:
-    """The imports that provide the things used, names by kind; Omnishot's own are left out: place by kind and name."""
+    """The imports of the things used (names by kind) as places by kind and name; Omnishot's own are left out."""
     places = {kind: {name: registry(kind).import_needed(name) for name in names} for kind, names in used.items()}
     needed = {kind: {name: place for name, place in of_kind.items() if place} for kind, of_kind in places.items()}
     return {kind: of_kind for kind, of_kind in needed.items() if of_kind}
 
 
 def require(imports: Mapping[str, Mapping[str, str]]) -> None:
-    """Make sure that everything is known which `imports_needed` named for a run or model on disk.
+    """Check that all things of `imports_needed`, recorded in a run or model on disk, are registered.
 
     Raises:
-        UsageError: saying which import is needed.
+        UsageError: naming the import that is needed.
     """
     for kind, places in imports.items():
         for name, place in places.items():

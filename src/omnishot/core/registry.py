@@ -84,7 +84,7 @@ class Registry:
         return thing
 
     def register(self, name: str, thing: Any) -> None:
-        """Add a thing; a class or function that was defined anew, as in a notebook, takes the place of its former self.
+        """Add a thing. A class or function that was defined again, as in a notebook, replaces its earlier definition.
 
         Raises:
             UsageError: if this is no name, the name is taken, or the thing is not of this kind.
@@ -102,7 +102,7 @@ class Registry:
                 setattr(thing, self.named, name)
 
     def name_of(self, given: Any) -> str:
-        """The name of a thing, or a name as it is. What has no name yet is registered by that of its class or function.
+        """The name of a thing, or a name unchanged. An unnamed thing is registered by that of its class or function.
 
         Raises:
             UsageError: as `register` does.
@@ -159,13 +159,13 @@ class Registry:
         return None if name in self.places else import_of(self._find(name))
 
     def require(self, name: str, place: str) -> None:
-        """Make sure that a thing is known which a run or model on disk was trained with.
+        """Check that a thing is registered which a run or model on disk was trained with.
 
-        A file must not choose what code is run, so nothing is imported for it. The thing has to be registered; or a
+        A file must not choose what code is run, so nothing is imported for it. The thing must be registered, or be a
         class, derived from the right base, of a module that has been imported.
 
         Raises:
-            UsageError: saying which import is needed.
+            UsageError: naming the import that is needed.
         """
         if name in self.names():
             known = import_of(self._find(name))
@@ -197,7 +197,7 @@ class Registry:
         return self._offered()[name]
 
     def _offered(self) -> dict[str, str]:
-        """What installed packages offer: place by name. A name that is taken is refused, with a warning."""
+        """The things of installed packages: place by name. A name that is taken is refused, with a warning."""
         free: dict[str, str] = {}
         for name, place in offered(f"omnishot.{KINDS[self.kind][0]}") if self.kind in KINDS else ():
             before = self.places.get(name) or free.setdefault(name, place)
@@ -210,7 +210,7 @@ class Registry:
     def _describe(self, name: str) -> dict[str, Any]:
         try:
             text, options = self._read(name)[0], self.options(name)
-        except UsageError as error:  # of an installed package, which must not stop the list
+        except UsageError as error:  # an error of an installed package must not stop the list
             text, options = str(error), {}
         lines = text.splitlines() or [""]
         paper = next((line.removeprefix("Paper:").strip() for line in lines if line.startswith("Paper:")), "")

@@ -1,9 +1,9 @@
-"""Every stream of random numbers that a run draws from, derived here from the seed of its config.
+"""All streams of random numbers of a run, derived from the seed of its config.
 
-Each purpose has a stream of its own, so that more draws for one never shift another's: the same tasks come under more
-noise, and validation tasks are not those of training. A stream depends on the seed and on a place (a step, an episode)
-alone, never on what was drawn before: a resumed run repeats what an uninterrupted one draws. To change a derivation
-changes the result of every run. (Generated and imported data sets take seeds of their own.)
+Each purpose has its own stream, so that more draws for one never shift those of another: the noise does not change
+which tasks are drawn, and validation tasks differ from those of training. A stream depends on the seed and on a place
+(a step, an episode) alone, never on earlier draws, so a resumed run repeats an uninterrupted one. Changing a derivation
+changes the result of every run. (Generated and imported data sets take their own seeds.)
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def tasks(seed: int, step: int) -> np.random.Generator:
 
 
 def corruption(seed: int, step: int) -> np.random.Generator:
-    """What is done to the cells of a step's tasks: missing cells, and the seed of noise, augmentation and failures."""
+    """The corruption of a step's tasks: missing cells, and the seed of noise, augmentation and failures."""
     return np.random.default_rng([seed, step, 1])
 
 
@@ -84,7 +84,7 @@ def failure(seed: int, column: int) -> int:
 
 
 def training_step(seed: int, step: int, rank: int = 0) -> int:
-    """Whatever a training step draws beside its batch, as dropout does, on one rank (for torch)."""
+    """Random numbers of a training step other than its batch, such as dropout, on one rank (for torch)."""
     return seed * 1_000_003 + step + (rank << 40)
 
 

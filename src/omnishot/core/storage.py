@@ -61,13 +61,13 @@ def read_json(path: Path) -> Any:
 
 
 def pack(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bytes:
-    """The bytes of a safetensors file with these tensors, and these facts as JSON metadata."""
+    """The bytes of a safetensors file with these tensors and with `facts` as JSON metadata."""
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     return save(plain, metadata={"omnishot": json.dumps({"format": FORMAT, **facts})})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and facts of a file that holds what `pack` has given.
+    """The tensors and facts of a file written by `pack`.
 
     Raises:
         DataError: if the file is missing, cut off, not Omnishot's, or of a newer format.

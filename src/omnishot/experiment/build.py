@@ -67,7 +67,7 @@ def restore_learner(record: LearnerRecord, frozen: Mapping[str, Tensor] | None =
         frozen: the weights of frozen encoders (`omnishot.modality.features.frozen_weights`).
 
     Raises:
-        UsageError: if it takes a user's class that is not known here, saying which import provides it.
+        UsageError: if it uses a user's class that is not registered, naming the import that provides it.
         DataError: if frozen weights are missing or changed.
     """
     require(record.imports)

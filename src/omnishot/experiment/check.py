@@ -16,10 +16,10 @@ from omnishot.table.table import Table, open_cell
 
 
 def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
-    """The roles and kinds of a table's columns, every bad cell, and all other problems that would stop a training.
+    """The roles and kinds of a table's columns, every bad cell, and all other problems that would prevent a training.
 
-    Modalities are fitted on the training rows of this seed, or on all rows where those are not known. Decoded cells
-    stay in the cache for the training.
+    Modalities are fitted on the training rows of this seed, or on all rows if those are not known. Decoded cells stay
+    in the cache for the training.
     """
     problems: list[str] = []
     parts = None

@@ -30,7 +30,7 @@ SHOWN = 10  # bad cells in a message; all of them are in `omnishot check`
 
 @dataclass(frozen=True)
 class Tasks:
-    """A source of tasks of one part: `ways` is the most that every task can have, None where the target is a number."""
+    """A source of tasks of one part. `ways` is the most that every task can have, None where the target is a number."""
 
     source: TaskSource
     ways: int | None
@@ -43,8 +43,8 @@ class Dataset:
 
     Args:
         parts: `[n]` train, val, test, or "" for a row that is left out.
-        clusters: `[n]` the task that each row was put to (-1: none), where the table has no groups.
-        words: those of the target's texts that tasks do not share, by number from the first own word on.
+        clusters: `[n]` the cluster of each row (-1: none), which is its task, where the table has no groups.
+        words: words of the target's texts that belong to single tasks, by number from the first own word on.
         skipped: bad cells, rows and classes that were left out.
     """
 
@@ -59,11 +59,11 @@ class Dataset:
     def tasks(
         self, part: str, shots: int, queries: int | None = None, *, at_most: int = QUERIES, skip_small: bool = False
     ) -> Tasks:
-        """Where tasks of a part come from.
+        """The source of tasks of a part.
 
         Args:
             shots, queries: rows needed of every class (or group).
-            at_most: what `queries` None stands for, unless the smallest class has fewer.
+            at_most: the value of `queries` if it is None, unless the smallest class has fewer rows.
             skip_small: leave classes with fewer rows out instead of refusing.
 
         Raises:
@@ -85,7 +85,7 @@ class Dataset:
         return Tasks(*self._source(rows, part), queries)
 
     def members(self, part: str) -> set[str]:
-        """Names of the classes, or groups where each is a task, of a part."""
+        """Names of the classes of a part, or of its groups where each group is a task."""
         if self.table.schema.group is None and (not self.objective.has_classes or self.clusters is not None):
             return set()
         codes, names = self.table.groups if self.table.schema.group else self.table.labels
@@ -206,7 +206,7 @@ EVERY = "(every input)"
 def look_through(
     table: Table, modalities: Mapping[str, Modality], progress: bool = False, host: Ranks = ALONE
 ) -> tuple[Store, list[BadCell]]:
-    """Every row decoded, and everything bad in row order: cells, and rows without target, group or any input."""
+    """Decode every row, and list all that is bad in row order: cells, and rows without target, group or any input."""
     store, bad = decode_table(table, modalities, cached=True, progress=progress, host=host)
     bad = [*check(table, {}), *bad, *_empty(table, store.present)]
     return store, sorted(bad, key=lambda cell: cell.row)
@@ -220,13 +220,13 @@ def _empty(table: Table, present: np.ndarray) -> list[BadCell]:
 
 
 def no_inputs(table: Table) -> str:
-    """A message that says what every column is instead of an input."""
+    """A message that no column is an input, and what each column is instead."""
     roles = ", ".join(f"{c.name} is {'a' if c.role == 'note' else 'the'} {c.role}" for c in table.schema.columns)
     return f"{table.name} has no column to learn from: {roles}; say which is what with modality (--modality COL=KIND)"
 
 
 def bad_cells(table: Table, bad: Sequence[BadCell], remedy: str) -> str:
-    """A message that lists bad cells, the first few by row and column, and says what to do."""
+    """A message that lists bad cells, the first few by row and column, and the ways to proceed."""
     shown = "\n".join(f"  {cell}" for cell in bad[:SHOWN])
     more = f"\n  … and {len(bad) - SHOWN} more (`omnishot check` lists them all)" if len(bad) > SHOWN else ""
     return f"{table.name}: {len(bad)} bad {'cell' if len(bad) == 1 else 'cells'}\n{shown}{more}\n{remedy}"

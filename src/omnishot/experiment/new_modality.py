@@ -1,7 +1,7 @@
-"""A modality that meta-training never saw, learned when the learner adapts to a task.
+"""A modality that meta-training did not have, learned when the learner adapts to a task.
 
-Its plain features (nothing learned: pixels, log-mel bands, token counts, numbers) are mapped into the space of the
-network's features by ridge regression on the support rows that have both. The map's prediction for a row is its hint
+Its plain features (without learned parameters: pixels, log-mel bands, token counts, numbers) are mapped into the space
+of the network's features by ridge regression on the support rows that have both. The prediction for a row is its hint
 (`Rows.hint`): any learner that reads the network's features can use it without a change.
 """
 
@@ -38,11 +38,11 @@ from omnishot.table.table import Table
 
 #: New columns: their kinds by name, or only names, whose kinds are then inferred.
 NewColumns = Mapping[str, str] | Sequence[str]
-#: Weights of a hint beside the known features that are tried.
+#: Candidate weights of a hint that is added to the known features.
 HINT_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-#: The weight where support rows do not allow a choice (one row a class).
+#: The weight where support rows do not allow a choice (one row per class).
 DEFAULT_HINT_WEIGHT = 0.5
-#: Scales of squared distances that are tried when the weight is chosen, in units of 1 / the features' mean squared
+#: Candidate scales of squared distances when the weight is chosen, in units of 1 / the features' mean squared
 #: deviation.
 SHARPNESS = (2.0, 8.0, 32.0)
 
@@ -52,11 +52,10 @@ class NewModality:
     """New inputs, and the map from them to the network's features.
 
     The features of a row that has known inputs too are moved by its hint times `hint_weight`, which is chosen by
-    leave-one-out on the support rows. The features of a row that has new inputs only are the hint itself, stretched to
-    the spread of the features, because ridge regression shrinks predictions towards the mean.
+    leave-one-out on the support rows. The features of a row that has new inputs only are the hint itself, rescaled to
+    the variance of the features, because ridge regression shrinks predictions towards the mean.
 
-    Support rows that have both keep their features: the map was fitted to them, so their own hints would add nothing
-    but what it has fitted.
+    Support rows that have both keep their features: the map was fitted to them, so their hints hold no new information.
 
     Args:
         modalities: of the new inputs, by name, fitted on the support rows.
@@ -118,14 +117,14 @@ class NewModality:
 
     @property
     def notes(self) -> dict[str, str]:
-        """How well the map fits and how much hints count, for people."""
+        """The quality of the map and the weight of hints, for people."""
         explained = f"{float(self.state['explained']):.0%} of the known features explained, rows left out"
         weight = float(self.state["hint_weight"])
         what = f"learned from {self.pairs} rows that have both; {explained}; counts {weight:g}"
         return {f"new input {_columns(self.modalities)}": what}
 
     def to_json(self) -> dict[str, Any]:
-        """All but the tensors."""
+        """The settings without the tensors."""
         return {"modalities": {name: m.to_json() for name, m in self.modalities.items()}, "pairs": self.pairs}
 
     @classmethod
@@ -135,9 +134,9 @@ class NewModality:
 
 
 def hint_weight(features: Tensor, hints: Tensor, rows: Rows) -> Tensor:
-    """The weight, one of HINT_WEIGHTS, with which `hints` are best added to `features`, both `[rows, dim]`.
+    """The best of HINT_WEIGHTS for adding `hints` to `features`, both `[rows, dim]`.
 
-    The best weight gives the least leave-one-out error of the labelled rows' targets.
+    The best weight has the least leave-one-out error for the labelled rows' targets.
     """
     target = target_of(rows).cpu()
     if rows.ways is None:
@@ -187,7 +186,7 @@ def decode_new_inputs(table: Table, modalities: Mapping[str, Modality]) -> tuple
 
 
 def read_with_new(rows: Any, schema: Schema, new: NewColumns) -> tuple[Table, dict[str, str]]:
-    """Rows as `read_rows` reads them, with new columns as further inputs; and the kinds of the new columns by name.
+    """Read rows as `read_rows` does, with new columns as further inputs; also the kinds of the new columns by name.
 
     Raises:
         UsageError: if a new column is an input already, is not in the table, or is given an unknown kind.
@@ -254,8 +253,9 @@ def _scales(cells: Rows, modalities: Mapping[str, Modality]) -> dict[str, Tensor
 
 
 def _read(cells: Rows, modalities: Mapping[str, Modality], scales: Mapping[str, Tensor]) -> Tensor:
-    """The new inputs' plain features side by side, `[rows, width]`, each input scaled to count the same; an absent one
-    as its mean."""
+    """The concatenated plain features of the new inputs, `[rows, width]`, each input scaled to count the same; the mean
+    where absent.
+    """
     parts = []
     for i, (name, modality) in enumerate(modalities.items()):
         x = _plain(cells, name, modality) - scales[f"mean/{name}"]
@@ -265,13 +265,13 @@ def _read(cells: Rows, modalities: Mapping[str, Modality], scales: Mapping[str, 
 
 
 def _plain(cells: Rows, name: str, modality: Modality) -> Tensor:
-    """One new input's plain features, `[rows, features]`, of absent cells those of zeros."""
-    with seeds.torch_generators(torch.device("cpu")), torch.no_grad():  # building draws parameters
+    """The plain features of one new input, `[rows, features]`; those of zeros where absent."""
+    with seeds.torch_generators(torch.device("cpu")), torch.no_grad():  # building an encoder draws random parameters
         encoder = encoders.build(modality).bare()
         here = cells.present[:, list(cells.inputs).index(name)]
         return encoder.raw(mask(cells.inputs[name], here)).double()
 
 
 def _dtype(rows: Rows) -> torch.dtype:
-    """That of the rows' numbers."""
+    """The data type of the rows' numbers."""
     return next((x.dtype for x in rows.inputs.values() if x.is_floating_point()), torch.get_default_dtype())

@@ -1,4 +1,4 @@
-"""Options as a user gives them, in Python, on the command line or in a TOML file, made into a `Config`."""
+"""Converts options that a user gives in Python, on the command line or in a TOML file to a `Config`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _fusion_options(fusion: str, given: Any) -> dict[str, Any]:
 
 
 def _objective_options(objective: type[Objective] | None, given: Any) -> dict[str, Any]:
-    """The options of an objective, checked and of the right types; only parsed if the objective is not known."""
+    """The options of an objective, checked and of the right types; without the class of the objective only parsed."""
     if not isinstance(given, Mapping):
         raise UsageError(
             f"option 'objective_options' takes options of the objective, as in objective_options.NAME, not {given!r}"
@@ -156,7 +156,7 @@ def _check_frozen(config: Config, name: str, kind: str, given: Mapping[str, Any]
 
 
 def _input_option(option: str, value: Any) -> Any:
-    """An input's option as `config.toml` can hold it; text is parsed unless it names a folder."""
+    """An input's option as a value for `config.toml`; text is parsed unless it names a folder."""
     if option == "frozen":
         return str(value) if isinstance(value, Path) else value
     if option == "encoder":
@@ -165,7 +165,7 @@ def _input_option(option: str, value: Any) -> Any:
 
 
 def _nest(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with dotted names put into tables; those that are None are left out."""
+    """Put options with dotted names into tables; options that are None are left out."""
     nested: dict[str, Any] = {}
     for name, value in given.items():
         place, dot, option = name.rpartition(".")

@@ -30,10 +30,10 @@ class Plan:
 
     @classmethod
     def parse(cls, text: str) -> Plan:
-        """The plan that is written like this.
+        """The plan with this text.
 
         Raises:
-            UsageError: if it is no plan.
+            UsageError: if the text is no plan.
         """
         way, colon, chunk = text.removesuffix(CUDA_GRAPH_SUFFIX).partition(":")
         choose("plan", way, WAYS)

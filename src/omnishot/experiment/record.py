@@ -1,4 +1,4 @@
-"""What is written down of a learner, beside its parameters, so that it can be rebuilt."""
+"""The description of a learner, stored beside its parameters, from which it can be rebuilt."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from omnishot.modality.features import Features
 
 @dataclass(frozen=True, kw_only=True)
 class LearnerRecord:
-    """What a learner is rebuilt from (`restore_learner`), as plain values that JSON can hold.
+    """The description of a learner (`restore_learner`), as plain values that JSON can hold.
 
     Args:
         config: the options, as `Config.to_options` gives them.
         modalities: of the inputs, by name.
         objective: its name and settings.
         ways: classes of a training task, a number or a range; None where no class is predicted.
-        labels: how many training classes there are; 0 where no class is predicted.
-        imports: what provides the user's own classes, as "module:attribute" by kind of thing and name.
+        labels: number of training classes; 0 where no class is predicted.
+        imports: the imports of the user's own classes, as "module:attribute" by kind of thing and name.
     """
 
     config: Mapping[str, Any]
@@ -62,7 +62,7 @@ class LearnerRecord:
 
 
 def _imports(learner: Learner, config: Config) -> dict[str, dict[str, str]]:
-    """The imports that provide what a learner is made of, beyond Omnishot's own."""
+    """The imports of the user's own classes that a learner consists of."""
     modalities = learner.network.modalities
     used = {"learner": [config.learner], "fusion": [config.fusion], "objective": [learner.objective.name]}
     used["modality"] = [m.cell_kind for m in modalities.values()]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Penalties that are tried, in units of the mean squared norm of the centred rows of `x`.
+#: Candidate penalties, in units of the mean squared norm of the centred rows of `x`.
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 #: Eigenvalues `[n]` and eigenvectors `[n, n]` of the inner products of centred rows.
 Spectrum = tuple[Tensor, Tensor]
 
 
 def left_out(x: Tensor, y: Tensor, penalty: float, spectrum: Spectrum | None = None) -> Tensor:
-    """Leave-one-out predictions of `y` `[n, out]` by ridge regression with an intercept: each row from the others.
+    """Leave-one-out predictions of `y` `[n, out]` by ridge regression with an intercept.
 
-    min Σ ‖W(x − x̄) + b − y‖² + penalty ‖W‖² is a linear smoother S, so that the row left out is predicted by
-    y − (y − Sy) / (1 − Sᵢᵢ) without another fit (Allen's PRESS, 1974). `x` is `[n, width]`; all in n × n matrices.
+    min Σ ‖W(x − x̄) + b − y‖² + penalty ‖W‖² is a linear smoother S, so the prediction of row i without row i is
+    y − (y − Sy) / (1 − Sᵢᵢ), without another fit (Allen's PRESS, 1974). `x` is `[n, width]`; all matrices are n × n.
     The `spectrum` of `x` may be given.
     """
     values, vectors = spectrum or spectrum_of(x)
@@ -33,7 +33,7 @@ def ridge_map(x: Tensor, y: Tensor, penalty: float, spectrum: Spectrum | None = 
 def bridge(x: Tensor, y: Tensor) -> dict[str, Tensor]:
     """The ridge map from `x` `[n, width]` to `y` `[n, out]` whose penalty has the least leave-one-out error.
 
-    Where none has a smaller error than the mean of the other rows, the map is zero: `x` does not predict `y`.
+    The map is zero if no penalty has a smaller error than the mean of the other rows: then `x` does not predict `y`.
 
     Returns:
         `weight` `[width, out]`; `centre` `[width]` and `mean` `[out]`, the means of both; `left_out` `[n, out]`,

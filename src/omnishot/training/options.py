@@ -22,7 +22,7 @@ TABLE_OPTIONS = ("target", "group", "modality", "inputs", "split", "objective")
 def given_options(
     folder: Path, resume: bool, config: str | Path | None, options: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of the table, and of the training: those given, or for a resumed run those that it began with.
+    """Options of the table and of the training: those given, or those of the run to resume.
 
     Args:
         config: a TOML file of options; `options` take precedence.
@@ -63,8 +63,9 @@ def input_kinds(schema: Schema) -> dict[str, str]:
 def _of_run(
     folder: Path, table: Mapping[str, Any], training: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options that the run in a folder began with. Given options of the training must repeat them; those of the
-    table replace them, and are compared once the table has been read (`check_same_table`)."""
+    """The options of the run in a folder. Given options of the training must be equal to them; those of the table
+    replace them, and are compared once the table has been read (`check_same_table`).
+    """
     record = RunRecord.read(folder)
     own, schema = dict(record.config), record.schema
     again = from_options(
@@ -88,7 +89,7 @@ def _of_run(
 
 
 def check_same_table(folder: Path, table: Table) -> None:
-    """Check that a table is the one that the run in a folder began with.
+    """Check that a table is the one that the run in a folder was started with.
 
     Raises:
         DataError: if its cells have changed.

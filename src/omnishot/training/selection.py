@@ -23,11 +23,11 @@ class Selection:
     Args:
         learner: in training.
         val: loader of the validation tasks; None: the last parameters are the best.
-        episodes: how many validation tasks.
+        episodes: number of validation tasks.
         state: of the training; its `best`, `best_step` and `stale` are updated here.
         folder: of the run, in which `best/` is written by rank 0.
-        log: gets every figure and every chosen value.
-        ranks: share the validation tasks.
+        log: receives every figure and every chosen value.
+        ranks: divide the validation tasks.
     """
 
     learner: Learner

@@ -25,12 +25,12 @@ from omnishot.table.splits import PARTS
 
 @dataclass(frozen=True)
 class TaskLoaders:
-    """Where training and validation tasks come from.
+    """Loaders of training and validation tasks.
 
     Args:
         val: None for a data set without a validation part.
         ways: classes of a training task, a number or a range; None where no class is predicted.
-        labels: how many training classes there are; 0 where no class is predicted.
+        labels: number of training classes; 0 where no class is predicted.
     """
 
     train: Loader
@@ -85,7 +85,7 @@ def task_loaders(data: Dataset, config: Config) -> TaskLoaders:
 
 
 def _ways(config: Config, data: Dataset, tasks: Mapping[str, Tasks]) -> Range | None:
-    """Classes of a training task: as the config says, else as many as every group has, or 5 if every part has them."""
+    """Classes of a training task: as in the config, else as many as every group has, or without groups at most 5."""
     most = [t.ways for t in tasks.values() if t.ways is not None]
     if not most:
         return None

@@ -1,4 +1,4 @@
-"""From a table and options to a run: read, decode, build the learner, meta-train, leave a folder."""
+"""From a table and options to a run: read, decode, build the learner, meta-train, write a run folder."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def train(
     ranks: Ranks | None = None,
     **options: Any,
 ) -> Run:
-    """Meta-train a learner on a table and leave a run folder.
+    """Meta-train a learner on a table and write a run folder.
 
-    Started by torchrun, every rank calls this alike and reads the table from its own host's disk; rank 0 alone reads
-    and writes the run folder.
+    If started by torchrun, every rank must call this with the same arguments and reads the table from its own host's
+    disk; only rank 0 reads and writes the run folder.
 
     Args:
-        table: whatever `read_table` reads.
+        table: anything that `read_table` reads.
         out: the run folder, which must not hold a run yet unless `resume`.
-        resume: continue the run in `out` with the options that it has; it ends as if it had never stopped.
+        resume: continue the run in `out` with its own options; the result is the same as without the interruption.
         config: a TOML file of options; `options` take precedence.
         progress: show progress on stderr.
         ranks: the processes that train together; None: those torchrun started. `omnishot.core.distributed.ALONE`: only
@@ -92,7 +92,7 @@ class Training:
     progress: bool = False
 
     def run(self) -> Run:
-        """Write the run folder, meta-train, and give the run with the best parameters.
+        """Write the run folder, meta-train, and return the run with the best parameters.
 
         Raises:
             Interrupted, DataError, RankLost: as `Trainer.run` does.
@@ -114,7 +114,7 @@ class Training:
 
     @property
     def record(self) -> RunRecord:
-        """What the run folder says of the run."""
+        """The description of the run that its folder holds."""
         data, table, tasks = self.data, self.data.table, self.tasks
         learner = LearnerRecord.of(self.learner, self.config, tasks.ways, tasks.labels)
         return RunRecord(

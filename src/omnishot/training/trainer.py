@@ -42,7 +42,7 @@ class Interrupted(OmnishotError):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a training step came to, the same on every rank.
+    """The result of a training step, the same on every rank.
 
     Args:
         loss: mean loss of the step's tasks.
@@ -58,9 +58,9 @@ class StepResult:
 class Trainer:
     """Meta-trains a learner, selects its parameters on validation tasks, and writes `last/` and `best/` checkpoints.
 
-    Every meta-batch depends on the seed and the step alone, so a resumed training repeats what an uninterrupted one
-    does. Of several ranks each computes the gradient of its share of a step's tasks; the gradients are then averaged,
-    so that all ranks have the same parameters, those of one rank alone up to rounding. Rank 0 writes the files.
+    Every meta-batch depends on the seed and the step alone, so a resumed training repeats an uninterrupted one. Each of
+    several ranks computes the gradient of its shard of a step's tasks; the gradients are then averaged, so that all
+    ranks have the same parameters, equal to those of a single rank up to rounding. Rank 0 writes the files.
 
     Args:
         learner: on the device to train on; it ends with the best parameters.
@@ -71,7 +71,7 @@ class Trainer:
         ranks: the processes that train together.
 
     Raises:
-        UsageError: if adversarial training is asked for an input that cannot be attacked.
+        UsageError: if adversarial training is requested for an input that cannot be attacked.
     """
 
     def __init__(
@@ -210,7 +210,7 @@ class Trainer:
         return adversarial_batch(learner, batch, self._radii, [(config.seed, step, task) for task in own])
 
     def _choose_plan(self) -> Plan:
-        """How meta-batches are run: as before if resumed, as the config says, or autotuned if that pays."""
+        """The plan for meta-batches: that of the run to resume, that of the config, or autotuned if this saves time."""
         path, config = self.folder / "plan.json", self.config
 
         def decide() -> Plan:
@@ -258,18 +258,18 @@ class Trainer:
 
 
 def learning_rate(config: Config, step: int) -> float:
-    """The step size of the outer loop: it rises during the warmup, and then follows the config's schedule."""
+    """The step size of the outer loop: it rises during the warmup, then follows the config's schedule."""
     done = step / config.steps
     left = {"cosine": (1 + math.cos(math.pi * done)) / 2, "linear": 1 - done, "constant": 1.0}[config.schedule]
     return config.lr * min(1, (step + 1) / (config.warmup + 1)) * left
 
 
 def precision(config: Config, device: torch.device) -> torch.autocast:
-    """The numerical precision that the config asks for, for the block."""
+    """A context with the numerical precision of the config."""
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def autotuned(learner: Learner, train: Loader, config: Config) -> tuple[Plan, dict[str, float]]:
-    """The fastest plan for the training's first meta-batch, and the seconds a task took by each plan that was tried."""
+    """The fastest plan for the training's first meta-batch, and the seconds per task of each plan that was timed."""
     with seeds.torch_generators(learner.device), precision(config, learner.device):
         return choose(learner, train.batch(0).to(learner.device), cache_root() / "plans")

@@ -13,7 +13,7 @@ from omnishot.learners.base import Learner
 
 
 def check_transcript_lengths(learner: Learner, data: Dataset) -> None:
-    """Check that inputs have as many time steps as a decoder needs that writes at most one token a time step.
+    """Check that inputs have enough time steps for a decoder that writes at most one token per time step.
 
     Texts that are too long are left out of the training loss, with a warning that names one.
 

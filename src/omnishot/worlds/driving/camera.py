@@ -32,7 +32,7 @@ def view(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarr
         light = light + 1.1 * np.exp(-ahead / 22 - (aside / (2 + 0.25 * ahead)) ** 2)
     visible = np.exp(-ahead / sight)[..., None]
     picture = np.where(ground[..., None], colour * light[..., None] * visible + (1 - visible) * haze, haze)
-    picture = _draw_lead(picture, vehicle, moment, rng)
+    picture = _draw_lead_vehicle(picture, vehicle, moment, rng)
     picture = picture.reshape(HEIGHT, FINE, WIDTH, FINE, 3).mean((1, 3))
     if vehicle.weather == "rain":
         picture = _rain(picture, rng)
@@ -95,7 +95,7 @@ def _surface(
     return np.where((edges | dashes)[..., None], 0.92, colour)
 
 
-def _draw_lead(picture: np.ndarray, vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
+def _draw_lead_vehicle(picture: np.ndarray, vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
     """The picture with the lead's back in it: shadow, body, window, lamps, each seen through the haze."""
     sight, haze, light, _ = AIR[vehicle.weather]
     row, column, metre = project(vehicle, moment, moment.distance)
