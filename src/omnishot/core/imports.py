@@ -11,7 +11,7 @@ from typing import Any
 
 
 def import_of(thing: Any) -> str:
-    """The place from which a class or function can be imported; of another object that of its class, with `()` after it.
+    """The place from which a class or function can be imported; of another object that of its class, followed by `()`.
 
     A definition inside a function has `<locals>` in its place: it cannot be imported.
     """

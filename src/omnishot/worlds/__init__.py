@@ -22,7 +22,7 @@ WORLDS = Registry(
 
 
 def make(name: str, out: str | Path, /, **options: Any) -> Path:
-    """Write the table of the world `name` to `out` and return its path; `options` are that world's own.
+    """Write the table of the world `name` to `out` and return its path; `options` are those of the world.
 
     Raises:
         UsageError: for an unknown world or option, naming the nearest one there is.

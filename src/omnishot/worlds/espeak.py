@@ -1,7 +1,7 @@
 """A program that speaks with eSpeak NG: requests on stdin, sound on stdout. `speech.py` runs it.
 
-It is a program of its own because eSpeak NG keeps state from one utterance to the next that no call resets:
-only a fresh process that speaks a fixed list in a fixed order says the same samples every time.
+It is a separate program because eSpeak NG keeps state from one utterance to the next that no call resets: only a new
+process that speaks a fixed list in a fixed order gives the same samples every time.
 
 Reads, as JSON, a list of [text, voice, words per minute, pitch 0...100]. Writes, per utterance, the number of
 samples (uint32) and the samples (int16 at 8 kHz), little endian. Needs nothing else of Omnishot.
@@ -42,7 +42,7 @@ def trim(samples: np.ndarray) -> np.ndarray:
 
 
 def speaker() -> Callable[[str, str, int, int], np.ndarray]:
-    """Load eSpeak NG. Returns a function that says a request as float samples `[n]` at 8 kHz."""
+    """Load eSpeak NG. Returns a function from a request to float samples `[n]` at 8 kHz."""
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())

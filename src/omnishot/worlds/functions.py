@@ -1,4 +1,4 @@
-"""The world `functions`: a task is a function of one number, of one of several unlike families."""
+"""The world `functions`: a task is a function of one number, from one of several different families."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def make(
 
 
 def _task(seed: int, task: int, families: list[str], rows: int, noise: float) -> pd.DataFrame:
-    """Every task has its own generator, so that more tasks leave those before them as they are."""
+    """A task. Every task has its own generator, so that a larger number of tasks leaves the first ones unchanged."""
     rng = np.random.default_rng([seed, task])
     round_, turn = divmod(task, len(families))
     x, y = draw(rng, families[turn], rows)

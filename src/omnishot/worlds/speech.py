@@ -43,7 +43,7 @@ def draw_utterance(name: str, rng: np.random.Generator) -> Utterance:
 def speak(utterances: Sequence[Utterance]) -> Generator[np.ndarray, None, None]:
     """Yield each utterance, in order, as int16 samples `[n]` at 8 kHz without silence around it.
 
-    The same list gives the same samples every time. The next ones are spoken while one is used.
+    The same list gives the same samples every time. The next utterances are spoken in the background.
 
     Raises:
         DataError: with eSpeak NG's own message, if it fails.

@@ -12,10 +12,10 @@ SHORTEST, LONGEST = 3, 7  # words of a sentence
 
 @dataclass(frozen=True)
 class Language:
-    """Words in lower case, in the language's own spelling, and four lists of phrases that make any sentence.
+    """Words in lower case, in the language's own spelling, and four lists of phrases, any of which form a sentence.
 
-    `phrases`: who, does, what (in the case that the verb takes), and when, where or how, which is optional. `split` is
-    that of the language's voices in tables of unseen languages.
+    `phrases`: subject, verb, object (in the case that the verb takes), and time, place or manner, which is optional.
+    `split` is that of the language's voices in tables of unseen languages.
     """
 
     split: str
@@ -186,7 +186,7 @@ def sentence(language: Language, rng: np.random.Generator) -> str:
 
 
 def sentences(language: Language) -> int:
-    """How many different sentences there are."""
+    """The number of different sentences."""
     lengths = [[len(phrase.split()) for phrase in part] for part in language.phrases]
     combinations = itertools.product(*lengths[:-1], [0, *lengths[-1]])
     return sum(SHORTEST <= sum(combination) <= LONGEST for combination in combinations)

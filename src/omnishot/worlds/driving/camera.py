@@ -41,7 +41,7 @@ def view(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarr
 
 
 def _plane(vehicle: Vehicle, moment: Moment) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each fine pixel: metres ahead, metres to the right of the own lane's middle, and whether it shows ground.
+    """For each fine pixel: metres ahead, metres to the right of the own lane's middle, and whether it shows ground.
 
     All `[FINE * HEIGHT, FINE * WIDTH]`.
     """
@@ -61,7 +61,7 @@ def _plane(vehicle: Vehicle, moment: Moment) -> tuple[np.ndarray, np.ndarray, np
 
 
 def middle(moment: Moment, ahead: np.ndarray) -> np.ndarray:
-    """How far to the right of straight on the road is, `ahead` metres on."""
+    """The distance of the road to the right of straight ahead, `ahead` metres on."""
     near = np.minimum(ahead, FAR)
     bent = moment.bend * near**2 / 2 + moment.twist * near**3 / 6
     slope = moment.bend * near + moment.twist * near**2 / 2
@@ -69,7 +69,7 @@ def middle(moment: Moment, ahead: np.ndarray) -> np.ndarray:
 
 
 def project(vehicle: Vehicle, moment: Moment, ahead: float) -> tuple[float, float, float]:
-    """The fine pixel (row, column) of the own lane's middle `ahead` metres on, and pixels a metre there."""
+    """The fine pixel (row, column) of the own lane's middle `ahead` metres on, and pixels per metre there."""
     focal = FOCAL * vehicle.focal * FINE
     x = float(middle(moment, np.array(ahead))) - moment.aside
     turn = vehicle.yaw + moment.askew
@@ -82,7 +82,7 @@ def project(vehicle: Vehicle, moment: Moment, ahead: float) -> tuple[float, floa
 def _surface(
     vehicle: Vehicle, moment: Moment, ahead: np.ndarray, aside: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Colours `[..., 3]` of the ground: two lanes with lines between verges; one drives in the right lane."""
+    """Colours `[..., 3]` of the ground: two lanes with lines between verges; the vehicle drives in the right lane."""
     lane, phase = vehicle.lane, rng.uniform(0, DASH[0])
     patches = rng.normal(0, 1, (64, 64))
     rough = patches[(ahead * 1.3).astype(int) % 64, np.floor(aside * 1.3).astype(int) % 64] * np.exp(-ahead / 25)
@@ -96,7 +96,7 @@ def _surface(
 
 
 def _draw_lead_vehicle(picture: np.ndarray, vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
-    """The picture with the lead's back in it: shadow, body, window, lamps, each seen through the haze."""
+    """The picture with the back of the lead vehicle drawn in it: shadow, body, window, lamps, each through the haze."""
     sight, haze, light, _ = AIR[vehicle.weather]
     row, column, metre = project(vehicle, moment, moment.distance)
     visible = np.exp(-moment.distance / sight)
@@ -123,7 +123,7 @@ def _draw_lead_vehicle(picture: np.ndarray, vehicle: Vehicle, moment: Moment, rn
 
 
 def _cover(low: float, high: float, count: int) -> np.ndarray:
-    """How much of each of `count` pixels lies between `low` and `high`, 0 to 1."""
+    """The fraction of each of `count` pixels that lies between `low` and `high`, 0 to 1."""
     start = np.arange(count)
     return np.clip(np.minimum(start + 1, high) - np.maximum(start, low), 0, 1)
 

@@ -1,4 +1,4 @@
-"""The sensors of a vehicle in the world `driving` beside its camera: a radar's range profile, and its own motion."""
+"""The sensors of a vehicle in the world `driving` besides its camera: a radar's range profile, and its own motion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS, STEP = 20, 0.1  # of the motion, and their length in s
 def radar(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.ndarray:
     """Range profile `[BINS, 2]`: power in dB, and closing speed (m/s).
 
-    The lead is the strongest echo of what moves; posts stand still, so their closing speed is that of the vehicle.
+    The lead vehicle is the strongest moving echo; posts do not move, so their closing speed is that of the vehicle.
     """
     posts = [(d, moment.speed, 0.15) for d in rng.uniform(10, 110, rng.integers(0, POSTS + 1))]
     place = np.arange(BINS) * BIN
@@ -43,6 +43,6 @@ def motion(vehicle: Vehicle, moment: Moment, rng: np.random.Generator) -> np.nda
 
 
 def alive(rows: int, failures: float, rng: np.random.Generator) -> np.ndarray:
-    """Whether a sensor works in each row of a drive: bool `[rows]`, False over one stretch of that fraction."""
+    """Whether a sensor works in each row of a drive: bool `[rows]`, False over one stretch of that fraction of rows."""
     dead, start = round(failures * rows), rng.integers(rows)
     return (np.arange(rows) - start) % rows >= dead

@@ -123,7 +123,7 @@ def _three(value: float, low: float, high: float, names: Sequence[str]) -> str:
 
 
 def _runs(line: np.ndarray) -> int:
-    """How many separate strokes the boolean `line [n]` crosses."""
+    """The number of separate strokes that the boolean `line [n]` crosses."""
     return int(np.count_nonzero(np.diff(line.astype(int), prepend=0) == 1))
 
 

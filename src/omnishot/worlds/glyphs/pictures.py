@@ -52,7 +52,7 @@ def faces_of(char: str) -> tuple[str, ...]:
     """The faces that have an outline for `char`.
 
     Raises:
-        DataError: if none has: matplotlib came without its fonts.
+        DataError: if none has one: matplotlib is installed without its fonts.
     """
     faces = tuple(face for face in FACES if _path(face).exists() and ord(char) in _covers(face))
     if not faces:
@@ -73,7 +73,7 @@ def outline(char: str, face: str, stroke: int = 0) -> Image.Image:
 
 
 def descent(char: str) -> float:
-    """How far `char` hangs below the line it is written on, in em, in its first face."""
+    """How far `char` extends below the baseline, in em, in its first face."""
     return float(_font(faces_of(char)[0]).getbbox(char, anchor="ls")[3]) / EM
 
 

@@ -76,7 +76,7 @@ def _rng(seed: int, row: int, part: int) -> np.random.Generator:
 
 
 def _speaks(sound: bool | None) -> bool:
-    """Whether to speak, by the option `sound` and by what is installed."""
+    """Whether to speak, from the option `sound` and what is installed."""
     if sound is False or speech.installed():
         return sound is not False
     missing = f"letters' names cannot be spoken without espeakng-loader; install it with: {speech.INSTALL}"

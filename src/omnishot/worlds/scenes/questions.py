@@ -1,4 +1,4 @@
-"""Questions about scenes with one right answer, so chosen that no answer is likelier without the picture."""
+"""Questions about scenes with one right answer, chosen so that no answer is likelier without the picture."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _the(scene: Scene, thing: Thing, without: str, rng: np.random.Generator) -> 
 
 
 def _exists(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
-    """Whether a thing with two attributes exists; for a no one attribute is that of another thing."""
+    """Whether a thing with two attributes exists; if the answer is no, one attribute is that of another thing."""
     opening = choice(rng, ("is there", "can you see", "do you see"))
     others = [*scene.things, *(draw_thing(rng) for _ in range(4))]
     for thing in scene.things:
@@ -88,7 +88,7 @@ def _exists(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
 
 
 def _related(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
-    """The relation of one thing to another; for a no the opposite relation."""
+    """The relation of one thing to another; if the answer is no, the opposite relation."""
     for one, other in itertools.permutations(scene.things, 2):
         first, second = _the(scene, one, "", rng), _the(scene, other, "", rng)
         for relation, opposite in _OPPOSITE.items():
@@ -141,7 +141,7 @@ def _attributes(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
 
 
 def _sizes(scene: Scene, rng: np.random.Generator) -> Iterator[Question]:
-    """Which of two things is bigger."""
+    """Which of two things is larger."""
     for one, other in itertools.permutations(scene.things, 2):
         first, second = _the(scene, one, "size", rng), _the(scene, other, "size", rng)
         if first and second and one.size != other.size:

@@ -156,18 +156,18 @@ def _mask(outline: Outline) -> np.ndarray:
 
 
 def differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The share of their joint area that only one of two masks `[..., pixels]` covers: `[...]`."""
+    """The fraction of their joint area that only one of two masks `[..., pixels]` covers: `[...]`."""
     return 1 - (one & other).sum(-1) / np.maximum((one | other).sum(-1), 1)
 
 
 @functools.cache
 def _basic() -> np.ndarray:
-    """The basic shapes in every turn, bool `[shapes x turns, pixels]`: a triangle that points aside is nothing new."""
+    """The basic shapes in every rotation, bool `[shapes x turns, pixels]`: a rotated basic shape is not a new shape."""
     return np.stack([_mask(turned(settle(o), angle)) for o in BASIC.values() for angle in range(0, 360, 12)])
 
 
 def invent(taken: list[Outline], rng: np.random.Generator, candidates: int = 6) -> Outline:
-    """A new shape away from the basic ones, as far from those `taken` already as the best of a few can be."""
+    """A new shape unlike the basic ones: of a few candidates, the one that differs most from those `taken` already."""
     others = np.stack([_mask(outline) for outline in taken]) if taken else None
     best, gap = np.empty((0, 2)), -1.0
     while candidates:

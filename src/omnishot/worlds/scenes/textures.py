@@ -100,7 +100,7 @@ BASIC: Mapping[str, Texture] = {"plain": _plain, "striped": _stripes, "dotted": 
 
 
 def vary(name: str, rng: np.random.Generator) -> Texture:
-    """The known texture `name` as one thing happens to have it: stripes run any way, dots are more or less dense."""
+    """The known texture `name` with random parameters: stripes in any direction, dots of any density."""
     grow = rng.uniform(0.85, 1.2)
     match name:
         case "striped":
@@ -113,7 +113,7 @@ def vary(name: str, rng: np.random.Generator) -> Texture:
 
 
 def _simple(rng: np.random.Generator) -> Texture:
-    """A texture of a random family with random parameters, none a known one."""
+    """A texture of a random family with random parameters, different from every known one."""
     turn = float(rng.choice([0, 45, 90, 135]))
     match int(rng.integers(11)):
         case 0:
@@ -169,7 +169,7 @@ def _known() -> np.ndarray:
 
 
 def invent(taken: list[Texture], rng: np.random.Generator, candidates: int = 8) -> Texture:
-    """A new texture that is none of the known, as unlike those `taken` already as the best of a few can be."""
+    """A new texture unlike the known ones: of a few candidates, the one that differs most from those `taken`."""
     known, others = _known(), np.stack([_face(texture) for texture in taken]) if taken else None
     best, gap = BASIC["plain"], -1.0
     while candidates:

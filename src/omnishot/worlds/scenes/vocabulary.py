@@ -77,7 +77,7 @@ _RUDE = ("nig", "fag", "kok", "dik", "tit", "pis", "kun", "rap", "fuk", "poo", "
 
 
 def invent(count: int, rng: np.random.Generator) -> list[str]:
-    """`count` different pronounceable words that are, and look like, no word of `VOCABULARY`."""
+    """`count` different pronounceable words that neither are nor resemble words of `VOCABULARY`."""
     words: dict[str, None] = {}
     while len(words) < count:
         onset, middle, coda = (str(rng.choice(part)) for part in (_ONSETS, _MIDDLES, _CODAS))

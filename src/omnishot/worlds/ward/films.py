@@ -14,7 +14,7 @@ DENSITY = (0.28, 0.45)  # of a shadow
 
 
 def film(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> np.ndarray:
-    """A film as the hospital shows it: uint8 `[SIDE, SIDE]`. The worse, the larger and the more ragged the shadow."""
+    """A film in the hospital's style: uint8 `[SIDE, SIDE]`. Higher severity gives a larger and more ragged shadow."""
     y, x = np.mgrid[:SIDE, :SIDE] / (SIDE - 1) * 2 - 1
     wide, high = rng.uniform(0.92, 1.08, 2)
     x, y = (x - rng.uniform(-0.06, 0.06)) / wide, (y - rng.uniform(-0.06, 0.06)) / high
@@ -25,7 +25,7 @@ def film(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> np.n
 
 
 def _inside(distance: np.ndarray, soft: float) -> np.ndarray:
-    """1 where `distance` is well below 0, 0 well above, soft between."""
+    """1 where `distance` is well below 0, 0 where it is well above, with a smooth transition."""
     return 1 / (1 + np.exp(np.clip(distance / soft, -30, 30)))
 
 
@@ -41,7 +41,7 @@ def _chest(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def _shadow(x: np.ndarray, y: np.ndarray, patient: Patient, rng: np.random.Generator) -> np.ndarray:
-    """How much of the shadow is at each place, 0 to 1, on a lung beside the heart."""
+    """The intensity of the shadow at each place, 0 to 1, on a lung beside the heart."""
     worse = float(np.clip(patient.severity[0], -2, 2))
     size, ragged = 0.17 + 0.045 * worse, 0.16 + 0.08 * worse
     x, y = x - rng.choice((-1, 1)) * rng.uniform(0.38, 0.5), y - rng.uniform(-0.4, 0.1)

@@ -64,7 +64,7 @@ def draw_hospital(name: str, rng: np.random.Generator) -> Hospital:
 
 
 def outcome(hospital: Hospital, patient: Patient) -> str:
-    """Where the patient goes, by the hospital's own rule."""
+    """The patient's outcome (home, ward or intensive care) by the hospital's own rule."""
     ill = score(patient)
     return OUTCOMES[int(ill > hospital.beds) + int(ill > hospital.intensive)]
 
@@ -80,7 +80,7 @@ def labs(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> dict
 
 
 def vitals(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> np.ndarray:
-    """A day's vital signs `[HOURS, SIGNS]`: the worse, the more they drift apart; some hours are missing (NaN)."""
+    """A day's vital signs `[HOURS, SIGNS]`: they drift further with higher severity; some hours are missing (NaN)."""
     hour = np.arange(HOURS)
     worse = patient.severity[2] * hour / HOURS
     night = np.exp(-(((hour - 14) / 3.5) ** 2) / 2)

@@ -31,7 +31,7 @@ _DENIED_TERSE = ("No {what}.", "Neg for {what}.", "Denies {what}.")
 
 
 def note(hospital: Hospital, patient: Patient, rng: np.random.Generator) -> str:
-    """A note of one or two sentences in the hospital's manner."""
+    """A note of one or two sentences in the hospital's style."""
     names = [str(name) for name in rng.permutation(list(patient.findings))]
     present = [PHRASES[name][hospital.terse] for name in names if patient.findings[name]]
     denied = [PHRASES[name][hospital.terse] for name in names if not patient.findings[name]]

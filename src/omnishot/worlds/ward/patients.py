@@ -22,8 +22,8 @@ NAMES = tuple(f"{beginning}{ending} syndrome" for ending in _ENDINGS for beginni
 class Condition:
     """The signs of a rare condition: other conditions share each of them, none all of them.
 
-    The shadow it throws on a film, the findings that it brings (and that count against it), how the vital signs go, and
-    by how many standard deviations it moves each of `LABS`.
+    The shadow on a film, the findings it causes (and those that rule it out), the course of the vital signs, and by how
+    many standard deviations it moves each of `LABS`.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Patient:
-    """`severity` by input, in standard deviations: of film, note, vitals and labs; the rest is what shows.
+    """`severity` by input, in standard deviations: of film, note, vitals and labs; the other fields are the signs.
 
-    `findings` says which are there and which are not; what it leaves out is unknown. `labs` are in standard
-    deviations from what is normal.
+    `findings` holds which are present and which are absent; others are unknown. `labs` are in standard deviations from
+    normal.
     """
 
     age: int
@@ -53,7 +53,7 @@ class Patient:
 
 
 def score(patient: Patient) -> float:
-    """The severity of a patient's illness: every input carries a quarter of it."""
+    """The severity of a patient's illness: every input contributes a quarter of it."""
     return float(sum(patient.severity) / 2 + 0.2 * (patient.age - 55) / 18)
 
 
