@@ -1,4 +1,4 @@
-"""An encoder of your own: any torch module that gives a vector for each row."""
+"""Your own encoder: any torch module that maps a batch of cells to one vector per row."""
 
 import random
 import tempfile
@@ -12,7 +12,7 @@ PARTS = ("train", "train", "val", "test")  # no class is in two of them
 
 
 class Wide(nn.Module):
-    """Two layers; it reads a batch of cells, and the fitted modality says what they look like."""
+    """Two layers. `modality` is the fitted modality of the input: `blank()` has the shape of its cells."""
 
     def __init__(self, modality, *, width: int = 32):
         super().__init__()
@@ -24,7 +24,7 @@ class Wide(nn.Module):
 
 
 def table(classes: int = 24, rows: int = 12) -> list[dict]:
-    """Two numbers scattered around a centre of each class."""
+    """Two numbers scattered around the centre of each class."""
     draw = random.Random(0)
     centres = [(draw.gauss(0, 3), draw.gauss(0, 3)) for _ in range(classes)]
     return [

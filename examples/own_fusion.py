@@ -1,4 +1,4 @@
-"""A fusion of your own: a vote of the inputs that are present."""
+"""Your own fusion: the mean of the embeddings that are present."""
 
 import random
 import tempfile
@@ -28,17 +28,13 @@ class Vote(om.Fusion):
 
 
 def table(classes: int = 24, rows: int = 12) -> list[dict]:
-    """A number scattered around the centre of each class, and some words."""
+    """A number scattered around the centre of each class, and words that depend on the class."""
     draw = random.Random(0)
     centres = [(draw.gauss(0, 3), draw.gauss(0, 3)) for _ in range(classes)]
+    words = [f"{'far' if abs(y) > 3 else 'near'} {i % 3}" for i, (_, y) in enumerate(centres)]
     return [
-        {
-            "a": x + draw.gauss(0, 0.5),
-            "words": f"{'far' if abs(y) > 3 else 'near'} {i % 3}",
-            "label": f"class {i}",
-            "split": PARTS[i % 4],
-        }
-        for i, (x, y) in enumerate(centres)
+        {"a": x + draw.gauss(0, 0.5), "words": words[i], "label": f"class {i}", "split": PARTS[i % 4]}
+        for i, (x, _) in enumerate(centres)
         for _ in range(rows)
     ]
 
@@ -46,18 +42,8 @@ def table(classes: int = 24, rows: int = 12) -> list[dict]:
 def main(folder: Path, steps: int = 100) -> None:
     """Train, evaluate, adapt, save, load and predict."""
     rows = table()
-    run = om.train(
-        rows,
-        target="label",
-        modality={"words": "text"},
-        fusion=Vote,
-        fuse={"slope": 0.2},
-        dim=16,
-        ways=3,
-        shots=2,
-        steps=steps,
-        out=folder / "run",
-    )
+    options = {"modality": {"words": "text"}, "fusion": Vote, "fuse": {"slope": 0.2}, "dim": 16}
+    run = om.train(rows, target="label", **options, ways=3, shots=2, steps=steps, out=folder / "run")
     print(run.evaluate(rows, episodes=20))
     model = om.Run.load(folder / "run").adapt(rows[:36])
     model.save(folder / "model.omni")

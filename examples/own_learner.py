@@ -1,4 +1,4 @@
-"""A learner of your own: the nearest class mean, after features are scaled to length one."""
+"""Your own learner: the nearest class mean by cosine similarity."""
 
 import random
 import tempfile
@@ -17,7 +17,7 @@ class Sphere(om.Learner):
     """Cosine similarity to the class means.
 
     Args:
-        scale: what similarities are multiplied by before the softmax.
+        scale: factor of the similarities before the softmax.
     """
 
     def __init__(self, network, objective, *, scale: float = 10.0):
@@ -33,7 +33,7 @@ class Sphere(om.Learner):
 
 
 def table(classes: int = 24, rows: int = 12) -> list[dict]:
-    """Two numbers scattered around a centre of each class."""
+    """Two numbers scattered around the centre of each class."""
     draw = random.Random(0)
     centres = [(draw.gauss(0, 3), draw.gauss(0, 3)) for _ in range(classes)]
     return [

@@ -1,4 +1,4 @@
-"""An objective of your own: classes, learned with the focal loss, which counts easy rows less."""
+"""Your own objective: classification with the focal loss, which gives easy rows less weight."""
 
 import random
 import tempfile
@@ -15,7 +15,7 @@ PARTS = ("train", "train", "val", "test")  # no class is in two of them
 
 @om.register("objective", "focal")
 class Focal(Classify):
-    """Cross-entropy, weighted by how wrong a prediction is."""
+    """The focal loss (Lin et al. 2017, section 3.2) with gamma 2."""
 
     def loss(self, prediction: Tensor, rows) -> Tensor:
         loss = F.cross_entropy(prediction, rows.target, reduction="none")
@@ -23,7 +23,7 @@ class Focal(Classify):
 
 
 def table(classes: int = 24, rows: int = 12) -> list[dict]:
-    """Two numbers scattered around a centre of each class."""
+    """Two numbers scattered around the centre of each class."""
     draw = random.Random(0)
     centres = [(draw.gauss(0, 3), draw.gauss(0, 3)) for _ in range(classes)]
     return [
