@@ -86,7 +86,7 @@ class Answers:
 
 def table(records: Mapping[str, dict[str, Any]]) -> list[str]:
     """One line a training, in order."""
-    lines = ["| | answered right, generated | chosen among the ten | steps |", "| --- | --: | --: | --: |"]
+    lines = ["| | accuracy, generated | chosen among the ten | steps |", "| --- | --: | --: | --: |"]
     for name in (n for n in INPUTS if n in records):
         figures = {figure["metric"]: figure for figure in records[name]["figures"]}
         cells = [
