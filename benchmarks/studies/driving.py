@@ -164,7 +164,10 @@ def table(records: Mapping[str, dict[str, Any]], shots: Sequence[int]) -> list[s
     lines = []
     named = [n for n in METHODS if n in records]
     for place, (metric, title) in enumerate(METRICS.items()):
-        lines += [f"| {title} | support rows | {' | '.join(CONDITIONS)} |", f"| --- | --: |{' --: |' * len(CONDITIONS)}"]
+        lines += [
+            f"| {title} | support rows | {' | '.join(CONDITIONS)} |",
+            f"| --- | --: |{' --: |' * len(CONDITIONS)}",
+        ]
         for count, constants in records[named[0]]["constant"].items() if named else ():
             cells = [text(*constants[place])] * len(CONDITIONS)  # which needs no sensor
             lines.append(f"| constant | {count} | {' | '.join(cells)} |")
