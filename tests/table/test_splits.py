@@ -103,3 +103,43 @@ def test_numbers_without_groups_need_a_given_split():
         assign(read_table(rows, split=None), 0)
     with pytest.raises(UsageError, match="no target"):
         assign(read_table([{"x": 1, "z": "a"}], objective="classify"), 0)
+
+
+def test_what_was_trained_on_is_in_the_training_part_and_the_sizes_stay():
+    labels = [f"k{i:02}" for i in range(20)]
+    before = held(assign(table(labels), 0), labels)
+    assert held(assign(table(labels), 0, trained_on=before["train"]), labels) == before
+    known = {*sorted(before["test"])[:2], "of another table"}
+    after = held(assign(table(labels), 0, trained_on=known), labels)
+    assert known & {*labels} <= after["train"]
+    assert {part: len(names) for part, names in after.items()} == {p: len(names) for p, names in before.items()}
+
+
+@given(st.integers(0, 20), st.integers(0, 100))
+def test_what_was_trained_on_is_in_no_other_part(known, seed):
+    labels = [f"k{i:02}" for i in range(20)]
+    if 20 - known < 2:
+        with pytest.raises(
+            DataError, match=rf"trained on {known} of the 20 distinct label, so that {20 - known} remain"
+        ):
+            assign(table(labels), seed, trained_on=labels[:known])
+        return
+    parts = held(assign(table(labels), seed, trained_on=labels[:known]), labels)
+    assert {*labels[:known]} <= parts["train"]
+    assert sum(map(len, parts.values())) == 20
+    assert len(parts["test"]) >= 2
+    assert len(parts["val"]) >= 2 or (not parts["val"] and 20 - known < 4)
+
+
+def test_groups_that_were_trained_on_are_in_the_training_part():
+    who = [f"g{i}" for i in range(6)]
+    parts = held(assign(table("abcdef", who=who), 0, trained_on=who[:5]), who)
+    assert parts == {"train": {*who[:5]}, "val": set(), "test": {"g5"}}
+
+
+def test_a_split_column_that_tests_what_was_trained_on_is_refused():
+    split = ["train"] * 2 + ["val"] * 2 + ["test"] * 2
+    split_table = table("abcdef", split=split)
+    assert assign(split_table, 0, trained_on=["a", "x"]).tolist() == split
+    with pytest.raises(DataError, match="column 'split': a frozen encoder was trained on c, e, .* put their rows into"):
+        assign(split_table, 0, trained_on=["e", "c", "a"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from omnishot.cli.output import on_terminal, print_json, say
+from omnishot.cli.output import on_terminal, plain_warnings, print_json, say
 from omnishot.cli.parsing import Pairs, names, table_arguments, table_options
 
 DESCRIPTION = """\
@@ -63,15 +63,16 @@ def _compare(args: argparse.Namespace) -> int:
     named = {n: getattr(args, n) for n in ("ways", "shots", "noise", "adversarial", "seed", "device")}
     options = {name: value for name, value in named.items() if value is not None} | args.options
     given = {n: getattr(args, n) for n in ("out", "learners", "fusions", "minutes", "steps", "episodes", "subsets")}
-    comparison = compare(
-        args.table,
-        resume=args.resume,
-        config=args.config,
-        progress=on_terminal() if args.progress is None else args.progress,
-        **given,
-        **table_arguments(args),
-        **options,
-    )
+    with plain_warnings():
+        comparison = compare(
+            args.table,
+            resume=args.resume,
+            config=args.config,
+            progress=on_terminal() if args.progress is None else args.progress,
+            **given,
+            **table_arguments(args),
+            **options,
+        )
     if args.json:
         print_json(comparison.to_json())
         for note in comparison.notes:

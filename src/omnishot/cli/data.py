@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from omnishot.cli.output import say
+from omnishot.cli.output import plain_warnings, say
 
 
 def add(commands: Any) -> None:
@@ -31,24 +28,16 @@ def add(commands: Any) -> None:
 def _make(args: argparse.Namespace) -> None:
     from omnishot.worlds import make
 
-    with _plain_warnings():
+    with plain_warnings():
         _done(make(args.world, args.out, **args.options))
 
 
 def _import(args: argparse.Namespace) -> None:
     from omnishot.datasets import read
 
-    with _plain_warnings():
+    with plain_warnings():
         _done(read(args.name, args.folder, args.out, **args.options))
 
 
 def _done(table: Any) -> None:
     say(f"the table is {table}; next: omnishot check {table}")
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Print warnings as messages, without the line of code that they come from."""
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: say(f"omnishot: warning: {message}")
-        yield

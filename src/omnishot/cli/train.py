@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from omnishot.cli.output import on_terminal, print_json, say
+from omnishot.cli.output import on_terminal, plain_warnings, print_json, say
 from omnishot.cli.parsing import Pairs, table_arguments, table_options
 
 DESCRIPTION = """\
@@ -20,7 +20,7 @@ OPTIONS = """\
 training:
   --dim --tasks --queries --steps --lr --weight-decay --clip --val-every --val-episodes --patience
   --dropout --level --imputation --cross --extra-shots --schedule --warmup --rotations --skip-bad --plan
-  --precision --shared
+  --precision --shared --split-seed
 of the learner, as `omnishot list learners` shows them:
   --inner-steps 5 --inner-lr 0.1 …
 of the fusion, as `omnishot list fusions` shows them:
@@ -89,15 +89,16 @@ def _train(args: argparse.Namespace) -> None:
         )
     }
     options = {name: value for name, value in named.items() if value is not None} | args.options
-    run = train(
-        args.table,
-        out=args.out,
-        resume=args.resume,
-        config=args.config,
-        progress=on_terminal() if args.progress is None else args.progress,
-        **table_arguments(args),
-        **options,
-    )
+    with plain_warnings():
+        run = train(
+            args.table,
+            out=args.out,
+            resume=args.resume,
+            config=args.config,
+            progress=on_terminal() if args.progress is None else args.progress,
+            **table_arguments(args),
+            **options,
+        )
     if join().rank:
         return
     summary = run.summary()

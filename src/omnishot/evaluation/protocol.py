@@ -30,7 +30,8 @@ class Protocol:
 
     Args:
         split, episodes, seed: the part of the table, the number of tasks, and the seed that they are drawn by.
-        ways, shots, queries: shape of a task; None: as in training, and as many query rows as available, up to 15.
+        ways, shots, queries: shape of a task; None: as in training, with fewer ways where the part has fewer classes,
+            and as many query rows as available, up to 15.
         adapted: whether the support rows are learned before query rows are predicted.
         corruption: what is done to the inputs.
         open_set: number of further classes with query rows and no support rows, evaluated on separate tasks.
@@ -90,9 +91,8 @@ class Protocol:
         """
         shots = self.shots or least(config.shots)
         tasks = data.tasks(self.split, shots, self.queries, skip_small=config.skip_bad)
-        shape = Shape(
-            min(8, self.episodes), checked_ways(self.ways or least(ways), tasks, self.split), shots, tasks.queries
-        )
+        own_ways = checked_ways(self.ways, tasks, self.split) or evaluation_ways(least(ways), tasks)
+        shape = Shape(min(8, self.episodes), own_ways, shots, tasks.queries)
         # Each cell is read about once: inputs stay in main memory, and only the rows that are drawn go to the device.
         store = data.store.to(device, 0)
         loader = Loader(
@@ -132,6 +132,11 @@ def checked_ways(ways: int | None, tasks: Tasks, part: str) -> int | None:
             f"ask for {tasks.ways} ways or fewer, or add rows"
         )
     return ways
+
+
+def evaluation_ways(training: int | None, tasks: Tasks) -> int | None:
+    """Classes of a task where no number was asked for: as in training, or fewer if the part has fewer."""
+    return None if training is None or tasks.ways is None else min(training, tasks.ways)
 
 
 def _conditions(loader: Loader) -> list[Loader]:

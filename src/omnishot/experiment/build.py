@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,7 +96,17 @@ def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str
     with seeds.torch_generators(torch.device("cpu")):  # its initial parameters are replaced
         module = encoders.build(of, settings["encoder"], **settings["encoder_options"])
     module.load_state_dict(weights)
-    return freeze(of, module, settings["encoder"], settings["encoder_options"])
+    return freeze(of, module, settings["encoder"], settings["encoder_options"], settings["trained_on"])
+
+
+def has_fixed_head(config: Config) -> bool:
+    """Whether the learner predicts a fixed number of classes: it is built for `ways`, and not with another head."""
+    learner_class = LEARNERS.load(config.learner)
+    accepted = keywords(learner_class)
+    if "ways" not in accepted or "head" not in accepted:
+        return "ways" in accepted
+    default = inspect.signature(learner_class).parameters["head"].default
+    return config.options.get("head", default) == "fixed"
 
 
 def most_ways(ways: Any) -> int | None:

@@ -15,17 +15,17 @@ from omnishot.table.splits import assign
 from omnishot.table.table import Table, open_cell
 
 
-def examine(table: Table, *, seed: int = 0, progress: bool = False) -> Report:
+def examine(table: Table, *, split_seed: int = 0, progress: bool = False) -> Report:
     """The roles and kinds of a table's columns, every bad cell, and all other problems that would prevent a training.
 
-    Modalities are fitted on the training rows of this seed, or on all rows if those are not known. Decoded cells stay
-    in the cache for the training.
+    Modalities are fitted on the training rows of this class split, or on all rows where those are not known. Decoded
+    cells stay in the cache for the training.
     """
     problems: list[str] = []
     parts = None
     if table.schema.target is not None:
         try:
-            parts = assign(table, seed)
+            parts = assign(table, split_seed)
         except OmnishotError as error:
             problems.append(str(error))
     training = np.arange(len(table)) if parts is None else np.flatnonzero(parts == "train")

@@ -44,7 +44,9 @@ class Config:
             incomplete rows like those of complete ones, `balance` evens the loads of the experts of `mixture`.
         shared: whether inputs of one kind share one encoder (and texts one vocabulary).
         dim: width of embeddings and features.
-        ways: classes of a task, a number or a range `[low, high]`; None: 5, or fewer if a part of the table has fewer.
+        ways: classes of a training task, a number or a range `[low, high]`; None: 5, or fewer if the training part has
+            fewer. Validation tasks have as many, or fewer if that part has fewer; with a head of a fixed number of
+            classes every part has the same ways.
         shots: support rows per class, or per task where no class is predicted; a number or a range.
         queries: query rows per class in training and validation; None: 5, or as many as the smallest class allows.
         tasks: tasks of a training step (the meta-batch).
@@ -71,7 +73,8 @@ class Config:
         skip_bad: whether to leave out bad cells, rows and classes (listed in the run folder) instead of refusing them.
         plan: how the tasks of a meta-batch are run: `loop`, `split` or `vmap`, the last two optionally with the number
             of tasks at a time (`vmap:4`); or `auto`, the fastest that a short trial finds. All give the same gradient.
-        seed: of every random number (`omnishot.core.seeds`).
+        seed: of every random number (`omnishot.core.seeds`) but the class split.
+        split_seed: of the class split: which classes (or groups) are in train, val and test where no column says.
         precision: `float32`; or `bfloat16` for matrix products and convolutions, which puts an error of some per cent
             into the meta-gradient.
         device: `auto` (an accelerator if there is one), `cpu`, `cuda`, …
@@ -115,6 +118,7 @@ class Config:
     skip_bad: bool = False
     plan: str = "auto"
     seed: int = 0
+    split_seed: int = 0
     precision: str = "float32"
     device: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
@@ -127,7 +131,7 @@ class Config:
         FUSIONS.load(self.fusion)
         for name in ("shots", "queries", "tasks", "dim", "val_every", "val_episodes"):
             _check_count(name, getattr(self, name), least=1)
-        for name, least in (("ways", 2), ("steps", 0), ("warmup", 0), ("patience", 0), ("seed", 0)):
+        for name, least in (("ways", 2), ("steps", 0), ("warmup", 0), ("patience", 0), ("seed", 0), ("split_seed", 0)):
             _check_count(name, getattr(self, name), least)
         for name in ("lr", "clip"):
             if not 0 < getattr(self, name) < math.inf:

@@ -17,6 +17,7 @@ from omnishot.experiment.config import Config
 from omnishot.experiment.objective import objective_class
 from omnishot.experiment.options import split_input_options
 from omnishot.modality.base import Modality
+from omnishot.modality.features import all_trained_on
 from omnishot.modality.inputs import fit_inputs
 from omnishot.objectives.base import Objective
 from omnishot.table.checking import BadCell, check
@@ -166,7 +167,8 @@ def build(
     Args:
         modalities: of the inputs; None: fitted on the training rows, but for those in `frozen`.
         objective: None: the table's, with the options of `config`, fitted to the training rows.
-        parts: `[n]`, of each row; None: assigned by the config's seed.
+        parts: `[n]`, of each row; None: assigned by the config's `split_seed`, the classes (or groups) that frozen
+            encoders were trained on to the training part.
         host: the ranks that decode the table together.
 
     Raises:
@@ -176,7 +178,10 @@ def build(
     require_target(table)
     if not table.schema.inputs():
         raise UsageError(no_inputs(table))
-    parts = assign(table, config.seed) if parts is None else parts
+    if parts is None:
+        known = all_trained_on([*(modalities or {}).values(), *(frozen or {}).values()])
+        column = table.schema.group or table.schema.target or ""
+        parts = assign(table, config.split_seed, trained_on=known.get(column, ()))
     if modalities is None:
         options = {n: split_input_options(config, n, kind)[1] for n, (kind, _) in table.schema.inputs().items()}
         modalities = fit_inputs(table, np.flatnonzero(parts == "train"), options, given=frozen, shared=config.shared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -25,6 +25,8 @@ class Features(Modality):
         encoder_options: options that the encoder was built with.
         width: of the vector.
         digest: of the encoder's weights.
+        trained_on: names of the classes or groups that the encoder was trained on, by the column that they are in;
+            sorted.
         module: the encoder. It belongs to no network, so it is neither trained nor saved with a network's parameters.
     """
 
@@ -34,6 +36,7 @@ class Features(Modality):
     width: int
     digest: str
     module: nn.Module = field(compare=False, repr=False)
+    trained_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     kind = "features"
     media = False
@@ -71,16 +74,43 @@ class Features(Modality):
         """A description of the features: the cell itself is not available."""
         return f"{self.width} features of {self.cell_kind}"
 
-    def to_json(self) -> dict[str, Any]:
-        """The settings without the encoder's weights, which `frozen_weights` gives."""
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """The settings that determine a cell's features."""
         plain = {name: getattr(self, name) for name in ("encoder", "encoder_options", "width", "digest")}
         return {"kind": self.kind, "of": self.of.to_json(), **plain}
 
+    def to_json(self) -> dict[str, Any]:
+        """The settings without the encoder's weights, which `frozen_weights` gives."""
+        return {**self.encoding, "trained_on": {column: list(names) for column, names in self.trained_on.items()}}
 
-def freeze(of: Modality, module: nn.Module, encoder: str, options: Mapping[str, Any]) -> Features:
+
+def freeze(
+    of: Modality,
+    module: nn.Module,
+    encoder: str,
+    options: Mapping[str, Any],
+    trained_on: Mapping[str, Sequence[str]] | None = None,
+) -> Features:
     """The features that `module`, an encoder of cells of `of`, computes; the module is not trained further."""
     module.eval().requires_grad_(False)
-    return Features(of, encoder, dict(options), module.out, digest_of(module.state_dict()), module)  # type: ignore[arg-type]
+    names = {column: tuple(of_column) for column, of_column in (trained_on or {}).items()}
+    width: int = module.out  # type: ignore[assignment]
+    return Features(of, encoder, dict(options), width, digest_of(module.state_dict()), module, names)
+
+
+def all_trained_on(modalities: Iterable[Modality]) -> dict[str, tuple[str, ...]]:
+    """What any of the modalities' frozen encoders was trained on: sorted names by column."""
+    return joined(m.trained_on for m in modalities if isinstance(m, Features))
+
+
+def joined(each: Iterable[Mapping[str, Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+    """The union of sets of names by column; sorted."""
+    names: dict[str, set[str]] = {}
+    for by_column in each:
+        for column, own in by_column.items():
+            names.setdefault(column, set()).update(own)
+    return {column: tuple(sorted(own)) for column, own in names.items()}
 
 
 def digest_of(weights: Mapping[str, Tensor]) -> str:

@@ -158,7 +158,7 @@ def _decode(
             stored = derived(
                 base,
                 present,
-                key_settings={"decoders": DECODERS, **modality.to_json()},
+                key_settings={"decoders": DECODERS, **modality.encoding},
                 shape=modality.shape,
                 dtype=modality.dtype,
                 derive=modality.derive,

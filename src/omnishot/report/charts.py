@@ -53,7 +53,7 @@ def dependence(curves: Mapping[str, Sequence[Point]], own_steps: int | None) -> 
 
 def _validation(run: Run, steps: list[int], means: list[float], ci95: list[float]) -> str:
     config, name, best = run.config, run.learner.objective.metric, run.summary()["best_step"]
-    metric, ways = metric_of(name), most_ways(run.record.ways)
+    metric, ways = metric_of(name), run.record.val_ways
     label = f"validation {metric.label.lower()}"
     chart = line_chart.line_chart(
         steps, means, ci95, xlabel="meta-training step", ylabel=label,

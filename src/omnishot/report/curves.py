@@ -15,6 +15,7 @@ from omnishot.episodes.missing import ALL
 from omnishot.errors import UsageError
 from omnishot.evaluation.evaluator import Evaluator
 from omnishot.evaluation.figure import Figure, Origin
+from omnishot.evaluation.protocol import evaluation_ways
 from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
 from omnishot.runs.run import Run
@@ -116,7 +117,7 @@ def task_loader(
         raise UsageError(f"episodes must be at least 2 to give an interval, not {episodes}")
     shots = least(run.config.shots)
     tasks = data.tasks(part, shots, skip_small=run.config.skip_bad)
-    shape = Shape(min(8, episodes), ways or least(run.record.ways), shots, tasks.queries)
+    shape = Shape(min(8, episodes), ways or evaluation_ways(least(run.record.ways), tasks), shots, tasks.queries)
     return Loader(data.store, tasks.source, shape, seed)
 
 

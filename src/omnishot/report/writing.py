@@ -60,7 +60,7 @@ def by_protocol(run: Run) -> list[list[Figure]]:
 
     Within a protocol the main figure comes first: the objective's metric on all inputs, uncorrupted.
     """
-    shape = (least(run.record.ways), least(run.record.shots))
+    ways, shots = least(run.record.ways) or 0, least(run.record.shots)
     groups: dict[tuple, list[Figure]] = {}
     for f in run.figures():
         key = (f.episodes, f.seed, f.split, f.ways, f.shots, f.queries, f.gallery, f.transductive)
@@ -72,7 +72,12 @@ def by_protocol(run: Run) -> list[list[Figure]]:
         return (f.metric != metric, changed, len(f.modalities) != inputs)
 
     ordered = [sorted(group, key=order) for group in groups.values()]
-    return sorted(ordered, key=lambda g: (g[0].split != "test", (g[0].ways, g[0].shots) != shape, -g[0].episodes))
+
+    def as_trained(group: list[Figure]) -> tuple[bool, bool, int, int]:
+        first = group[0]
+        return (first.split != "test", first.shots != shots, abs((first.ways or 0) - ways), -first.episodes)
+
+    return sorted(ordered, key=as_trained)
 
 
 def _data(run: Run) -> tuple[Dataset | None, str]:

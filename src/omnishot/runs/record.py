@@ -12,6 +12,7 @@ from omnishot.episodes.loader import Range
 from omnishot.errors import DataError
 from omnishot.experiment.options import read_toml
 from omnishot.experiment.record import LearnerRecord
+from omnishot.modality.features import joined
 from omnishot.table.schema import Schema
 
 
@@ -20,6 +21,7 @@ class RunRecord(LearnerRecord):
     """A run as it began.
 
     Args:
+        val_ways: classes of a validation task; None without validation, and where no class is predicted.
         shots: support rows a class (or group) of a training task, a number or a range.
         source: the table's path; None for a table in memory.
         fingerprint: of the table's cells.
@@ -29,6 +31,7 @@ class RunRecord(LearnerRecord):
         format: version of the layout.
     """
 
+    val_ways: int | None
     shots: Range
     source: str | None
     fingerprint: str
@@ -36,6 +39,14 @@ class RunRecord(LearnerRecord):
     trained_on: tuple[str, ...]
     rows: Mapping[str, int]
     format: int = FORMAT
+
+    @property
+    def encoders_trained_on(self) -> dict[str, tuple[str, ...]]:
+        """What its encoders were trained on, by this run or by those that its frozen ones come from: sorted names of
+        classes or groups by column."""
+        frozen = [settings.get("trained_on", {}) for settings in self.modalities.values()]
+        column = self.schema.group or self.schema.target
+        return joined([*frozen, {column: self.trained_on} if column and self.trained_on else {}])
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:

@@ -32,7 +32,7 @@ from omnishot.runs.model_file import FROZEN
 from omnishot.runs.record import RunRecord
 from omnishot.table.reading import read_rows
 from omnishot.table.schema import Schema
-from omnishot.table.splits import PARTS
+from omnishot.table.splits import PARTS, assign, first_of
 from omnishot.table.table import Table
 
 
@@ -112,7 +112,7 @@ class Run:
         Args:
             table: another table with the same columns, all of it unless it has a split column; None: the run's own,
                 which may also be given as `dataset()` has read it.
-            ways, shots: None: as in training.
+            ways, shots: None: as in training, with fewer ways where the part has fewer classes.
             queries: query rows a class; None: 15, or as many as the smallest class has.
             adapted: False: predict the same query rows from the learner's start, without the support rows.
             open_set: further classes of a task that have query rows but no support rows: how well their rows are
@@ -126,7 +126,8 @@ class Run:
             corruption: what is done to the inputs (`omnishot.episodes.corruption.CorruptionOptions`).
 
         Raises:
-            DataError: if the part has too few classes or rows, or shares classes with the training part.
+            DataError: if the part has too few classes or rows, or has classes that the run or a frozen
+                encoder of it was trained on.
             UsageError: for unknown options, or options that make no sense, alone or together.
         """
         for name in corruption:
@@ -246,15 +247,23 @@ class Run:
         rows, _ = read_with_new(self.table() if table is None else table, self.schema, new)
         if table is None:
             return dataset.build(rows, self.config, learner.network.modalities, learner.objective, host=host)
-        parts = np.full(len(rows), split) if rows.schema.split is None else None
+        parts = np.full(len(rows), split) if rows.schema.split is None else assign(rows, self.config.split_seed)
         data = dataset.build(rows, self.config, learner.network.modalities, learner.objective, parts, host=host)
-        shared = sorted(data.members(split) & set(self.record.trained_on))
-        if shared and split != "train":
-            raise DataError(
-                f"{rows.name}: the run was trained on {', '.join(shared[:5])}{' …' if len(shared) > 5 else ''}, so the "
-                f"part {split!r} would not measure new tasks: leave their rows out, or mark parts in a split column"
-            )
+        self._check_new(data, split)
         return data
+
+    def _check_new(self, data: Dataset, split: str) -> None:
+        """Raises DataError if a held-out part has classes or groups that the run or a frozen encoder was trained on."""
+        if split == "train":
+            return
+        by_encoders = self.record.encoders_trained_on.get(self.schema.group or self.schema.target or "", ())
+        shared = sorted(data.members(split) & {*self.record.trained_on, *by_encoders})
+        if shared:
+            who = "the run" if set(shared) & set(self.record.trained_on) else "a frozen encoder of the run"
+            raise DataError(
+                f"{data.table.name}: {who} was trained on {first_of(shared)}, so the part {split!r} would not measure "
+                "new tasks: leave their rows out, or mark parts in a split column"
+            )
 
     def _keep(self, figures: Sequence[Figure]) -> None:
         """Add figures to `evaluation.json`, in place of those of the same setting."""

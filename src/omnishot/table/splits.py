@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -41,7 +41,12 @@ def given(table: Table) -> np.ndarray | None:
     return np.array([SPELLINGS[name.strip().lower()] for name in names])[codes]
 
 
-def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.20)) -> np.ndarray:
+def assign(
+    table: Table,
+    seed: int,
+    fractions: Sequence[float] = (0.64, 0.16, 0.20),
+    trained_on: Collection[str] = (),
+) -> np.ndarray:
     """The part of each row, "train", "val" or "test" as text `[n]`; "" for a row without a class (or group).
 
     No two parts share a group, or without a group column a class. A split column is used as it is; parts that it
@@ -50,17 +55,22 @@ def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.
 
     Args:
         fractions: of classes or groups, in the order train, val, test; 0 leaves a part empty.
+        trained_on: names of classes or groups that something in use was trained on: they are in the training part. All
+            parts have the sizes that they have without, unless those names are more than the training part's size.
 
     Raises:
-        DataError: if the parts of the split column overlap, or there are too few classes or groups.
+        DataError: if the parts of the split column overlap, if it puts one of `trained_on` into val or test, or if
+            there are too few classes or groups.
         UsageError: if the table has no target, or its objective is to regress and it has no group column.
     """
     parts = given(table)
     codes, names, kind = _tasks(table, needed=parts is None)
     if parts is not None:
         _check_disjoint(table, parts, codes, names, kind)
+        _check_not_trained_on(table, parts, codes, names, trained_on)
         return parts
-    sizes = _sizes(len(names), fractions, LEAST_CLASSES if kind == "class" else LEAST_GROUPS)
+    least = LEAST_CLASSES if kind == "class" else LEAST_GROUPS
+    sizes = _sizes(len(names), fractions, least)
     if sizes is None:
         counts = np.bincount(codes[codes >= 0], minlength=len(names))
         listed = ", ".join(f"{name} ({count} rows)" for name, count in zip(names, counts, strict=True)) or "none"
@@ -70,6 +80,10 @@ def assign(table: Table, seed: int, fractions: Sequence[float] = (0.64, 0.16, 0.
             f"parts that share no {kind} need at least {need}: add rows of others, or give a split column of your own"
         )
     order = seeds.split(seed).permutation(len(names))
+    known = np.isin(names, list(trained_on))[order]
+    order = np.concatenate([order[known], order[~known]])
+    if known.sum() > sizes[0]:
+        sizes = _sizes_of_rest(table, kind, int(known.sum()), int((~known).sum()), fractions, least)
     part = np.empty(len(names) + 1, dtype="<U5")
     part[order], part[-1] = np.repeat(PARTS, sizes), ""
     return part[codes]
@@ -115,6 +129,43 @@ def _check_disjoint(table: Table, parts: np.ndarray, codes: np.ndarray, names: S
             f": put all rows of a {kind} into one part, or say split=None to have parts made"
             + ("" if kind == "group" else ", or say which column is the group (group=) if each group is a task")
         )
+
+
+def _check_not_trained_on(
+    table: Table, parts: np.ndarray, codes: np.ndarray, names: Sequence[str], trained_on: Collection[str]
+) -> None:
+    """Raises DataError if the split column puts a class or group that something was trained on into val or test."""
+    held_out = {names[code] for code in np.unique(codes[np.isin(parts, PARTS[1:]) & (codes >= 0)])}
+    if shared := sorted(held_out & set(trained_on)):
+        raise DataError(
+            f"{table.name}, column {table.schema.split!r}: a frozen encoder was trained on {first_of(shared)}, so val "
+            "and test may not hold them: put their rows into train, say split=None to have parts made that agree, or "
+            "freeze an encoder of a run that was trained with this split column"
+        )
+
+
+def first_of(names: Sequence[str], shown: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
+
+
+def _sizes_of_rest(table: Table, kind: str, known: int, rest: int, fractions: Sequence[float], least: int) -> list[int]:
+    """How many go to train, val and test where the `known`, all of train, leave `rest` of them for val and test.
+
+    Raises:
+        DataError: if too few are left for a test part.
+    """
+    _, val, test = fractions
+    if test > 0 and rest < least:
+        raise DataError(
+            f"{table.name}: a frozen encoder was trained on {known} of the {known + rest} distinct "
+            f"{table.schema.group or table.schema.target}, so that {rest} remain for the part 'test', which needs "
+            f"{least}: add rows of others, or freeze an encoder of a run that was trained on fewer"
+        )
+    if not test or not val:
+        return [known, rest, 0] if val else [known, 0, rest]
+    own = min(rest, max(least, round(rest * test / (val + test))))
+    return [known, rest - own, own] if rest - own >= least else [known, 0, rest]
 
 
 def _sizes(count: int, fractions: Sequence[float], least: int) -> list[int] | None:

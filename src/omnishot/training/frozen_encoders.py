@@ -8,8 +8,9 @@ from pathlib import Path
 from omnishot.errors import DataError, UsageError
 from omnishot.experiment.config import Config
 from omnishot.experiment.options import frozen_from, split_input_options
-from omnishot.modality.features import Features, freeze
+from omnishot.modality.features import Features, freeze, joined
 from omnishot.modality.inputs import columns_of
+from omnishot.runs.record import RunRecord
 from omnishot.runs.run import Run
 from omnishot.table.schema import Schema
 
@@ -30,6 +31,17 @@ def freeze_inputs(config: Config, schema: Schema) -> dict[str, Features]:
                 runs[folder] = _open(folder, name)
             frozen[name] = _freeze_input(runs[folder], name, kind, columns)
     return frozen
+
+
+def frozen_trained_on(config: Config, schema: Schema) -> dict[str, tuple[str, ...]]:
+    """What the encoders that `freeze_inputs` would freeze were trained on: sorted names by column.
+
+    Raises:
+        DataError: if an earlier run does not exist, or is damaged.
+    """
+    folders = {frozen_from(config, name, kind) for name, (kind, _) in schema.inputs().items()}
+    records = [RunRecord.read(Path(folder).expanduser()) for folder in sorted(filter(None, folders))]
+    return joined(record.encoders_trained_on for record in records)
 
 
 def _open(folder: str, name: str) -> Run:
@@ -66,4 +78,4 @@ def _freeze_input(run: Run, name: str, kind: str, columns: tuple[str, ...]) -> F
             f"{', '.join(columns)}: its encoder cannot be frozen for them"
         )
     encoder, _, options = split_input_options(run.config, chosen, kind)
-    return freeze(of, copy.deepcopy(module).cpu(), encoder, options)
+    return freeze(of, copy.deepcopy(module).cpu(), encoder, options, run.record.encoders_trained_on)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,7 @@ class Training:
         learner = LearnerRecord.of(self.learner, self.config, tasks.ways, tasks.labels)
         return RunRecord(
             **vars(learner),
+            val_ways=tasks.val_ways,
             shots=self.config.shots,
             source=self.source,
             fingerprint=table.fingerprint,
@@ -159,6 +161,8 @@ def prepare(
     frozen = ranks.on_main(lambda: frozen_inputs(folder) if resume else freeze_inputs(resolved_config, rows.schema))
     data = _decode(rows, resolved_config, frozen, device, ranks, progress)
     tasks = task_loaders(data, resolved_config)
+    for note in tasks.notes if ranks.rank == 0 else ():
+        warnings.warn(note, stacklevel=3)
     learner = _learner(resolved_config, data, tasks, device)
     source = str(Path(table).resolve()) if isinstance(table, str | Path) else None
     return Training(folder, resolved_config, data, learner, tasks, source, ranks, resume, progress)

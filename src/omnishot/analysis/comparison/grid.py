@@ -16,6 +16,7 @@ from omnishot.experiment.config import Config
 from omnishot.experiment.objective import objective_class
 from omnishot.experiment.options import from_options
 from omnishot.learners import LEARNERS
+from omnishot.modality.features import joined
 from omnishot.nn.fusion import FUSIONS
 from omnishot.nn.network import EARLY
 from omnishot.objectives.base import Objective
@@ -24,6 +25,7 @@ from omnishot.table.schema import Column
 from omnishot.table.splits import assign
 from omnishot.table.table import Table
 from omnishot.training.budget import Budget
+from omnishot.training.frozen_encoders import frozen_trained_on
 from omnishot.training.options import TABLE_OPTIONS
 
 
@@ -95,7 +97,10 @@ def plan_grid(
                 f"there is nothing to fuse in a single input, {next(iter(kinds))}: every learner is trained once"
             )
     if not isinstance(table, str | Path):
-        table, table_options = _with_splits(read, next(iter(configs.values())).seed), {}
+        known = joined(frozen_trained_on(config, read.schema) for config in configs.values())
+        column = read.schema.group or read.schema.target or ""
+        split_seed = next(iter(configs.values())).split_seed
+        table, table_options = _with_splits(read, split_seed, known.get(column, ())), {}
     return Grid(
         table=table,
         table_options=table_options,
@@ -144,14 +149,14 @@ def _fusion_option(fusion: str | None, options: Mapping[str, Any], choose_fusion
     return {"fusion": fusion} if fusion and (choose_fusions or options.get("level") != EARLY) else {}
 
 
-def _with_splits(table: Table, seed: int) -> Table:
+def _with_splits(table: Table, seed: int, trained_on: Sequence[str]) -> Table:
     """A table in memory with a column that names the split of each row: a resumed run then assigns the same splits."""
     if table.schema.split is not None:
         return table
     name = "split"
     while name in table.frame:
         name = f"_{name}"
-    parts = assign(table, seed)
+    parts = assign(table, seed, trained_on=trained_on)
     # A row without a class is in no split. Whichever it is given, training reports it as a bad row.
     cells = np.where(parts == "", "train", parts)
     schema = dataclasses.replace(table.schema, columns=(*table.schema.columns, Column(name, "split")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from omnishot.analysis.explain.task import Task, TaskRows, adapt, task_rows, wit
 from omnishot.core import seeds
 from omnishot.episodes.loader import least
 from omnishot.errors import DataError
+from omnishot.evaluation.protocol import evaluation_ways
 from omnishot.experiment.dataset import Dataset
 from omnishot.runs.run import Run
 from omnishot.table.splits import PARTS
@@ -42,7 +44,8 @@ def sample_task(
     shots = least(run.config.shots)
     tasks = data.tasks(part, shots, run.config.queries, skip_small=run.config.skip_bad)
     rng, missing_rng = seeds.explained_task(seed), seeds.explained_corruption(seed)
-    draw = tasks.source.draw(rng, 1, ways or least(run.record.ways), shots, tasks.queries)
+    own_ways: Any = ways or evaluation_ways(least(run.record.ways), tasks)
+    draw = tasks.source.draw(rng, 1, own_ways, shots, tasks.queries)
     support_target = _target(data, draw.support[0], draw.support_target)
     query_target = _target(data, draw.query[0], draw.query_target)
     support, query = (

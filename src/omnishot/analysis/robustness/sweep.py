@@ -20,7 +20,7 @@ from omnishot.episodes.inputs import failures_by_input, input_names
 from omnishot.episodes.loader import least
 from omnishot.errors import UsageError, choose
 from omnishot.evaluation.figure import Figure
-from omnishot.evaluation.protocol import Protocol
+from omnishot.evaluation.protocol import Protocol, evaluation_ways
 from omnishot.experiment.dataset import Dataset
 from omnishot.modality.base import Modality
 from omnishot.runs.run import Run
@@ -102,8 +102,8 @@ def robustness(
         *_failures(names, failures, modalities),
         *_attacks(names, attacks, epsilons, attack_steps, modalities),
     ]
-    protocol = _protocol(first, tasks)
     data = {name: run.dataset() for name, run in opened.items()}
+    protocol = _protocol(first, next(iter(data.values())), tasks)
     _check_alike(opened, data)
     result = Robustness(tuple(
         Point(name, each.what, each.input, each.at, _figure(run, data[name], protocol, each, progress))
@@ -114,13 +114,17 @@ def robustness(
     return result
 
 
-def _protocol(first: Run, tasks: Mapping[str, Any]) -> Protocol:
-    """The tasks of all runs, shaped as the first run's unless options say otherwise."""
+def _protocol(first: Run, data: Dataset, tasks: Mapping[str, Any]) -> Protocol:
+    """The tasks of all runs, shaped as the first run evaluates unless options say otherwise."""
     for name in tasks:
         choose("option", name, TASK_OPTIONS)
-    shape = {"ways": least(first.record.ways), "shots": least(first.config.shots)}
+    shape = {"shots": least(first.config.shots)}
     options = {name: value for name, value in tasks.items() if value is not None}
-    return Protocol(**{"episodes": EPISODES, "subsets": False, **shape, **options})
+    protocol = Protocol(**{"episodes": EPISODES, "subsets": False, **shape, **options})
+    if protocol.ways is not None or first.record.ways is None:
+        return protocol
+    tasks_of_part = data.tasks(protocol.split, protocol.shots or 1, protocol.queries, skip_small=first.config.skip_bad)
+    return dataclasses.replace(protocol, ways=evaluation_ways(least(first.record.ways), tasks_of_part))
 
 
 def _noises(inputs: Sequence[str], levels: Sequence[float]) -> Iterator[Condition]:
