@@ -195,12 +195,12 @@ def test_a_class_with_too_few_rows_is_named_with_its_count(tmp_path, run):
         small(table, tmp_path / "run")
     with pytest.raises(DataError, match=r"2 shots and 1 queries need 3 rows of every class; fewer in: .*\(\d\)"):
         small(table, tmp_path / "run", shots=2, queries=1)
-    assert small(table, tmp_path / "run", skip_bad=True).record.ways == 2
+    assert small(table, tmp_path / "run", skip_bad=True).record.ways == 5
 
 
 def test_too_many_ways_are_refused_with_the_number_of_classes(tmp_path):
-    with pytest.raises(DataError, match=r"5 ways need 5 classes .* the part 'val' has 2: ask for 2 ways or fewer"):
-        small(tables.birds(tmp_path), tmp_path / "run", ways=5)
+    with pytest.raises(DataError, match=r"7 ways need 7 classes .* the part 'train' has 6: ask for 6 ways or fewer"):
+        small(tables.birds(tmp_path), tmp_path / "run", ways=7)
 
 
 def test_too_few_classes_to_split(tmp_path, capsys):
