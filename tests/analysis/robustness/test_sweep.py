@@ -129,7 +129,7 @@ def test_runs_that_cannot_be_compared_are_refused(run: Run, birds: Path, tmp_pat
     with pytest.raises(UsageError, match="a run is given twice"):
         om.robustness([run, run.folder])
     with pytest.raises(UsageError, match="the run seeded splits its table into other parts than"):
-        om.robustness([run, trained("seeded", seed=1)], episodes=2)
+        om.robustness([run, trained("seeded", split_seed=1)], episodes=2)
     small = {name: value for name, value in tables.QUICK.items() if name != "tabular"}
     few = train(birds, target="species", out=tmp_path / "few", inputs=["photo", "note"], **small)
     with pytest.raises(UsageError, match="the run few reads photo, note, birds photo, note, tabular"):
