@@ -49,7 +49,7 @@ def world(folder: Path) -> Path:
 
 def trained(table: Path, learner: str, folder: Path) -> om.Run:
     """A run of one step."""
-    own = {"inner_steps": INNER_STEPS} if learner == "maml" else {}
+    own = {"inner_steps": INNER_STEPS, "head": "prototype"} if learner == "maml" else {}
     return om.train(
         table, target="letter", learner=learner, ways=WAYS, shots=SHOTS, tasks=1, steps=1, val_every=1, val_episodes=2,
         device="cpu", out=folder / learner, **own,

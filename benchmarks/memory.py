@@ -83,7 +83,7 @@ def over_layers(steps: int) -> MAML:
     torch.manual_seed(0)
     network = build_network({"photo": Image((meta_step.SIZE, meta_step.SIZE), 1, (0.5,), (0.5,))})
     network.encoders[0], network.out = Layers(), Layers.out
-    return MAML(network, Classify(), head="fixed", ways=WAYS, inner_steps=steps, inner_lr=RATE)
+    return MAML(network, Classify(), head="linear", ways=WAYS, inner_steps=steps, inner_lr=RATE)
 
 
 def plain_layers(weights: Sequence[Tensor], steps: int, together: bool) -> Contender:

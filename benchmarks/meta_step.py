@@ -148,7 +148,7 @@ def learner(method: str, steps: int, second_order: bool) -> Learner:
     if method == "protonet":
         return ProtoNet(network, Classify(), scale=SCALE)
     options = {"inner_steps": steps, "inner_lr": RATE, "second_order": second_order}
-    return MAML(network, Classify(), head="fixed", ways=WAYS, **options)  # type: ignore[arg-type]
+    return MAML(network, Classify(), head="linear", ways=WAYS, **options)  # type: ignore[arg-type]
 
 
 def plain_copy(method: Learner) -> PlainConv4:

@@ -156,7 +156,7 @@ def learner(case: str, steps: int, dtype: torch.dtype) -> MAML:
     torch.manual_seed(0)
     about = CASES[case]
     network = build_network(about.modalities, encoder=about.encoder, encoder_options=about.options)
-    model = MAML(network, Classify(), head="fixed", ways=WAYS, inner_steps=steps, inner_lr=RATE)
+    model = MAML(network, Classify(), head="linear", ways=WAYS, inner_steps=steps, inner_lr=RATE)
     return model.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -33,7 +33,9 @@ from omnishot.training.trainer import Trainer
 CLASSES, EACH, SIZE = 200, 20, 28
 SHAPE = Shape(tasks=16, ways=5, shots=1, queries=15)
 CASES = {
-    "second-order MAML, 1 inner step": Config(learner="maml", tasks=SHAPE.tasks, options={"inner_steps": 1}),
+    "second-order MAML, 1 inner step": Config(
+        learner="maml", tasks=SHAPE.tasks, options={"inner_steps": 1, "head": "prototype"}
+    ),
     "prototypical networks": Config(learner="protonet", tasks=SHAPE.tasks),
 }
 

@@ -67,8 +67,8 @@ def _varied(ways: int, shots: int) -> Recipe:
 def _maml(ways: int, shots: int, **own: Any) -> Recipe:
     """Finn et al. 2017, §5.2 and appendix A.1: strided network, batch norm, fixed head, as many queries as shots."""
     inner = {"inner_steps": 1, "inner_lr": 0.4} if ways == 5 else {"inner_steps": 5, "inner_lr": 0.1}
-    options = {"ways": ways, "shots": shots, "queries": shots, "tasks": 32 if ways == 5 else 16, "head": "fixed"}
-    evaluated = {"inner_steps": 3} if ways == 5 and not own.get("rates") else {}
+    options = {"ways": ways, "shots": shots, "queries": shots, "tasks": 32 if ways == 5 else 16, "head": "linear"}
+    evaluated = {"inner_steps": 3} if ways == 5 and not own.get("learned_inner_lr") else {}
     return Recipe("maml", 60_000, 60_000, options | inner | own, {"pool": "stride", "norm": "batch"}, evaluated)
 
 
@@ -78,7 +78,8 @@ def _fomaml(ways: int, shots: int) -> Recipe:
 
 def _maml_plus_plus(ways: int, shots: int) -> Recipe:
     """Antoniou et al. 2019, §5.2: five steps with their own rates, multi-step loss, annealed order; max-pooling."""
-    own = {"inner_steps": 5, "inner_lr": 0.1, "rates": "step", "multi_step": 0.1, "first_order": 0.3, "tasks": 16}
+    own = {"inner_steps": 5, "inner_lr": 0.1, "learned_inner_lr": "step"}
+    own |= {"multi_step": 0.1, "first_order": 0.3, "tasks": 16}
     recipe = _maml(ways, shots, **own)
     return Recipe("maml", 75_000, 75_000, recipe.options, {"norm": "batch"})
 
@@ -86,7 +87,7 @@ def _maml_plus_plus(ways: int, shots: int) -> Recipe:
 def _reptile(ways: int, shots: int) -> Recipe:
     """Nichol et al. 2018, table 3: MAML's network; 100,000 meta-steps on five tasks."""
     inner = {"inner_steps": 5 if ways == 5 else 10, "inner_lr": 1e-3 if ways == 5 else 5e-4}
-    options = {"ways": ways, "shots": shots, "queries": 9 if ways == 5 else 5, "tasks": 5, "head": "fixed"}
+    options = {"ways": ways, "shots": shots, "queries": 9 if ways == 5 else 5, "tasks": 5, "head": "linear"}
     image = {"pool": "stride", "norm": "batch"}
     return Recipe("reptile", 100_000, 100_000, options | inner, image)
 

@@ -38,9 +38,9 @@ COMMON: dict[str, Any] = {
 #: Options of each method. One learner sees fewer rows with motion, which alone tells how the road bends, so that the
 #: camera is worth learning from.
 METHODS: dict[str, Options] = {
-    "maml": {"learner": "maml", "adapt": "head", "rates": "tensor", "inner_steps": 5, "inner_lr": 0.05},
+    "maml": {"learner": "maml", "adapt": "head", "learned_inner_lr": "tensor", "inner_steps": 5, "inner_lr": 0.05},
     "maml, motion often gone": {
-        "learner": "maml", "adapt": "head", "rates": "tensor", "inner_steps": 5, "inner_lr": 0.05,
+        "learner": "maml", "adapt": "head", "learned_inner_lr": "tensor", "inner_steps": 5, "inner_lr": 0.05,
         "dropout": {"camera": 0.1, "radar": 0.2, "motion": 0.6},
     },
     "r2d2": {"learner": "r2d2"},

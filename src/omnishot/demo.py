@@ -44,6 +44,8 @@ COMMON: dict[str, Any] = {
     "picture": {"pool": "stem", "width": 32},
     "sound": {"width": 24},
 }
+#: Of the inner loop.
+INNER: dict[str, Any] = {"steps": 500, "inner_steps": 1, "learned_inner_lr": "tensor", "second_order": True}
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def jobs(inputs: Sequence[str]) -> list[Job]:
     together = tuple(inputs)
     alone = [Job(f"protonet-{name}", "protonet", (name,), {"steps": 500}) for name in inputs]
     return [
-        Job("maml", "maml", together, {"steps": 500, "inner_steps": 1, "rates": "tensor"}, subsets=True),
+        Job("protomaml", "protomaml", together, INNER, subsets=True),
         Job("scratch", "scratch", together, {"fit_steps": 5}),
         Job("protonet", "protonet", together, {"steps": 500}),
         Job("finetune", "finetune", together, {"steps": 300, "fit_steps": 5}),
@@ -123,7 +125,7 @@ def demo(out: str | Path = "omnishot-demo", seed: int = 0, episodes: int = 600, 
     figures = [figure for own in groups.values() for figure in own]
     console.print(_grid(figures))
     console.print("[bold]3[/] Adapting to an alphabet never seen")
-    run = Run.load(folder / "maml")
+    run = Run.load(folder / "protomaml")
     section, line = _adapt(run, frame, folder, seed)
     console.print(f"  {line}")
     console.print("[bold]4[/] Writing the report")
@@ -200,7 +202,7 @@ def _verdict(figures: Sequence[Figure]) -> str:
             f"the best single input ({single.learner}, {single.modalities[0]})",
             single,
         ),
-        _difference("MAML", by_learner["maml"], "training from scratch", by_learner["scratch"]),
+        _difference("Proto-MAML", by_learner["protomaml"], "training from scratch", by_learner["scratch"]),
         _difference(
             f"All inputs with half of the cells missing ({half.learner})",
             half,

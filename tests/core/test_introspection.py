@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from abc import ABC
+from abc import ABC, ABCMeta
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +13,7 @@ from support.things import Documented
 from omnishot.core.introspection import Unclear, read
 from omnishot.core.registries import registry
 from omnishot.core.registry import KINDS, Registry
+from omnishot.learners.inner.presets import preset
 
 
 def imported(thing: object) -> tuple[str, dict[str, object]]:
@@ -50,6 +51,18 @@ class Deeper(Silent):
 class Elsewhere(Documented): ...
 
 
+class Adjustable(Base):
+    def __init_subclass__(cls, fixed=None, defaults=None):
+        preset(cls, fixed or {}, defaults or {})
+
+
+class Fixed(Adjustable, fixed={"needed": 2}): ...
+
+
+class Preset(Fixed, fixed={"names": ("b",)}, defaults={"size": 4}):
+    """Fixes one option more and has another default."""
+
+
 class Own(Base):
     """Its own constructor."""
 
@@ -61,7 +74,7 @@ def function(a, b=1, *, c: bool = True):
     """A function."""
 
 
-@pytest.mark.parametrize("thing", [Base, Silent, Deeper, Elsewhere, Own, function])
+@pytest.mark.parametrize("thing", [Base, Silent, Deeper, Elsewhere, Adjustable, Fixed, Preset, Own, function])
 def test_inheritance_is_followed(thing):
     assert read(__name__, thing.__name__) == imported(thing)
 
@@ -76,6 +89,9 @@ class Decorated:
 
 
 class Two(Deeper, Documented): ...
+
+
+class Unknown(Base, metaclass=ABCMeta): ...
 
 
 class Computed:
@@ -96,7 +112,7 @@ if math.pi < 3:
         """Not at the top of the module."""
 
 
-@pytest.mark.parametrize("name", ["Decorated", "Two", "Computed", "Made", "Hidden", "nothing"])
+@pytest.mark.parametrize("name", ["Decorated", "Two", "Unknown", "Computed", "Made", "Hidden", "nothing"])
 def test_what_the_source_does_not_say_plainly_is_not_guessed(name):
     with pytest.raises(Unclear):
         read(__name__, name)

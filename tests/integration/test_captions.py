@@ -118,7 +118,7 @@ def test_resumed_as_if_it_had_never_stopped(tmp_path, monkeypatch):
     assert all((one[name] == two[name]).all() for name in one)
 
 
-@pytest.mark.parametrize("head", ["prototype", "fixed"])
+@pytest.mark.parametrize("head", ["prototype", "linear"])
 def test_tasks_of_clusters_where_nobody_has_grouped(tmp_path, head):
     rows = [{k: v for k, v in row.items() if k != "concept"} for row in tables.read(scenes(tmp_path, rows=12))]
     options = {k: v for k, v in SMALL.items() if k != "group"} | {"head": head, "steps": 1, "val_every": 1}

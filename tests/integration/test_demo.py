@@ -25,7 +25,7 @@ def test_the_whole_story(tmp_path):
     assert "Learners and inputs compared" in page
     records = json.loads((folder / "comparison.json").read_text())
     accuracies = [r for r in records if r["metric"] == "accuracy"]
-    assert {r["learner"] for r in accuracies} == {"maml", "protonet", "finetune", "scratch", "logreg", "centroid"}
+    assert {r["learner"] for r in accuracies} == {"protomaml", "protonet", "finetune", "scratch", "logreg", "centroid"}
     assert all(r["episodes"] == 30 and r["split"] == "test" and r["ways"] == 5 for r in accuracies)
     assert any(r["missing"] == {"*": 0.5} for r in accuracies)
     answers = pd.read_csv(folder / "new_alphabet_answers.csv")

@@ -104,7 +104,7 @@ def test_absent_cells_change_nothing_in_any_norm(norm, what, seed):
 @given(what=garbage, seed=st.integers(0, 99))
 @settings(max_examples=2)
 def test_absent_cells_change_nothing_with_learned_rates_and_fixed_head(what, seed):
-    options = {"rates": "tensor", "head": "fixed", "ways": 3}
+    options = {"learned_inner_lr": "tensor", "head": "linear", "ways": 3}
     check(helpers.learner("maml", helpers.network("photo", "words", fusion="attention"), **options), what, seed)
 
 

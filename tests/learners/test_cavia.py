@@ -15,7 +15,7 @@ from omnishot.objectives import OBJECTIVES
 
 INPUTS = {"facts": helpers.tabular(3)}
 RATE, STEPS, WIDTH = 0.3, 3, 8
-FORMS = [("classify", "prototype"), ("classify", "fixed"), ("regress", "fixed")]
+FORMS = [("classify", "prototype"), ("classify", "linear"), ("regress", "linear")]
 LAYER = "network.encoders.0.layers."
 
 

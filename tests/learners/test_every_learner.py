@@ -116,15 +116,15 @@ def test_numbers(name):
 
 
 @pytest.mark.parametrize("name", ["maml", "anil"])
-def test_a_fixed_head_refuses_another_number_of_classes(name):
-    with pytest.raises(UsageError, match="head='fixed' needs the number of classes"):
-        built(name, head="fixed")
-    with pytest.raises(UsageError, match="unknown head 'fixd': did you mean 'fixed'"):
-        built(name, head="fixd")
-    method = built(name, head="fixed", ways=3)
+def test_a_linear_head_refuses_another_number_of_classes(name):
+    with pytest.raises(UsageError, match=r"head='linear' needs one number of classes.*protomaml"):
+        built(name, head="linear")
+    with pytest.raises(UsageError, match="unknown head 'linaer': did you mean 'linear'"):
+        built(name, head="linaer")
+    method = built(name, head="linear", ways=3)
     assert method.answer(method.adapt(support_of([0, 1, 2], 3)), support_of([0, 1, 2], 3)).shape == (3, 3)
     for ways in (2, 5):
-        with pytest.raises(UsageError, match=rf"head is fixed to 3 classes, the task has {ways}.*head='prototype'"):
+        with pytest.raises(UsageError, match=rf"linear head is for 3 classes, the task has {ways}.*protomaml"):
             method.adapt(support_of(list(range(ways)), ways))
 
 

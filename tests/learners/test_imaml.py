@@ -52,7 +52,7 @@ def test_the_gradient_on_a_quadratic_is_the_exact_one(plan):
 @pytest.mark.parametrize("objective", ["classify", "regress"])
 def test_conjugate_gradient_solves_what_a_dense_solver_does(objective, plan):
     """Wherever the inner loop ended: u = (I + H/λ)⁻¹ ∇L_query with H written out, for a perceptron with its head."""
-    method, batch = built(objective, width=3, head="fixed", ways=3, strength=3.0, inner_steps=3, cg_steps=200)
+    method, batch = built(objective, width=3, head="linear", ways=3, strength=3.0, inner_steps=3, cg_steps=200)
     wanted = {n: torch.zeros_like(p) for n, p in method.named_parameters()}
     for t in range(2):
         task, state = batch.task(t), method.adapt(batch.support.task(t))

@@ -22,7 +22,7 @@ def built(objective: str = "classify", **options):
     torch.manual_seed(0)
     net = build_network(INPUTS, encoder_options={"facts": {"width": 5}})
     ways = 3 if objective == "classify" else None
-    options = {"head": "fixed", "ways": 3, "hidden": HIDDEN, "inner_steps": STEPS} | options
+    options = {"head": "linear", "ways": 3, "hidden": HIDDEN, "inner_steps": STEPS} | options
     batch = helpers.random_episode(INPUTS, tasks=2, ways=ways, shots=2, queries=3, here=1.0)
     # The optimiser reads numbers in two ways, apart at e⁻¹⁰: from this seed no difference is taken across that.
     return helpers.learner("learned-optimizer", net, objective, seed=1, **options), batch
@@ -109,7 +109,7 @@ def test_it_starts_as_gradient_descent():
     nn.init.zeros_(method.optimizer.input.weight)
     nn.init.constant_(method.optimizer.forget.bias, 40.0)
     nn.init.constant_(method.optimizer.input.bias, math.log(0.2 / 0.8))
-    maml = helpers.learner("maml", method.network, inner_lr=0.2, inner_steps=1, head="fixed", ways=3)
+    maml = helpers.learner("maml", method.network, inner_lr=0.2, inner_steps=1, head="linear", ways=3)
     maml.load_state_dict({n: p for n, p in method.state_dict().items() if not n.startswith("optimizer.")})
     ours, theirs = method.adapt(task), maml.adapt(task)
     assert all(torch.allclose(ours[n], theirs[n], atol=1e-12) for n in theirs)

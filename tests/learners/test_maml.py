@@ -54,7 +54,7 @@ def test_the_inner_loop_of_maml_moves_everything_and_of_anil_the_head():
 @pytest.mark.parametrize("name", ["maml", "anil"])
 def test_learned_rates_start_at_the_inner_rate_and_count_tensor_by_tensor(name):
     task = helpers.random_episode(INPUTS, tasks=1).task(0)
-    plain, learned = built(name), built(name, rates="tensor")
+    plain, learned = built(name), built(name, learned_inner_lr="tensor")
     learned.load_state_dict(plain.state_dict(), strict=False)
     assert learned.step_sizes.values.shape == (len(learned.names),)
     a, b = plain.adapt(task.support), learned.adapt(task.support)
@@ -102,7 +102,7 @@ def test_maml_learns_sinusoids(second_order):
 def test_episodic_learners_learn_features_for_new_classes(name):
     torch.manual_seed(0)
     net = build_network({"facts": helpers.tabular(8)}, encoder_options={"facts": {"width": 32}})
-    options = {"inner_steps": 2, "inner_lr": 0.1} if name != "protonet" else {}
+    options = {"inner_steps": 2, "inner_lr": 0.1, "head": "prototype"} if name != "protonet" else {}
     method = LEARNERS.load(name)(net, OBJECTIVES.load("classify")(), **options)
     unseen = helpers.blobs(10**6, 60)
     before = helpers.judged(method, unseen)

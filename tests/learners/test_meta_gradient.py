@@ -103,7 +103,7 @@ FORMS = [("photo", "classify"), ("facts", "classify"), ("facts", "regress")]
 
 def fixed_maml(name: str, objective: str, steps: int, second_order: bool) -> tuple[Learner, Episode]:
     net, batch = one_input(name, objective)
-    options = {"head": "fixed", "ways": 3, "inner_steps": steps, "inner_lr": RATE, "second_order": second_order}
+    options = {"head": "linear", "ways": 3, "inner_steps": steps, "inner_lr": RATE, "second_order": second_order}
     return helpers.learner("maml", net, objective, **options), batch
 
 
@@ -212,7 +212,7 @@ GRID = [(n, p, o) for n, p, o in GRID if not (p and o == "regress")]  # numbers 
 
 def table_learner(name: str, prototypes: bool, objective: str, **options) -> tuple[Learner, Episode]:
     net, batch = one_input("facts", objective)
-    head = {"head": "prototype"} if prototypes else {"head": "fixed", "ways": 3}
+    head = {"head": "prototype"} if prototypes else {"head": "linear", "ways": 3}
     method = helpers.learner(name, net, objective, inner_lr=RATE, **head, **options)
     if "step_sizes.values" in method.params():
         with torch.no_grad():
@@ -222,11 +222,11 @@ def table_learner(name: str, prototypes: bool, objective: str, **options) -> tup
 
 
 @pytest.mark.parametrize(
-    ("form", "steps", "rates", "second_order", "plan"), pairwise(GRID, STEPS, ["fixed", "tensor"], [True, False], PLANS)
+    ("form", "steps", "rates", "second_order", "plan"), pairwise(GRID, STEPS, ["none", "tensor"], [True, False], PLANS)
 )
 def test_gradient_equals_the_loops_written_out(form, steps, rates, second_order, plan):
     name, prototypes, objective = form
-    options = {"inner_steps": steps, "rates": rates, "second_order": second_order}
+    options = {"inner_steps": steps, "learned_inner_lr": rates, "second_order": second_order}
     method, batch = table_learner(name, prototypes, objective, **options)
     wanted = written_out(
         method.params(),
@@ -242,7 +242,7 @@ def test_gradient_equals_the_loops_written_out(form, steps, rates, second_order,
 
 @pytest.mark.parametrize(("name", "prototypes", "objective"), GRID)
 def test_gradient_equals_finite_differences(name, prototypes, objective):
-    method, batch = table_learner(name, prototypes, objective, inner_steps=2, rates="tensor")
+    method, batch = table_learner(name, prototypes, objective, inner_steps=2, learned_inner_lr="tensor")
     measured = helpers.finite_differences(method, batch)
     assert helpers.relative_error(helpers.meta_gradient(method, batch), measured) < 1e-7
     method.second_order = False
@@ -356,7 +356,9 @@ def test_the_meta_gradient_reaches_every_parameter(name, fusion):
         assert idle(method, batch, parameter), parameter
 
 
-@pytest.mark.parametrize("options", [{"head": "fixed", "ways": 3}, {"rates": "tensor"}, {"second_order": False}])
+@pytest.mark.parametrize(
+    "options", [{"head": "linear", "ways": 3}, {"learned_inner_lr": "tensor"}, {"second_order": False}]
+)
 @pytest.mark.parametrize("name", ["maml", "anil"])
 def test_in_every_form_of_maml(name, options):
     method = helpers.learner(name, helpers.network("photo", "words", "facts"), **options)
@@ -376,8 +378,8 @@ def test_what_no_gradient_can_reach():
 def test_a_copied_model_would_be_caught():
     modalities = {n: helpers.MODALITIES[n] for n in ("photo", "facts")}
     batch = helpers.random_episode(modalities, here=1.0)
-    right = helpers.learner("maml", helpers.network(*modalities), head="fixed", ways=3)
-    wrong = CopiedModel(right.network, right.objective, head="fixed", ways=3).double()
+    right = helpers.learner("maml", helpers.network(*modalities), head="linear", ways=3)
+    wrong = CopiedModel(right.network, right.objective, head="linear", ways=3).double()
     assert without_gradient(right, batch) == set()
     assert without_gradient(wrong, batch) == set(wrong.params())
 

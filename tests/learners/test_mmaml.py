@@ -12,7 +12,12 @@ from omnishot.nn.network import build_network
 from omnishot.objectives import OBJECTIVES
 
 INPUTS = {"facts": helpers.tabular(3)}
-FORMS = [("classify", {}), ("classify", {"head": "fixed", "ways": 3}), ("classify", {"adapt": "head"}), ("regress", {})]
+FORMS = [
+    ("classify", {}),
+    ("classify", {"head": "linear", "ways": 3}),
+    ("classify", {"adapt": "head"}),
+    ("regress", {}),
+]
 
 
 def built(name: str, objective: str, **options):

@@ -29,7 +29,7 @@ def built(objective: str, **options):
 def test_the_gradient_is_where_torchs_adam_goes(objective, size, plan):
     """θ − φ, with φ after torch's own Adam (β₁ = 0) on a stateful network of plain layers."""
     ways = 3 if objective == "classify" else None
-    method = built(objective, inner_steps=4, inner_batch=size, head="fixed", ways=3)
+    method = built(objective, inner_steps=4, inner_batch=size, head="linear", ways=3)
     batch = helpers.random_episode(INPUTS, tasks=2, ways=ways, here=1.0)
     wanted = {n: torch.zeros_like(p) for n, p in method.named_parameters()}
     for t in range(2):

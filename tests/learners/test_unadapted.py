@@ -58,9 +58,9 @@ def test_a_head_at_the_class_means_has_no_start(name):
 
 
 def test_a_fixed_head_has_one_for_as_many_classes():
-    method = helpers.learner("maml", helpers.network(*INPUTS), head="fixed", ways=3)
+    method = helpers.learner("maml", helpers.network(*INPUTS), head="linear", ways=3)
     assert method.answer(method.initial_state(method.detached(), 3), rows(9)).shape == (4, 3)
-    with pytest.raises(UsageError, match="fixed to 3 classes, the task has 4"):
+    with pytest.raises(UsageError, match="for 3 classes, the task has 4"):
         method.initial_state(method.detached(), 4)
 
 

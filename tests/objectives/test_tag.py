@@ -180,5 +180,5 @@ def test_without_a_group_tasks_are_rows_of_alike_labels_on_the_command_line(tmp_
 
 
 def test_a_fixed_head_is_refused():
-    with pytest.raises(UsageError, match="head='fixed': labels differ from task to task"):
-        tagger("maml", head="fixed", ways=3)
+    with pytest.raises(UsageError, match="head='linear': labels differ from task to task"):
+        tagger("maml", head="linear", ways=3)

@@ -294,10 +294,10 @@ def test_labels_may_be_numbers(run, birds):
     assert run.adapt(frame).classes_.tolist() == ["1", "10", "2"]
 
 
-def test_a_fixed_head_refuses_other_ways(birds, tmp_path):
-    options = tables.QUICK | {"learner": "maml", "head": "fixed", "ways": 2, "steps": 1, "inner_steps": 1}
+def test_a_linear_head_refuses_other_ways(birds, tmp_path):
+    options = tables.QUICK | {"learner": "maml", "ways": 2, "steps": 1, "inner_steps": 1}
     run = om.train(birds, target="species", out=tmp_path / "run", **options)
     table = om.read_table(birds, target="species")
     assert len(run.adapt(table.select(range(6))).classes_) == 2
-    with pytest.raises(UsageError, match="2"):
+    with pytest.raises(UsageError, match="2 classes.*protomaml"):
         run.adapt(table.select(range(9)))

@@ -68,8 +68,16 @@ READS = {
 #: Small enough for a test.
 SMALL = {"conv4": 8, "resnet": 2, "lenet": 2, "transformer": 8, "gru": 6, "logmel": 4, "framewise": 4, "conv1d": 4}
 SMALL |= {"mlp": 8}
-#: Options of learners that have them: few steps, small enough that the loss is smooth along them.
-QUICK = {"inner_steps": 2, "inner_lr": 0.05, "fit_steps": 3, "fit_lr": 0.01, "labels": LABELS, "memory": 4}
+#: Options of learners that have them: few steps, small enough that the loss is smooth along them; a head for any ways.
+QUICK: dict[str, Any] = {
+    "head": "prototype",
+    "inner_steps": 2,
+    "inner_lr": 0.05,
+    "fit_steps": 3,
+    "fit_lr": 0.01,
+    "labels": LABELS,
+    "memory": 4,
+}
 #: Learners that are tested with every encoder and fusion by default.
 EVERYWHERE = ("maml", "protonet")
 #: Learners that do not read the network by `Learner.features`: they move its parameters, modulate its layers, or

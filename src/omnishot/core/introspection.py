@@ -35,7 +35,7 @@ def read(module: str, name: str, method: str = "__init__") -> tuple[str, dict[st
     if (doc is None or function is None) and isinstance(definition, ast.ClassDef) and definition.bases:
         inherited, options = read(*_base(module, definition), method)
         doc = inherited if doc is None else doc
-        return doc, _options(function) if function else options
+        return doc, _options(function) if function else _preset(definition, options)
     return doc or "", _options(function) if function else {}
 
 
@@ -55,7 +55,7 @@ def _function(definition: ast.FunctionDef | ast.ClassDef, method: str) -> ast.Fu
 def _base(module: str, definition: ast.ClassDef) -> tuple[str, str]:
     """Where the only base of a class is defined: module and name."""
     base = definition.bases[0]
-    if len(definition.bases) > 1 or definition.keywords or not isinstance(base, ast.Name):
+    if len(definition.bases) > 1 or not isinstance(base, ast.Name):
         raise Unclear(f"{module}:{definition.name}")
     for node in _tree(module).body:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -65,12 +65,25 @@ def _base(module: str, definition: ast.ClassDef) -> tuple[str, str]:
     return module, base.id
 
 
+def _preset(definition: ast.ClassDef, options: dict[str, Any]) -> dict[str, Any]:
+    """The inherited options, less those that `class ANIL(InnerLoop, fixed={…}, defaults={…})` fixes."""
+    keywords = {keyword.arg: _literal(keyword.value, definition.name) for keyword in definition.keywords}
+    fixed, defaults = keywords.pop("fixed", {}), keywords.pop("defaults", {})
+    if keywords:
+        raise Unclear(definition.name)
+    return {name: default for name, default in (options | defaults).items() if name not in fixed}
+
+
 def _options(function: ast.FunctionDef) -> dict[str, Any]:
     pairs = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    return {a.arg: inspect.Parameter.empty if d is None else _literal(d, function.name) for a, d in pairs}
+
+
+def _literal(value: ast.expr, name: str) -> Any:
     try:
-        return {a.arg: inspect.Parameter.empty if d is None else ast.literal_eval(d) for a, d in pairs}
+        return ast.literal_eval(value)
     except ValueError:
-        raise Unclear(function.name) from None
+        raise Unclear(name) from None
 
 
 @cache

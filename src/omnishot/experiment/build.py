@@ -35,7 +35,7 @@ def build_learner(
 
     Args:
         modalities: fitted, by input name.
-        ways: outputs of a fixed head.
+        ways: outputs of a linear head; None where the number of classes varies or there are none.
         labels: number of training classes, for learners that classify all of them.
     """
     inputs = {name: split_input_options(config, name, m.cell_kind) for name, m in modalities.items()}
@@ -75,7 +75,7 @@ def restore_learner(record: LearnerRecord, frozen: Mapping[str, Tensor] | None =
     modalities = {n: restore_modality(n, settings, frozen or {}) for n, settings in record.modalities.items()}
     objective = restore_objective(record.objective)
     config = from_options(record.config, {name: m.cell_kind for name, m in modalities.items()}, type(objective))
-    return config, build_learner(config, modalities, objective, most_ways(record.ways), record.labels)
+    return config, build_learner(config, modalities, objective, fixed_ways(record.ways), record.labels)
 
 
 def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str, Tensor]) -> Modality:
@@ -107,6 +107,11 @@ def has_fixed_head(config: Config) -> bool:
         return "ways" in accepted
     default = inspect.signature(learner_class).parameters["head"].default
     return config.options.get("head", default) == "fixed"
+
+
+def fixed_ways(ways: Any) -> int | None:
+    """The number of classes of every task; None for a range of numbers, or where there are no classes."""
+    return None if isinstance(ways, list | tuple) else ways
 
 
 def most_ways(ways: Any) -> int | None:

@@ -29,9 +29,9 @@ class CAVIA(Learner):
         second_order: differentiate through the inner steps.
         inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them.
         head: `prototype` puts a linear head at the class means under the present context, for any number of classes;
-            `fixed` is the published form, a learned head of `ways` outputs that all tasks share. Numbers always have
+            `linear` is the published form, a learned head of `ways` outputs that all tasks share. Numbers always have
             a learned head.
-        ways: outputs of a fixed head.
+        ways: outputs of a linear head.
 
     Paper: Zintgraf et al., Fast Context Adaptation via Meta-Learning, ICML 2019
     """

@@ -34,9 +34,9 @@ class IMAML(InnerLoop):
         cg_steps: conjugate gradient steps.
         adapt: what the steps move, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
             kind, `film` (scale and shift of every channel), `lora` (low-rank changes of all weights).
-        head: `prototype` starts a linear head at the class means, for any number of classes; `fixed` is the
+        head: `prototype` starts a linear head at the class means, for any number of classes; `linear` is the
             published form, a learned head of `ways` outputs. Numbers are always predicted by a learned head.
-        ways: outputs of a fixed head.
+        ways: outputs of a linear head.
         lora_rank: of low-rank changes.
 
     Paper: Rajeswaran et al., Meta-Learning with Implicit Gradients, NeurIPS 2019
@@ -57,8 +57,8 @@ class IMAML(InnerLoop):
         lora_rank: int = 4,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_lr, parts=adapt, second_order=False, head=head, ways=ways,
-            lora_rank=lora_rank,
+            network, objective, inner_steps=inner_steps, inner_lr=inner_lr, adapt=adapt, second_order=False, head=head,
+            ways=ways, lora_rank=lora_rank,
         )  # fmt: skip
         if strength <= 0:
             raise UsageError(f"strength must be above 0, not {strength}: without a pull no gradient reaches the start")

@@ -40,9 +40,9 @@ class LearnedOptimizer(InnerLoop):
         inner_checkpoint: compute the updates again in the backward pass instead of keeping them.
         adapt: what is moved, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
             kind, `film` (scale and shift of every channel).
-        head: `prototype` starts a linear head at the class means, for any number of classes; `fixed` is the
+        head: `prototype` starts a linear head at the class means, for any number of classes; `linear` is the
             published form, a learned head of `ways` outputs. Numbers are always predicted by a learned head.
-        ways: outputs of a fixed head.
+        ways: outputs of a linear head.
 
     Paper: Ravi & Larochelle, Optimization as a Model for Few-Shot Learning, ICLR 2017
     """
@@ -67,8 +67,8 @@ class LearnedOptimizer(InnerLoop):
         ways: int | None = None,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_lr, parts=adapt, second_order=second_order,
-            checkpoint=inner_checkpoint, head=head, ways=ways,
+            network, objective, inner_steps=inner_steps, inner_lr=inner_lr, adapt=adapt, second_order=second_order,
+            inner_checkpoint=inner_checkpoint, head=head, ways=ways,
         )  # fmt: skip
         if not 0 < inner_lr < 1:
             raise UsageError(f"inner_lr is where a gate starts, between 0 and 1, not {inner_lr}")

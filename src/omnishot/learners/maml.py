@@ -15,23 +15,25 @@ from omnishot.objectives.base import Objective
 class MAML(InnerLoop):
     """Learn initial parameters from which a few gradient steps on a task's support rows predict its query rows.
 
-    MAML++ (Antoniou et al., How to Train Your MAML, ICLR 2019, §4) is `rates="step"`, `multi_step` and `first_order` of
-    about 0.2, with the outer step size falling by a cosine, as it does unless told otherwise.
+    MAML++ (Antoniou et al., How to Train Your MAML, ICLR 2019, §4) is `learned_inner_lr="step"`, `multi_step` and
+    `first_order` of about 0.2, with the outer step size falling by a cosine, which is the default.
 
     Args:
         inner_steps: gradient steps on the support rows.
         inner_lr: their step size (where it starts, if learned).
         adapt: what the steps move, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
             kind, `film` (scale and shift of every channel), `lora` (low-rank changes of all weights).
-        rates: step sizes: `fixed`, or learned: one a `tensor`, one a tensor and `step`, or one an `element`.
+        learned_inner_lr: step sizes that are learned across tasks: `none`; one a `tensor`; one a tensor and `step`; one
+            an `element`.
         second_order: differentiate through the inner steps; False is first-order MAML.
         first_order: share of meta-training, at its start, that is first order (derivative-order annealing).
         multi_step: share of meta-training over which the losses after all steps count, the last one more and more.
         inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them: memory hardly
             grows with their number, a meta-step takes longer. The gradient is the same.
-        head: `prototype` starts a linear head at the class means, for any number of classes; `fixed` is the
-            published form, a learned head of `ways` outputs. Numbers are always predicted by a learned head.
-        ways: outputs of a fixed head.
+        head: `linear` is the published form, a learned head of `ways` outputs; `prototype` starts a linear head at the
+            class means, for any number of classes, as `protomaml` does. None: `linear` for classes, and what the
+            objective needs for texts and labels. Numbers are always predicted by a learned head.
+        ways: outputs of a linear head.
         lora_rank: of low-rank changes.
 
     Paper: Finn et al., Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks, ICML 2017
@@ -45,18 +47,19 @@ class MAML(InnerLoop):
         inner_steps: int = 5,
         inner_lr: float = 0.1,
         adapt: str = "all",
-        rates: str = "fixed",
+        learned_inner_lr: str = "none",
         second_order: bool = True,
         first_order: float = 0.0,
         multi_step: float = 0.0,
         inner_checkpoint: bool = False,
-        head: str = "prototype",
+        head: str | None = None,
         ways: int | None = None,
         lora_rank: int = 4,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_lr, parts=adapt, rates=rates, second_order=second_order,
-            checkpoint=inner_checkpoint, head=head, ways=ways, lora_rank=lora_rank,
+            network, objective, inner_steps=inner_steps, inner_lr=inner_lr, adapt=adapt,
+            learned_inner_lr=learned_inner_lr, second_order=second_order, inner_checkpoint=inner_checkpoint,
+            head=head or objective.published_head, ways=ways, lora_rank=lora_rank,
         )  # fmt: skip
         for name, share in (("first_order", first_order), ("multi_step", multi_step)):
             if not 0 <= share <= 1:

@@ -28,12 +28,13 @@ class MMAML(InnerLoop):
         context: width of the task vector.
         adapt: what the steps move, joined by commas: `all`, `head`, `fusion`, `encoder`, `encoder.NAME` of an input or
             kind, `film` (scale and shift of every channel), `lora` (low-rank changes of all weights).
-        rates: step sizes: `fixed`, or learned: one a `tensor`, one a tensor and `step`, or one an `element`.
+        learned_inner_lr: step sizes that are learned across tasks: `none`; one a `tensor`; one a tensor and `step`; one
+            an `element`.
         second_order: differentiate through the inner steps.
         inner_checkpoint: compute the inner steps again in the backward pass instead of keeping them.
-        head: `prototype` starts a linear head at the class means, for any number of classes; `fixed` is the
+        head: `prototype` starts a linear head at the class means, for any number of classes; `linear` is the
             published form, a learned head of `ways` outputs. Numbers are always predicted by a learned head.
-        ways: outputs of a fixed head.
+        ways: outputs of a linear head.
         lora_rank: of low-rank changes.
 
     Paper: Vuorio et al., Multimodal Model-Agnostic Meta-Learning via Task-Aware Modulation, NeurIPS 2019
@@ -51,7 +52,7 @@ class MMAML(InnerLoop):
         inner_lr: float = 0.1,
         context: int = 32,
         adapt: str = "all",
-        rates: str = "fixed",
+        learned_inner_lr: str = "none",
         second_order: bool = True,
         inner_checkpoint: bool = False,
         head: str = "prototype",
@@ -59,8 +60,9 @@ class MMAML(InnerLoop):
         lora_rank: int = 4,
     ):
         super().__init__(
-            network, objective, inner_steps, inner_lr, parts=adapt, rates=rates, second_order=second_order,
-            checkpoint=inner_checkpoint, head=head, ways=ways, lora_rank=lora_rank,
+            network, objective, inner_steps=inner_steps, inner_lr=inner_lr, adapt=adapt,
+            learned_inner_lr=learned_inner_lr, second_order=second_order, inner_checkpoint=inner_checkpoint, head=head,
+            ways=ways, lora_rank=lora_rank,
         )  # fmt: skip
         targets = 0 if objective.has_classes else objective.outputs(None)
         self.taskset = TaskSet(network.out, context, targets)

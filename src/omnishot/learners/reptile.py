@@ -33,8 +33,8 @@ class Reptile(InnerLoop):
         inner_batch: rows of each step in meta-training; 0: all.
         fit_steps: Adam steps on the support rows of a new task.
         head: `prototype` starts a linear head at the class means, for any number of classes, and is not learned across
-            tasks; `fixed` is the published form, a learned head of `ways` outputs. Numbers always have a learned head.
-        ways: outputs of a fixed head.
+            tasks; `linear` is the published form, a learned head of `ways` outputs. Numbers always have a learned head.
+        ways: outputs of a linear head.
 
     Paper: Nichol et al., On First-Order Meta-Learning Algorithms, 2018
     """
@@ -53,7 +53,9 @@ class Reptile(InnerLoop):
         head: str = "prototype",
         ways: int | None = None,
     ):
-        super().__init__(network, objective, inner_steps, inner_lr, second_order=False, head=head, ways=ways)
+        super().__init__(
+            network, objective, inner_steps=inner_steps, inner_lr=inner_lr, second_order=False, head=head, ways=ways
+        )
         if inner_batch < 0:
             raise UsageError(f"inner_batch is a number of rows, 0 for all, not {inner_batch}")
         self.inner_lr, self.inner_batch, self.fit_steps = inner_lr, inner_batch, fit_steps

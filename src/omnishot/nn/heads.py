@@ -101,7 +101,7 @@ class PrototypeHead(Affine):
     def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         raise UsageError(
             "head='prototype' begins at the class means of the support rows: it predicts nothing before adapting; "
-            "one that is learned across tasks does (head='fixed')"
+            "one that is learned across tasks does (head='linear')"
         )
 
     def start(self, own: dict[str, Tensor], features: Callable[[], Tensor], support: Rows) -> dict[str, Tensor]:
@@ -132,7 +132,7 @@ class LinearHead(Affine):
     def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         if ways not in (None, self.out):
             raise UsageError(
-                f"this run's head is fixed to {self.out} classes, the task has {ways}: "
-                "adapt to as many, or train with head='prototype', which takes any number"
+                f"this run's linear head is for {self.out} classes, the task has {ways}: adapt to as many, or train the "
+                "learner protomaml (or head='prototype'), which takes any number"
             )
         return own

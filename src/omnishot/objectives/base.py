@@ -54,6 +54,8 @@ class Objective(ABC):
     own_metrics: ClassVar[Mapping[str, Metric]] = MappingProxyType({})
     #: Options of a training that serve this objective, unless others are given.
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: The kind of head (see `head`) that MAML has for it.
+    published_head: ClassVar[str] = "prototype"
     #: Settings that `calibrated` fits to validation episodes.
     fitted: ClassVar[tuple[str, ...]] = ()
     #: Whether an answer is one class or one number, so that what moves it can be measured (`value`, `prior_value`).
@@ -147,15 +149,15 @@ class Objective(ABC):
 
     @abstractmethod
     def outputs(self, ways: int | None) -> int:
-        """Width of a fixed head."""
+        """Width of a linear head."""
 
     @abstractmethod
     def head(self, network: Network, kind: str, ways: int | None) -> Head:
         """The head on top of a network.
 
         Args:
-            kind: where a task's head starts: `prototype`, at the class means, or `fixed`, at learned parameters.
-            ways: outputs of a fixed head for classes.
+            kind: where a task's head starts: `prototype`, at the class means, or `linear`, at learned parameters.
+            ways: outputs of a linear head for classes.
 
         Raises:
             UsageError: if this objective has no head of that kind.

@@ -41,6 +41,7 @@ class Classify(Objective):
     kind = CLASSES
     target_form = CLASS
     tasks_of = OF_CLASSES
+    published_head = "linear"
     fitted = ("temperature",)
     explainable = True
 
@@ -65,10 +66,13 @@ class Classify(Objective):
         return ways
 
     def head(self, network: Network, kind: str, ways: int | None) -> Head:
-        if choose("head", kind, ("prototype", "fixed")) == "prototype":
+        if choose("head", kind, ("prototype", "linear")) == "prototype":
             return PrototypeHead(network.out)
         if ways is None:
-            raise UsageError("head='fixed' needs the number of classes: set ways to a number")
+            raise UsageError(
+                "head='linear' needs one number of classes (ways): where classes vary use the learner protomaml, or "
+                "head='prototype'"
+            )
         return LinearHead(network.out, ways)
 
     def loss(self, prediction: Tensor, rows: Rows) -> Tensor:

@@ -82,7 +82,7 @@ class Regress(Objective):
 
     def head(self, network: Network, kind: str, ways: int | None) -> Head:
         """A learned head for either kind: numbers have no class means to start at."""
-        choose("head", kind, ("prototype", "fixed"))
+        choose("head", kind, ("prototype", "linear"))
         return LinearHead(network.out, self.outputs(ways))
 
     def loss(self, prediction: Tensor, rows: Rows) -> Tensor:

@@ -15,7 +15,7 @@ from omnishot.core.distributed import Ranks, join
 from omnishot.core.storage import pack, write_atomic, write_json
 from omnishot.errors import DataError
 from omnishot.experiment import dataset
-from omnishot.experiment.build import build_learner, most_ways, pick_device
+from omnishot.experiment.build import build_learner, fixed_ways, pick_device
 from omnishot.experiment.config import Config
 from omnishot.experiment.dataset import Dataset
 from omnishot.learners.base import Learner
@@ -199,7 +199,7 @@ def _learner(config: Config, data: Dataset, tasks: TaskLoaders, device: torch.de
     Raises:
         DataError: if most transcripts are too long for its decoder.
     """
-    learner = build_learner(config, data.store.modalities, data.objective, most_ways(tasks.ways), tasks.labels)
+    learner = build_learner(config, data.store.modalities, data.objective, fixed_ways(tasks.ways), tasks.labels)
     check_transcript_lengths(learner, data)
     learner.to(device)
     if learner.needs.rows:

@@ -119,10 +119,10 @@ def test_the_parts_named_are_moved_and_no_others(adapt, objective):
 
 @pytest.mark.parametrize("second_order", [True, False])
 @pytest.mark.parametrize("steps", [1, 3])
-@pytest.mark.parametrize("head", [{"head": "prototype"}, {"head": "fixed", "ways": WAYS}], ids=str)
-@pytest.mark.parametrize("rates", ["fixed", "tensor", "step", "element"])
+@pytest.mark.parametrize("head", [{"head": "prototype"}, {"head": "linear", "ways": WAYS}], ids=str)
+@pytest.mark.parametrize("rates", ["none", "tensor", "step", "element"])
 def test_step_sizes_of_every_kind(rates, head, steps, second_order):
-    method, batch = built(rates=rates, inner_steps=steps, second_order=second_order, **head)
+    method, batch = built(learned_inner_lr=rates, inner_steps=steps, second_order=second_order, **head)
     check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=steps, second_order=second_order))
 
 
@@ -141,12 +141,12 @@ def test_the_members_of_the_family(name, fixed, steps):
     options, moves = FORMS[name]
     if fixed and name == "protomaml":
         pytest.skip("its head starts at prototypes")
-    method, batch = built(name, inner_steps=steps, **options, **({"head": "fixed", "ways": WAYS} if fixed else {}))
+    method, batch = built(name, inner_steps=steps, **options, **({"head": "linear", "ways": WAYS} if fixed else {}))
     check(method, batch, wanted(method, batch, moves, steps=steps))
 
 
 def test_meta_sgd_has_a_step_size_for_every_parameter_of_its_published_form():
-    method, _ = built("metasgd", head="fixed", ways=WAYS)
+    method, _ = built("metasgd", head="linear", ways=WAYS)
     sizes = {n: p.shape for n, p in zip(method.names, method.step_sizes.of, strict=True)}
     assert sizes == {n: p.shape for n, p in method.named_parameters() if n in sizes}
     assert set(sizes) == NETWORK | HEAD
@@ -154,7 +154,7 @@ def test_meta_sgd_has_a_step_size_for_every_parameter_of_its_published_form():
 
 @pytest.mark.parametrize("progress", [0.0, 0.15, 0.3, 1.0])
 def test_losses_after_all_steps_count_less_and_less(progress):
-    method, batch = built(inner_steps=3, multi_step=0.3, rates="step")
+    method, batch = built(inner_steps=3, multi_step=0.3, learned_inner_lr="step")
     method = method.at(progress)
     weights = step_weights(3, progress, 0.3)
     assert sum(weights) == pytest.approx(1)
@@ -170,7 +170,7 @@ def test_the_order_of_the_derivative_is_annealed(progress, second_order):
 
 
 def test_more_steps_than_were_trained_with_take_the_last_step_sizes():
-    method, batch = built(inner_steps=2, rates="step")
+    method, batch = built(inner_steps=2, learned_inner_lr="step")
     method = method.with_steps(4)
     check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=4), plans=["loop"])
 
@@ -179,7 +179,7 @@ def test_lora_starts_as_the_network_itself_and_reaches_convolutions():
     net = helpers.network("photo", "words", "facts")
     plain = helpers.learner("protonet", net)
     torch.manual_seed(0)
-    method = LEARNERS.load("maml")(net, plain.objective, adapt="lora", inner_steps=2).double()
+    method = LEARNERS.load("maml")(net, plain.objective, adapt="lora", inner_steps=2, head="prototype").double()
     modalities = {n: helpers.MODALITIES[n] for n in ("photo", "words", "facts")}
     task = helpers.random_episode(modalities, tasks=1, here=1.0).task(0)
     own = method.params()
@@ -204,7 +204,7 @@ def test_parts_that_there_are_not(adapt, message):
         built(adapt=adapt)
 
 
-@pytest.mark.parametrize("options", [{"multi_step": 1.5}, {"first_order": -0.1}, {"rates": "stpe"}])
+@pytest.mark.parametrize("options", [{"multi_step": 1.5}, {"first_order": -0.1}, {"learned_inner_lr": "stpe"}])
 def test_options_that_do_not_fit(options):
     with pytest.raises(UsageError, match=r"multi_step|first_order|did you mean 'step'"):
         built(**options)

@@ -133,12 +133,12 @@ def test_new_words_are_initialised_from_the_support_rows(name):
         assert torch.allclose(task["words"][word - VOCABULARY], head.prototype.weight @ mean, rtol=1e-10)
     assert task["words"][2].eq(0).all()
     assert task["word_bias"].tolist() == [0, 0, LOG_ZERO]
-    fixed = decoder(name, words="fixed")
+    fixed = decoder(name, words="linear")
     assert torch.equal(task_of(fixed)["words"][:2], fixed.new_word.detach().expand(2, -1))
     assert "prototype.weight" not in dict(fixed.named_parameters())
 
 
-@pytest.mark.parametrize("words", ["prototype", "fixed"])
+@pytest.mark.parametrize("words", ["prototype", "linear"])
 @pytest.mark.parametrize("name", TEXT_OBJECTIVES)
 def test_the_numbers_of_new_words_do_not_matter(name, words):
     """Renumbered words and support rows in another order give the same, renumbered."""

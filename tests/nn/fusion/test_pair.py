@@ -62,7 +62,7 @@ def test_inputs_that_differ_share_nothing():
     assert build_network(TEXTS, "pair", 8, encoder, {"a": {"width": 8, "heads": 2}}, shared=True).reader == [0, 1]
 
 
-@pytest.mark.parametrize("name", ["maml", "protonet", "cca"])
+@pytest.mark.parametrize("name", ["protomaml", "protonet", "cca"])
 def test_shared_encoders_are_learned_alike_by_every_plan(name):
     network = build_network(TEXTS, "pair", 8, encoder_options=SMALL, shared=True)
     method = LEARNERS.load(name)(network, Classify()).double()
@@ -78,7 +78,7 @@ def test_shared_encoders_are_learned_alike_by_every_plan(name):
 
 def test_a_shared_encoder_is_the_part_of_both_inputs():
     network = build_network(TEXTS, "pair", 8, encoder_options=SMALL, shared=True)
-    own = LEARNERS.load("maml")(network, Classify(), adapt="encoder.b")
-    both = LEARNERS.load("maml")(network, Classify(), adapt="encoder")
+    own = LEARNERS.load("maml")(network, Classify(), adapt="encoder.b", head="prototype")
+    both = LEARNERS.load("maml")(network, Classify(), adapt="encoder", head="prototype")
     assert own.names == both.names
     assert any("encoders.0." in name for name in own.names)

@@ -12,6 +12,7 @@ from omnishot.errors import UsageError
 from omnishot.learners.base import Learner, Params, Prediction, State, under
 from omnishot.learners.inner.descent import descend
 from omnishot.learners.inner.parts import ALL, HEAD, LORA, chosen, listed
+from omnishot.learners.inner.presets import preset
 from omnishot.learners.inner.step_sizes import StepSizes
 from omnishot.nn.linear import Weight
 from omnishot.nn.lora import LoRA
@@ -22,18 +23,32 @@ OF_HEAD = "head."
 
 
 class InnerLoop(Learner):
-    """A few gradient steps on the support rows move some of the network's parameters, the head's, or both.
+    """Adapts to a task by a few steps of gradient descent on its support rows.
+
+    With φ₀ the initial values of what the task moves, L the loss on the support rows and α the step size,
+
+        φₖ₊₁ = φₖ − α ∇L(φₖ),    k = 0 … inner_steps − 1.
+
+    What moves is the network, the head, or parts of them (`adapt`). The query rows are predicted with the last φ.
+    Meta-training differentiates the loss on the query rows by φ₀ and by whatever does not move, through all steps
+    (second order), or takes each ∇L as a constant (first order).
+
+    Subclasses have these options, but for those that they fix: `class ANIL(InnerLoop, fixed={"adapt": "head"})`; other
+    defaults are given alike, as `defaults`.
 
     Args:
-        steps, rate: gradient steps on the support rows, and their step size (where it begins, if learned).
-        parts: what they move, joined by commas: `all` (network and head), `head`, or parts of the network
-            (`omnishot.learners.inner.parts`); `lora`: low-rank changes of all weights.
-        rates: whether step sizes are learned, and for what each (`omnishot.learners.inner.step_sizes`).
+        inner_steps: gradient steps on the support rows.
+        inner_lr: their step size (where it starts, if learned).
+        adapt: what the steps move, joined by commas: `all` (network and head), `head`, parts of the network
+            (`omnishot.learners.inner.parts`), or `lora`, low-rank changes of all weights.
+        learned_inner_lr: which step sizes are learned across tasks (`omnishot.learners.inner.step_sizes`).
         second_order: differentiate through the steps.
-        checkpoint: compute the steps again in the backward pass instead of keeping them.
-        head: `prototype` or `fixed` for classes; numbers always have a learned head.
-        ways: outputs of a fixed head.
-        lora_rank: of the low-rank changes.
+        inner_checkpoint: compute the steps again in the backward pass instead of keeping them (activation
+            checkpointing): memory hardly grows with their number, a meta-step takes longer, the gradient is the same.
+        head: where the head for classes starts: `prototype`, at the class means of the support rows, for any number of
+            classes; or `linear`, at learned values, with `ways` outputs. Numbers always have a learned head.
+        ways: outputs of a linear head.
+        lora_rank: rank of the low-rank changes.
 
     Raises:
         UsageError: for parts that this network does not have.
@@ -42,37 +57,44 @@ class InnerLoop(Learner):
     serves: ClassVar[tuple[str, ...]] = ("classify", "regress", OWN_HEAD)
     steps_attribute: ClassVar[str | None] = "inner_steps"
 
+    def __init_subclass__(
+        cls, fixed: Mapping[str, Any] | None = None, defaults: Mapping[str, Any] | None = None, **more: Any
+    ):
+        super().__init_subclass__(**more)
+        if fixed or defaults:
+            preset(cls, fixed or {}, defaults or {})
+
     def __init__(
         self,
         network: Network,
         objective: Objective,
-        steps: int,
-        rate: float,
         *,
-        parts: str = ALL,
-        rates: str = "fixed",
+        inner_steps: int = 5,
+        inner_lr: float = 0.1,
+        adapt: str = "all",
+        learned_inner_lr: str = "none",
         second_order: bool = True,
-        checkpoint: bool = False,
+        inner_checkpoint: bool = False,
         head: str = "prototype",
         ways: int | None = None,
         lora_rank: int = 4,
     ):
         super().__init__(network, objective)
-        self.inner_steps, self.second_order, self.inner_checkpoint = steps, second_order, checkpoint
+        self.inner_steps, self.second_order, self.inner_checkpoint = inner_steps, second_order, inner_checkpoint
         self.head = objective.head(network, head, ways)
-        of_network, said = chosen(network, parts), listed(parts)
+        of_network, parts = chosen(network, adapt), listed(adapt)
         shapes = {f"network.{n}": tuple(p.shape) for n, p in network.named_parameters() if n in of_network}
-        if LORA in said:
+        self.has_lora = LORA in parts
+        if self.has_lora:
             self.lora = LoRA(network, lora_rank)
             shapes |= {f"lora.{n}": tuple(p.shape) for n, p in self.lora.named_parameters()}
-        self.has_lora = LORA in said
-        self.still = not shapes  # whether the network's features are the same before and after
-        if {ALL, HEAD} & {*said}:
+        self.network_stays = not shapes  # then the network's features are the same before and after
+        if {ALL, HEAD} & {*parts}:
             shapes |= {OF_HEAD + name: shape for name, shape in self.head.shapes().items()}
         if not shapes:
-            raise UsageError(f"adapt = {parts!r} leaves the inner loop nothing to move: say all, head, or other parts")
+            raise UsageError(f"adapt = {adapt!r} leaves the inner loop nothing to move: say all, head, or other parts")
         self.names = list(shapes)
-        self.step_sizes = StepSizes(rates, rate, shapes, steps)
+        self.step_sizes = StepSizes(learned_inner_lr, inner_lr, shapes, inner_steps)
 
     @property
     def factored(self) -> frozenset[str]:
@@ -86,13 +108,13 @@ class InnerLoop(Learner):
 
     def known(self, params: Params, rows: Rows) -> Params:
         """What the features of these rows depend on beside what the inner loop moves."""
-        if self.still:
+        if self.network_stays:
             return {"features": self.head_inputs(self.head, params, rows)}  # once, for every inner step
         return params
 
     def read(self, known: Params, task: Params, rows: Rows) -> Any:
         """What the head reads of rows, with what the inner loop has moved."""
-        if self.still and "features" in known:
+        if self.network_stays and "features" in known:
             return known["features"]
         return self.head_inputs(self.head, self.adapted(known, task), rows)
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from omnishot.errors import choose
 from omnishot.learners.base import Params
 
-KINDS = ("fixed", "tensor", "step", "element")
+KINDS = ("none", "tensor", "step", "element")
 
 
 class StepSizes(nn.Module):
     """One for every tensor that the inner loop moves, by name.
 
-    `fixed`    a number (Finn et al. 2017).
+    `none`     a number (Finn et al. 2017).
     `tensor`   learned, one a tensor.
     `step`     learned, one a tensor and step (Antoniou et al., How to Train Your MAML, ICLR 2019, §4, LSLR). Steps
                past those trained with take the last one's.
@@ -31,7 +31,7 @@ class StepSizes(nn.Module):
 
     def __init__(self, kind: str, start: float, shapes: Mapping[str, tuple[int, ...]], steps: int):
         super().__init__()
-        self.kind, self.start, self.names = choose("kind of step sizes", kind, KINDS), float(start), list(shapes)
+        self.kind, self.start, self.names = choose("learned_inner_lr", kind, KINDS), float(start), list(shapes)
         if kind == "tensor":
             self.values = nn.Parameter(torch.full((len(shapes),), self.start))
         elif kind == "step":

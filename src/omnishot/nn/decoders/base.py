@@ -35,7 +35,7 @@ class Decoder(Head):
     Using the Output Embedding, EACL 2017). A new word, which occurs in the support rows of this task but not in the
     vocabulary, has a vector in `words` `[N, dim]`. It is initialised from the mean of the decoder's states at the
     positions where the support rows have that word, by a learned linear map: a class mean as in a prototypical network
-    (Snell et al. 2017), where the class is the next word. With `initial="fixed"` it is initialised to a learned vector,
+    (Snell et al. 2017), where the class is the next word. With `initial="linear"` it is initialised to a learned vector,
     the same for all new words.
 
     Task parameters are all of the decoder's own, `words`, and `word_bias` `[N]`, which excludes the new words that no
@@ -45,7 +45,7 @@ class Decoder(Head):
         dim: width of the memory.
         vocabulary: number of tokens that all tasks share, the special ones included.
         new_words: how many new words a task may have.
-        initial: of the vectors of new words, `prototype` or `fixed`.
+        initial: of the vectors of new words, `prototype` or `linear`.
         keep_texts: whether a task keeps the texts of its support rows, for `TextDistribution.likeliest_support_text`.
     """
 
@@ -54,7 +54,7 @@ class Decoder(Head):
     def __init__(self, dim: int, vocabulary: int, new_words: int, initial: str = "prototype", keep_texts: bool = False):
         super().__init__()
         self.vocabulary, self.new_words = vocabulary, new_words
-        self.initial, self.keep_texts = choose("head", initial, ("prototype", "fixed")), keep_texts
+        self.initial, self.keep_texts = choose("head", initial, ("prototype", "linear")), keep_texts
         self.embedding = nn.Parameter(torch.randn(vocabulary, dim) * dim**-0.5)
         self.new_word = nn.Parameter(torch.randn(dim) * dim**-0.5)
         self.norm = LayerNorm(dim)
