@@ -83,6 +83,8 @@ class Letters(studies.Study):
 
     def config(self, learner: str, options: dict[str, Any], steps: int) -> Config:
         inputs = {"image": {"size": 28, "width": self.width}}
+        if learner == REFERENCE:
+            options = {"head": "prototype"} | options  # that of the figures on record
         return Config(
             learner=learner, options=options, inputs=inputs, tasks=self.tasks, ways=self.ways, shots=self.shots,
             queries=self.queries, steps=steps,

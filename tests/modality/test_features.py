@@ -151,7 +151,7 @@ def test_frozen_weights_do_not_learn_and_what_reads_them_does(birds, first, tmp_
     assert (run.learner.params()["network.encoders.0.weight"] != 1).any()
 
 
-@pytest.mark.parametrize("learner", ["protonet", "maml", "scratch"])
+@pytest.mark.parametrize("learner", ["protonet", "protomaml", "scratch"])
 def test_a_run_of_frozen_features_alone_stands_alone(birds, first, tmp_path, learner):
     """The whole story: train, evaluate, adapt, save; the first run goes; open both, predict the same, resume."""
     earlier = tmp_path / "earlier"

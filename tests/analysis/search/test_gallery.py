@@ -64,7 +64,7 @@ def test_the_query_input_is_the_first_other_input_that_the_table_has(run, birds)
 
 def test_a_model_searches_by_what_it_adapted(birds, tmp_path):
     quick = {k: v for k, v in tables.QUICK.items() if k != "learner"}
-    run = om.train(birds, target="species", out=tmp_path / "run", learner="maml", **quick)
+    run = om.train(birds, target="species", out=tmp_path / "run", learner="protomaml", **quick)
     model = run.adapt(birds)
     saved = model.save(tmp_path / "birds.omni")
     by_run, by_model = (om.search(of, birds, "a lake", top=3) for of in (run, model))

@@ -35,8 +35,8 @@ class Decoder(Head):
     Using the Output Embedding, EACL 2017). A new word, which occurs in the support rows of this task but not in the
     vocabulary, has a vector in `words` `[N, dim]`. It is initialised from the mean of the decoder's states at the
     positions where the support rows have that word, by a learned linear map: a class mean as in a prototypical network
-    (Snell et al. 2017), where the class is the next word. With `initial="linear"` it is initialised to a learned vector,
-    the same for all new words.
+    (Snell et al. 2017), where the class is the next word. With `initial="linear"` it is initialised to a learned
+    vector, the same for all new words.
 
     Task parameters are all of the decoder's own, `words`, and `word_bias` `[N]`, which excludes the new words that no
     support row has.
