@@ -55,8 +55,8 @@ class AM3(ProtoNet):
         if hidden < 1:
             raise UsageError(f"hidden={hidden}: use 1 or more")
         texts = [name for name, modality in network.modalities.items() if modality.cell_kind == "text"]
-        said = [] if guide is None else [choose("input to guide", guide, network.names)]
-        self.guides = [network.names.index(name) for name in said or texts or network.names]
+        given = [] if guide is None else [choose("input to guide", guide, network.names)]
+        self.guides = [network.names.index(name) for name in given or texts or network.names]
         inputs = len(network.names)
         self.trust = nn.ModuleList(
             nn.Sequential(Linear(network.out, hidden), nn.ReLU(), Linear(hidden, inputs, bias=False))
@@ -83,7 +83,7 @@ class AM3(ProtoNet):
     def notes(self, state: State) -> dict[str, str]:
         """How much each input counts, the mean over the classes."""
         shares = zip(self.network.names, state["mixture"].mean(0).tolist(), strict=True)
-        return {"mixture": ", ".join(f"{name} {share:.0%}" for name, share in shares)}
+        return {"mixture": ", ".join(f"{name} {weight:.0%}" for name, weight in shares)}
 
     def _mixture(self, params: Params, prototypes: Tensor, has: Tensor) -> Tensor:
         """How much each input counts for each class, from `[ways, inputs, dim]` and which a class has `[ways, inputs]`.

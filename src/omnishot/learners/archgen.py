@@ -68,7 +68,7 @@ class ArchGen(Learner):
         task_dim: int = 64,
     ):
         super().__init__(network, objective)
-        if depth < 0 or not widths or not all(0 < share <= 1 for share in widths) or not 0 < temperature <= 1:
+        if depth < 0 or not widths or not all(0 < fraction <= 1 for fraction in widths) or not 0 < temperature <= 1:
             raise UsageError(
                 f"depth={depth}, widths={list(widths)}, temperature={temperature}: use a depth of 0 or more, at least "
                 "one width, widths and temperature above 0 and at most 1"
@@ -80,7 +80,7 @@ class ArchGen(Learner):
         for name in inputs:
             of = f" of {name}" if len(inputs) > 1 else ""
             self.options["depth" + of] = [str(d) for d in range(depth + 1)]
-            self.options["width" + of] = [str(Fraction(share).limit_denominator(100)) for share in widths]
+            self.options["width" + of] = [str(Fraction(width).limit_denominator(100)) for width in widths]
         self.towers = nn.ModuleList(Tower(dim, depth, widths) for _ in inputs)
         #: Where the operators of a fusion are found; the network's own is one of them.
         self.operators: dict[str, str] = {}

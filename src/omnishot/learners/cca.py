@@ -94,10 +94,10 @@ class CCA(Learner):
             )
         views = [x.cpu().double() for x in self._views(rows)]
         centres, maps, correlations = canonical(views, present, len(self.correlations), self.principal)
-        for place, found in zip(
+        for buffer, value in zip(
             [*self.centres, *self.maps, self.correlations], [*centres, *maps, correlations], strict=True
         ):
-            place.copy_(found)
+            buffer.copy_(value)
 
     def fit(self, params: Params, support: Rows) -> State:
         assert support.target is not None

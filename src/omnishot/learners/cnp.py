@@ -41,9 +41,9 @@ class CrossAttention(nn.Module):
         self.q, self.v, self.out = (Linear(width, width) for _ in range(3))
         self.k = Linear(width, width, bias=False)  # a bias would add as much to every row's score
 
-    def forward(self, asked: Tensor, features: Tensor, values: Tensor, keep: Tensor | None) -> Tensor:
-        """`[asked, dim]`, `[rows, dim]` and `[rows, width]` -> `[..., asked, width]`; `keep` as `attend` takes it."""
-        q, k = self.q(self.place(asked)), self.k(self.place(features))
+    def forward(self, query: Tensor, features: Tensor, values: Tensor, keep: Tensor | None) -> Tensor:
+        """`[queries, dim]`, `[rows, dim]`, `[rows, width]` -> `[..., queries, width]`; `keep` as `attend` takes it."""
+        q, k = self.q(self.place(query)), self.k(self.place(features))
         return self.out(attend(q, k, self.v(values), self.heads, keep=keep))
 
 

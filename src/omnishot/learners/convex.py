@@ -22,17 +22,17 @@ def logistic(features: Tensor, support: Rows, strength: float) -> dict[str, Tens
     features, target = features.detach(), support.target.cpu().numpy()
     weight = np.zeros((support.ways, features.shape[1]))
     bias = np.full(support.ways, -1e4)
-    seen = np.unique(target)
-    if len(seen) == 1:  # nothing to tell apart, which scikit-learn refuses
-        bias[seen] = 0.0
+    classes = np.unique(target)
+    if len(classes) == 1:  # nothing to tell apart, which scikit-learn refuses
+        bias[classes] = 0.0
     else:
         # The penalty keeps the weights in the span of the rows: few coordinates instead of many, the same optimum.
-        span, coordinates = np.linalg.qr(features.cpu().numpy().T)
+        basis, coordinates = np.linalg.qr(features.cpu().numpy().T)
         model = LogisticRegression(C=strength, max_iter=1000).fit(coordinates.T, target)
-        rows, intercepts = model.coef_ @ span.T, model.intercept_
-        if len(seen) == 2:  # one row of coefficients, for the second class against the first
+        rows, intercepts = model.coef_ @ basis.T, model.intercept_
+        if len(classes) == 2:  # one row of coefficients, for the second class against the first
             rows, intercepts = np.vstack([-rows, rows]) / 2, np.concatenate([-intercepts, intercepts]) / 2
-        weight[seen], bias[seen] = rows, intercepts
+        weight[classes], bias[classes] = rows, intercepts
     return {"weight": torch.from_numpy(weight).to(features), "bias": torch.from_numpy(bias).to(features)}
 
 

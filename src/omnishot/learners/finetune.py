@@ -57,10 +57,10 @@ class FineTune(Scratch):
 
     def joint_loss(self, task: Params, rows: Rows) -> Tensor:
         """The loss on rows of any training tasks: of their class among all training classes, or of their number."""
-        seen = self.head_inputs(self.head, task, rows)
+        features = self.head_inputs(self.head, task, rows)
         if not self.objective.has_classes:
             return self.objective.loss(
-                self.head.predict(self.head.start(under(HEAD, task), lambda: seen, rows), seen), rows
+                self.head.predict(self.head.start(under(HEAD, task), lambda: features, rows), features), rows
             )
         assert rows.label is not None
-        return F.cross_entropy(linear(under(self.joint_head, task), seen), rows.label)
+        return F.cross_entropy(linear(under(self.joint_head, task), features), rows.label)

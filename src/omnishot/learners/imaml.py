@@ -124,12 +124,12 @@ def hessian(loss: Callable[..., Tensor], at: Params, *given: Any) -> Callable[[P
 
     def slope(*tensors: Tensor) -> tuple[Tensor, ...]:
         here, used = dict(zip(names, tensors, strict=False)), tree_unflatten(list(tensors[len(names) :]), tree)
-        found: Any = gradient(lambda task: loss(task, *used), here, differentiable=True)
-        return tuple(found.values())
+        gradients: Any = gradient(lambda task: loss(task, *used), here, differentiable=True)
+        return tuple(gradients.values())
 
     def product(direction: Params) -> Params:
-        found = _Product.apply(slope, len(names), *(direction[n] for n in names), *at.values(), *leaves)
-        return dict(zip(names, found, strict=True))
+        result = _Product.apply(slope, len(names), *(direction[n] for n in names), *at.values(), *leaves)
+        return dict(zip(names, result, strict=True))
 
     return product
 
@@ -161,8 +161,8 @@ class _Product(Function):
         own = [t.expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0)
                for t, d in zip(tensors[: 2 * n], dims, strict=False)]  # fmt: skip
         over_tasks = torch.vmap(slope, (*[0] * n, *dims[2 * n :]), randomness=info.randomness)
-        found = _Product.apply(over_tasks, n, *own, *tensors[2 * n :])
-        return found, (0,) * n
+        product = _Product.apply(over_tasks, n, *own, *tensors[2 * n :])
+        return product, (0,) * n
 
 
 def conjugate_gradient(product: Callable[[Params], Params], b: Params, steps: int) -> Params:
@@ -182,8 +182,8 @@ def conjugate_gradient(product: Callable[[Params], Params], b: Params, steps: in
         x = {name: p + size * direction[name] for name, p in x.items()}
         residual = {name: p - size * moved[name] for name, p in residual.items()}
         now = dot(residual, residual)
-        share = torch.where(going, now / torch.where(going, left, 1), 0)
-        direction = {name: p + share * direction[name] for name, p in residual.items()}
+        step = torch.where(going, now / torch.where(going, left, 1), 0)
+        direction = {name: p + step * direction[name] for name, p in residual.items()}
         left = now
     return x
 

@@ -101,9 +101,9 @@ class LearnedOptimizer(InnerLoop):
 
         # The loss itself is its derivative by a factor of 1.
         one = {"times": next(iter(task.values())).new_ones(())}
-        found: Any = gradient(loss, task | one, self.second_order and torch.is_grad_enabled())
-        flat = [torch.cat([tree[n].flatten() for n in task]) for tree in (task, found)]
-        moved, memory = call_with(self.optimizer, own, *flat, found["times"], memory)
+        gradients: Any = gradient(loss, task | one, self.second_order and torch.is_grad_enabled())
+        flat = [torch.cat([tree[n].flatten() for n in task]) for tree in (task, gradients)]
+        moved, memory = call_with(self.optimizer, own, *flat, gradients["times"], memory)
         parts = moved.split([p.numel() for p in task.values()])
         return {n: part.view_as(p) for (n, p), part in zip(task.items(), parts, strict=True)}, memory
 

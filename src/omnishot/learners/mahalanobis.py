@@ -62,8 +62,8 @@ class Mahalanobis(Learner):
                 whitened = torch.linalg.solve_triangular(state["root"], off, upper=False)
                 return -0.5 * whitened.square().sum(-2).mT
             inside = torch.cholesky_solve(state["spread"] @ off, state["root"])
-            outside = off - state["spread"].mT @ inside
-        return -0.5 * (outside.square().sum(-2) / self.beta + inside.square().sum(-2)).mT
+            residual = off - state["spread"].mT @ inside
+        return -0.5 * (residual.square().sum(-2) / self.beta + inside.square().sum(-2)).mT
 
 
 def spreads(x: Tensor, means: Tensor, own: Tensor) -> Tensor:

@@ -61,9 +61,9 @@ class MAML(InnerLoop):
             learned_inner_lr=learned_inner_lr, second_order=second_order, inner_checkpoint=inner_checkpoint,
             head=head or objective.published_head, ways=ways, lora_rank=lora_rank,
         )  # fmt: skip
-        for name, share in (("first_order", first_order), ("multi_step", multi_step)):
-            if not 0 <= share <= 1:
-                raise UsageError(f"{name} is a share of meta-training, 0 to 1, not {share}")
+        for name, fraction in (("first_order", first_order), ("multi_step", multi_step)):
+            if not 0 <= fraction <= 1:
+                raise UsageError(f"{name} is a share of meta-training, 0 to 1, not {fraction}")
         self.first_order, self.multi_step = first_order, multi_step
 
     @property

@@ -1,4 +1,4 @@
-"""Heads: what the network has seen of rows to predictions.
+"""Heads: from the network's features, or its memory, to predictions.
 
 A head gives its task parameters for a support set, which an inner loop may adapt, then applies them. Those of a linear
 head are `{"weight": [out, dim], "bias": [out]}`; decoders (`omnishot.nn.decoders`) have others.
@@ -64,7 +64,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def needs(self, target: Tensor) -> Tensor | None:
-        """How many slots of a network's memory it takes to say each of `target` `[rows, texts, longest]`, int64
+        """How many tokens of a network's memory each text of `target` `[rows, texts, longest]` takes, int64
         `[rows, texts]`; None: any number does."""
         return None
 
@@ -91,9 +91,7 @@ class PrototypeHead(Affine):
 
     def __init__(self, dim: int, scale: float | None = None):
         super().__init__()
-        self.scale = scale or dim**-0.5
-
-        self.dim = dim
+        self.dim, self.scale = dim, dim**-0.5 if scale is None else scale
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.dim,), "bias": ()}
@@ -132,7 +130,7 @@ class LinearHead(Affine):
     def initial_params(self, own: dict[str, Tensor], ways: int | None) -> dict[str, Tensor]:
         if ways not in (None, self.out):
             raise UsageError(
-                f"this run's linear head is for {self.out} classes, the task has {ways}: adapt to as many, or train the "
-                "learner protomaml (or head='prototype'), which takes any number"
+                f"this run's linear head is for {self.out} classes, the task has {ways}: adapt to as many, or train "
+                "the learner protomaml (or head='prototype'), which takes any number"
             )
         return own

@@ -71,8 +71,8 @@ class _Recomputed(Function):
             outputs = ctx.function(*tensors)
         reached = [(y, g) for y, g in zip(outputs, gradients, strict=True) if g is not None and y.requires_grad]
         by = [t for t in tensors if t.requires_grad]
-        found = iter(_gradients(reached, by))
-        return None, *(next(found) if n else None for n in needed)
+        rest = iter(_gradients(reached, by))
+        return None, *(next(rest) if n else None for n in needed)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], function: Flat, *tensors: Tensor) -> tuple[tuple[Tensor, ...], Any]:

@@ -37,11 +37,11 @@ def gradient(
         plain = {n: w for n, w in leaves.items() if n not in watched}
         outputs = [y for uses in watched.values() for _, y in uses]
         by = [*plain.values(), *outputs]
-        found = torch.autograd.grad(value, by, create_graph=differentiable, allow_unused=True)
+        gradients = torch.autograd.grad(value, by, create_graph=differentiable, allow_unused=True)
         result: dict[str, Tensor | Factors] = {
-            n: torch.zeros_like(w) if g is None else g for (n, w), g in zip(plain.items(), found, strict=False)
+            n: torch.zeros_like(w) if g is None else g for (n, w), g in zip(plain.items(), gradients, strict=False)
         }
-        rest = iter(found[len(plain) :])
+        rest = iter(gradients[len(plain) :])
         for n, uses in watched.items():
             read = [(x if differentiable else x.detach(), next(rest)) for x, _ in uses]
             result[n] = _factors(leaves[n], read)

@@ -27,7 +27,7 @@ def parts_of(network: Network) -> dict[str, list[str]]:
     return parts | {"fusion": [n for n in names if n.startswith("fusion.")], "film": per_channel(network)}
 
 
-def chosen(network: Network, said: str) -> set[str]:
+def chosen(network: Network, adapt: str) -> set[str]:
     """The names of the network's parameters among the parts said, joined by commas.
 
     `all` is `network` and `head`; `head` and `lora`, which are not the network's, may be said too.
@@ -38,7 +38,7 @@ def chosen(network: Network, said: str) -> set[str]:
     whole = [name for name, _ in network.named_parameters()]
     parts = parts_of(network) | {ALL: whole, NETWORK: whole}
     names: set[str] = set()
-    for part in listed(said):
+    for part in listed(adapt):
         if part in (HEAD, LORA):
             continue
         if part not in parts:
@@ -49,6 +49,6 @@ def chosen(network: Network, said: str) -> set[str]:
     return names
 
 
-def listed(said: str) -> list[str]:
+def listed(adapt: str) -> list[str]:
     """`a,b` as a list."""
-    return [part.strip() for part in said.split(",") if part.strip()]
+    return [part.strip() for part in adapt.split(",") if part.strip()]

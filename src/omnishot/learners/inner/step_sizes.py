@@ -43,11 +43,11 @@ class StepSizes(nn.Module):
         """The step sizes of one step, by name; `own` are this module's parameters."""
         match self.kind:
             case "tensor":
-                found = own["values"].unbind()
+                values = own["values"].unbind()
             case "step":
-                found = own["values"][min(step, len(own["values"]) - 1)].unbind()
+                values = own["values"][min(step, len(own["values"]) - 1)].unbind()
             case "element":
-                found = tuple(own[f"of.{i}"] for i in range(len(self.names)))
+                values = tuple(own[f"of.{i}"] for i in range(len(self.names)))
             case _:
                 return dict.fromkeys(self.names, self.start)
-        return dict(zip(self.names, found, strict=True))
+        return dict(zip(self.names, values, strict=True))

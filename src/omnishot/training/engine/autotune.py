@@ -9,8 +9,10 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from omnishot.episodes.rows import Episode, Rows
 from omnishot.experiment.plan import Plan
@@ -18,8 +20,8 @@ from omnishot.learners.base import Learner
 from omnishot.training.engine.cuda_graph import NotRecorded, runner
 
 REPEATS = 2  # timed runs of a plan, after one that warms up; the faster counts
-GAIN = 0.97  # more tasks at a time must bring a task to this share of its time, or be the last that is tried
-VERSION = 1
+WORTHWHILE = 0.97  # more tasks at a time must bring a task to this fraction of its time, or be the last that is tried
+VERSION = 2
 
 
 def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tuple[Plan, dict[str, float]]:
@@ -36,8 +38,8 @@ def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tupl
         The plan, and the seconds a task took in every plan tried.
     """
     kept = folder / f"{_key(learner, batch)}.json" if folder else None
-    if kept and (found := _read(kept)):
-        return found
+    if kept and (choice := _read(kept)):
+        return choice
     gradients = [p.grad for p in learner.parameters()]
     state = torch.get_rng_state()
     seconds: dict[str, float] = {}
@@ -48,7 +50,7 @@ def choose(learner: Learner, batch: Episode, folder: Path | None = None) -> tupl
             plan = Plan(way, None if way == "loop" or tasks == batch.tasks else tasks)
             seconds[str(plan)] = _seconds(learner, batch.select(slice(tasks)), plan)
             before = str(Plan(way, tasks // 2))
-            if before in seconds and seconds[str(plan)] > GAIN * seconds[before]:
+            if before in seconds and seconds[str(plan)] > WORTHWHILE * seconds[before]:
                 break
     if batch.support.present.device.type == "cuda" and not learner.needs.scheduled:
         for way in {min(seconds, key=seconds.__getitem__), "vmap"}:
@@ -110,13 +112,11 @@ def _read(path: Path) -> tuple[Plan, dict[str, float]] | None:
 
 def _key(learner: Learner, batch: Episode) -> str:
     """All that the times depend on: the method, its parameters' and the rows' shapes, the device, its threads."""
-    settings = {name: repr(value) for name, value in vars(learner).items() if not name.startswith("_")}
     device = batch.support.present.device
     about = {
         "version": VERSION,
-        "learner": type(learner).__name__,
-        "settings": {name: value for name, value in settings.items() if " at 0x" not in value},
-        "modules": repr(learner.network),
+        "objective": f"{type(learner.objective).__module__}.{type(learner.objective).__qualname__}",
+        "modules": {name: _settings(module) for name, module in learner.named_modules()},
         "parameters": {name: list(p.shape) for name, p in learner.named_parameters()},
         "dtype": str(next(learner.parameters()).dtype),
         "support": _shapes(batch.support),
@@ -127,6 +127,18 @@ def _key(learner: Learner, batch: Episode) -> str:
         "torch": torch.__version__,
     }
     return hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _settings(module: nn.Module) -> tuple[str, dict[str, Any]]:
+    """The class of a module, and its attributes of plain values: inner steps, what they move, strides, heads."""
+    values = {name: value for name, value in vars(module).items() if not name.startswith("_") and _plain(value)}
+    return f"{type(module).__module__}.{type(module).__qualname__}", values
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _shapes(rows: Rows) -> dict[str, list[int]]:

@@ -50,25 +50,25 @@ def _parts(batch: Episode, chunk: int | None) -> Iterator[Episode]:
         yield batch.select(slice(start, start + chunk))
 
 
-def _loop(learner: Learner, params: Params, batch: Episode, share: float) -> Tensor:
+def _loop(learner: Learner, params: Params, batch: Episode, weight: float) -> Tensor:
     losses = []
     for t in range(batch.tasks):
         loss = learner.loss(params, batch.task(t))
-        (loss * (share / batch.tasks)).backward()
+        (loss * (weight / batch.tasks)).backward()
         losses.append(loss.detach())
     return torch.stack(losses)
 
 
-def _vmap(learner: Learner, params: Params, batch: Episode, share: float) -> Tensor:
+def _vmap(learner: Learner, params: Params, batch: Episode, weight: float) -> Tensor:
     def loss(support: dict, query: dict) -> Tensor:
         return learner.loss(params, Episode(batch.support.with_tensors(support), batch.query.with_tensors(query)))
 
     losses = _over_tasks(loss, batch.support, batch.query)
-    (losses.mean() * share).backward()
+    (losses.mean() * weight).backward()
     return losses.detach()
 
 
-def _split(learner: Learner, params: Params, batch: Episode, share: float) -> Tensor:
+def _split(learner: Learner, params: Params, batch: Episode, weight: float) -> Tensor:
     if not learner.splits:
         name = learner.called()
         raise UsageError(f"plan split does not fit the learner {name!r}, whose loss is its own: use loop or vmap")
@@ -84,10 +84,10 @@ def _split(learner: Learner, params: Params, batch: Episode, share: float) -> Te
         leaves = [s[t].requires_grad_() if s[t].is_floating_point() else s[t] for s in of_task]
         query = batch.query.task(t)
         loss = learner.objective.loss(learner.predict(params, tree_unflatten(leaves, tree), query), query)
-        (loss * (share / batch.tasks)).backward()
+        (loss * (weight / batch.tasks)).backward()
         losses.append(loss.detach())
-        for found, leaf in zip(gradients, leaves, strict=True):
-            found.append(torch.zeros_like(leaf) if leaf.grad is None else leaf.grad)
+        for slopes, leaf in zip(gradients, leaves, strict=True):
+            slopes.append(torch.zeros_like(leaf) if leaf.grad is None else leaf.grad)
     reached = [i for i, state in enumerate(fitted) if state.requires_grad]
     torch.autograd.backward([fitted[i] for i in reached], [torch.stack(gradients[i]) for i in reached])
     return torch.stack(losses)

@@ -51,15 +51,15 @@ class Recorded:
             p.grad = torch.zeros_like(p)
         run()
         gradients: list[Tensor] = [p.grad for p in params]  # type: ignore[misc]
-        wanted = [g.clone() for g in gradients]
+        expected = [g.clone() for g in gradients]
         try:
             self._replay = (record or record_cuda)(run)
         except RuntimeError as error:
             raise NotRecorded(f"plan {plan} cannot be recorded: {str(error).splitlines()[0]}") from error
         torch._foreach_zero_(gradients)
         self._replay()
-        off = torch.stack([(g - w).square().sum() for g, w in zip(gradients, wanted, strict=True)]).sum()
-        if not off <= TOLERANCE**2 * torch.stack([w.square().sum() for w in wanted]).sum():
+        off = torch.stack([(g - w).square().sum() for g, w in zip(gradients, expected, strict=True)]).sum()
+        if not off <= TOLERANCE**2 * torch.stack([w.square().sum() for w in expected]).sum():
             raise NotRecorded(f"plan {plan} gives another gradient when replayed")
         torch._foreach_copy_(gradients, kept)
 
@@ -114,10 +114,10 @@ def record_cuda(run: Callable[[], Any]) -> Callable[[], None]:
         for _ in range(WARMUPS):
             run()
     torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    recording = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(recording, capture_error_mode="thread_local"):
         run()
-    return graph.replay
+    return recording.replay
 
 
 def _tensors(batch: Episode) -> list[Tensor]:
