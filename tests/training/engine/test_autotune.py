@@ -78,3 +78,14 @@ def test_a_real_trial_changes_neither_gradients_nor_random_numbers():
     assert str(plan) in seconds
     assert plan.way in WAYS
     assert min(seconds.values()) > 0
+
+
+def test_a_kept_plan_is_for_the_steps_that_a_learner_takes():
+    batch = helpers.random_episode(FACTS, tasks=2)
+
+    def key(**options):
+        return trial._key(helpers.learner("maml", helpers.network("facts"), **options), batch)
+
+    assert key() == key(seed=1)
+    changed = [{}, {"inner_steps": 3}, {"second_order": False}, {"adapt": "head"}, {"learned_inner_lr": "element"}]
+    assert len({key(**options) for options in changed}) == len(changed)
