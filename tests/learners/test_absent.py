@@ -45,10 +45,10 @@ def check(method: Learner, what: float | str, seed: int) -> None:
     modalities = {n: helpers.MODALITIES[n] for n in method.network.names}
     ways = 3 if method.objective.name == "classify" else None
     clean = helpers.random_episode(modalities, tasks=1, ways=ways, seed=seed)
-    spoiled = Episode(spoil(clean.support, what, seed), spoil(clean.query, what, seed + 1))
+    corrupted = Episode(spoil(clean.support, what, seed), spoil(clean.query, what, seed + 1))
 
     answers = []
-    for batch in (clean, spoiled):
+    for batch in (clean, corrupted):
         state = method.adapt(batch.support.task(0))
         answers.append(method.answer(state, batch.query.task(0)))
     assert answers[0].isfinite().all()  # row 0 of support and of query has every cell missing
@@ -57,10 +57,10 @@ def check(method: Learner, what: float | str, seed: int) -> None:
     if method.meta_trained:
         for plan in ("loop", "vmap"):
             clean_gradient = helpers.meta_gradient(method, clean, plan)
-            spoiled_gradient = helpers.meta_gradient(method, spoiled, plan)
+            corrupted_gradient = helpers.meta_gradient(method, corrupted, plan)
             for parameter, g in clean_gradient.items():
                 assert g.isfinite().all(), parameter
-                assert torch.equal(bits(g), bits(spoiled_gradient[parameter])), parameter
+                assert torch.equal(bits(g), bits(corrupted_gradient[parameter])), parameter
 
 
 @pytest.mark.parametrize(("name", "fusion"), helpers.crossed(LEARNERS.names(), FUSIONS.names()))

@@ -83,8 +83,8 @@ def test_the_picked_model_is_a_plain_network_of_that_shape(fusion):
 
         x, q = features(task.support), features(task.query)
         means = torch.stack([x[task.support.target == k].mean(0) for k in range(3)])
-        wanted = -method.log_scale.exp() * torch.cdist(q, means).square()
-        assert torch.allclose(method.answer(state, task.query), wanted, atol=1e-9)
+        expected = -method.log_scale.exp() * torch.cdist(q, means).square()
+        assert torch.allclose(method.answer(state, task.query), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVE)

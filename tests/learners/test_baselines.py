@@ -26,10 +26,10 @@ def test_logreg_equals_scikit_learn(ways):
     method = helpers.learner("logreg", helpers.network(*INPUTS), strength=2.0)
     support, query = task(ways)
     x, asked = (method.network.raw(rows).numpy() for rows in (support, query))
-    wanted = LogisticRegression(C=2.0, max_iter=1000).fit(x, support.target.numpy())
+    expected = LogisticRegression(C=2.0, max_iter=1000).fit(x, support.target.numpy())
     probabilities = method.answer(method.adapt(support), query).softmax(-1)
-    assert np.allclose(probabilities, wanted.predict_proba(asked), atol=1e-10)
-    assert np.array_equal(probabilities.argmax(-1), wanted.predict(asked))
+    assert np.allclose(probabilities, expected.predict_proba(asked), atol=1e-10)
+    assert np.array_equal(probabilities.argmax(-1), expected.predict(asked))
 
 
 @pytest.mark.parametrize(("seen", "ways"), [([0, 2], 3), ([1, 2, 4], 5), ([1], 3)])
@@ -42,8 +42,8 @@ def test_logreg_never_predicts_a_class_without_rows(seen, ways):
     assert (probabilities[:, unseen] == 0).all()
     if len(seen) > 1:
         x, asked = (method.network.raw(rows).numpy() for rows in (support, query))
-        wanted = LogisticRegression(C=10.0, max_iter=1000).fit(x, support.target.numpy())
-        assert np.allclose(probabilities[:, seen], wanted.predict_proba(asked), atol=1e-10)
+        expected = LogisticRegression(C=10.0, max_iter=1000).fit(x, support.target.numpy())
+        assert np.allclose(probabilities[:, seen], expected.predict_proba(asked), atol=1e-10)
 
 
 @pytest.mark.parametrize("ways", [2, 5])
@@ -52,10 +52,10 @@ def test_centroid_equals_scikit_learn(ways):
     method = helpers.learner("centroid", helpers.network(*INPUTS))
     support, query = task(ways)
     x, asked = (method.network.raw(rows).numpy() for rows in (support, query))
-    wanted = NearestCentroid().fit(x, support.target.numpy())
+    expected = NearestCentroid().fit(x, support.target.numpy())
     answer = method.answer(method.adapt(support), query)
-    assert np.array_equal(answer.argmax(-1), wanted.predict(asked))
-    distances = ((asked[:, None] - wanted.centroids_[None]) ** 2).sum(-1)
+    assert np.array_equal(answer.argmax(-1), expected.predict(asked))
+    distances = ((asked[:, None] - expected.centroids_[None]) ** 2).sum(-1)
     assert np.allclose(-answer, distances)
 
 
@@ -145,9 +145,9 @@ def test_joint_training_predicts_each_row_among_all_training_classes():
         logits = method.network(both) @ method.joint.weight.T + method.joint.bias
         assert logits.shape[1] == helpers.LABELS
         losses.append(F.cross_entropy(logits, both.label))
-    wanted = torch.autograd.grad(torch.stack(losses).mean(), list(method.parameters()))
+    expected = torch.autograd.grad(torch.stack(losses).mean(), list(method.parameters()))
     got = helpers.meta_gradient(method, batch)
-    assert helpers.relative_error(got, dict(zip(method.params(), wanted, strict=True))) < 1e-12
+    assert helpers.relative_error(got, dict(zip(method.params(), expected, strict=True))) < 1e-12
 
 
 def test_scratch_learns_nothing_across_tasks():

@@ -61,8 +61,8 @@ def test_the_gradient_is_that_of_the_loop_written_out(objective, head, second_or
             (g,) = torch.autograd.grad(value, z, create_graph=True)
             z = z - RATE * (g if second_order else g.detach())
         total.append(loss(answer(own, z, support, query, head == "prototype"), query.target))
-    wanted = dict(zip(own, torch.autograd.grad(torch.stack(total).mean(), list(own.values())), strict=True))
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < 1e-8
+    expected = dict(zip(own, torch.autograd.grad(torch.stack(total).mean(), list(own.values())), strict=True))
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < 1e-8
 
 
 @pytest.mark.parametrize(("objective", "head"), FORMS)

@@ -39,12 +39,12 @@ def test_two_views_equal_scikit_learn(principal):
     views = related(0, 200, 9, 6)
     centres, maps, correlations = canonical(views, torch.ones(200, 2, dtype=torch.bool), 3, principal)
     scores = [PCA(min(principal, x.shape[1])).fit_transform(x.numpy()) for x in views]
-    wanted = CCA(3, max_iter=100_000, tol=1e-24).fit(*scores).transform(*scores)
-    for mine, theirs in zip(variates(views, centres, maps), wanted, strict=True):
+    expected = CCA(3, max_iter=100_000, tol=1e-24).fit(*scores).transform(*scores)
+    for mine, theirs in zip(variates(views, centres, maps), expected, strict=True):
         assert np.allclose(mine.mean(0), 0, atol=1e-10)
         assert np.allclose(mine.std(0), 1, atol=1e-10)
         assert same_up_to_sign(mine, theirs / theirs.std(0), atol=1e-8)
-    measured = [np.corrcoef(wanted[0][:, k], wanted[1][:, k])[0, 1] for k in range(3)]
+    measured = [np.corrcoef(expected[0][:, k], expected[1][:, k])[0, 1] for k in range(3)]
     assert np.allclose(correlations, measured, atol=1e-10)
     assert 0.99 > measured[0] > measured[1] > measured[2] > 0.1
 
@@ -53,13 +53,13 @@ def test_three_views_are_what_their_sum_varies_most_by():
     """Carroll's definition: the variate of a view is its least-squares prediction of what all views share."""
     views = related(1, 300, 7, 5, 6)
     centres, maps, correlations = canonical(views, torch.ones(300, 3, dtype=torch.bool), 3, 50)
-    found = variates(views, centres, maps)
+    result = variates(views, centres, maps)
     projections = [(q := np.linalg.qr((x - x.mean(0)).numpy())[0]) @ q.T for x in views]
     values, vectors = np.linalg.eigh(sum(projections))
     for k in range(3):
         shared = vectors[:, -1 - k]
         assert correlations[k] == pytest.approx((values[-1 - k] - 1) / 2, abs=1e-10)
-        mine = np.concatenate([v[:, k] for v in found])
+        mine = np.concatenate([v[:, k] for v in result])
         theirs = np.concatenate([p @ shared for p in projections])
         assert abs(np.corrcoef(mine, theirs)[0, 1]) == pytest.approx(1, abs=1e-10)
         theirs *= np.linalg.norm(mine) / np.linalg.norm(theirs) * np.sign(mine @ theirs)
@@ -69,11 +69,11 @@ def test_three_views_are_what_their_sum_varies_most_by():
 def test_absent_rows_are_left_out():
     views = related(2, 4000, 6, 5, shared=1)
     present = torch.rand(4000, 2, generator=torch.Generator().manual_seed(0)) < 0.7
-    spoiled = [torch.where(present[:, i, None], x, 1e9) for i, x in enumerate(views)]
-    found, again = (canonical(v, present, 2, 50) for v in (spoiled, views))
-    assert all(torch.equal(a, b) for a, b in zip([*found[0], *found[1]], [*again[0], *again[1]], strict=True))
+    corrupted = [torch.where(present[:, i, None], x, 1e9) for i, x in enumerate(views)]
+    result, again = (canonical(v, present, 2, 50) for v in (corrupted, views))
+    assert all(torch.equal(a, b) for a, b in zip([*result[0], *result[1]], [*again[0], *again[1]], strict=True))
     whole = canonical(views, torch.ones(4000, 2, dtype=torch.bool), 1, 50)
-    for mine, theirs in zip(variates(views, *found[:2]), variates(views, *whole[:2]), strict=True):
+    for mine, theirs in zip(variates(views, *result[:2]), variates(views, *whole[:2]), strict=True):
         assert abs(np.corrcoef(mine[:, 0], theirs[:, 0])[0, 1]) > 0.99
 
 
@@ -119,9 +119,9 @@ def test_predictions_equal_a_plain_computation(power):
         return total * correlations**power
 
     means = torch.stack([mapped(task.support)[task.support.target == k].mean(0) for k in range(3)])
-    wanted = 10 * cosines(mapped(task.query), means)
-    assert torch.allclose(method.answer(method.adapt(task.support), task.query), wanted, atol=1e-10)
-    assert wanted.std() > 0.1
+    expected = 10 * cosines(mapped(task.query), means)
+    assert torch.allclose(method.answer(method.adapt(task.support), task.query), expected, atol=1e-10)
+    assert expected.std() > 0.1
 
 
 def across(seed: int, tasks: int) -> Episode:

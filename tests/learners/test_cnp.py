@@ -103,13 +103,13 @@ def test_it_equals_a_plain_computation(objective, attentive):
     method = built(objective, attentive=attentive, layers=2, heads=2, width=6)
     ways = 3 if objective == "classify" else None
     task = helpers.random_episode(INPUTS, tasks=1, ways=ways).task(0)
-    wanted = plain(method, task.support, task.query, 2 if attentive else 0)
+    expected = plain(method, task.support, task.query, 2 if attentive else 0)
     got = method.answer(method.adapt(task.support), task.query).numpy()
     loss = method.loss(method.params(), task).item()
     if objective == "classify":
-        assert np.allclose(got, wanted, rtol=0, atol=1e-8)
+        assert np.allclose(got, expected, rtol=0, atol=1e-8)
     else:  # the mean is the prediction, the likelihood the loss
-        mean, deviation = np.split(wanted, 2, 1)
+        mean, deviation = np.split(expected, 2, 1)
         assert np.allclose(got, mean, rtol=0, atol=1e-8)
         assert loss == pytest.approx(-norm.logpdf(task.query.target.numpy(), mean, deviation).mean(), rel=1e-10)
 

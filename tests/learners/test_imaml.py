@@ -44,8 +44,8 @@ def test_the_gradient_on_a_quadratic_is_the_exact_one(plan):
         left = 2 * x.T @ x / len(x) + strength * torch.eye(len(theta), dtype=x.dtype)
         phi = torch.linalg.solve(left, 2 * x.T @ y / len(x) + strength * theta)
         total.append((asked @ phi - batch.query.task(t).target[:, 0]).square().mean())
-    wanted = dict(zip(own, torch.autograd.grad(torch.stack(total).mean(), list(own.values())), strict=True))
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < 1e-8
+    expected = dict(zip(own, torch.autograd.grad(torch.stack(total).mean(), list(own.values())), strict=True))
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < 1e-8
 
 
 @pytest.mark.parametrize("plan", ["loop", "vmap"])
@@ -53,7 +53,7 @@ def test_the_gradient_on_a_quadratic_is_the_exact_one(plan):
 def test_conjugate_gradient_solves_what_a_dense_solver_does(objective, plan):
     """Wherever the inner loop ended: u = (I + H/λ)⁻¹ ∇L_query with H written out, for a perceptron with its head."""
     method, batch = built(objective, width=3, head="linear", ways=3, strength=3.0, inner_steps=3, cg_steps=200)
-    wanted = {n: torch.zeros_like(p) for n, p in method.named_parameters()}
+    expected = {n: torch.zeros_like(p) for n, p in method.named_parameters()}
     for t in range(2):
         task, state = batch.task(t), method.adapt(batch.support.task(t))
         shapes = {n: p.shape for n, p in method.named_parameters()}
@@ -69,8 +69,8 @@ def test_conjugate_gradient_solves_what_a_dense_solver_does(objective, plan):
         (g,) = torch.autograd.grad(loss(at, task.query), at)
         u = torch.linalg.solve(torch.eye(len(flat), dtype=h.dtype) + h / 3.0, g)
         for (n, s), part in zip(shapes.items(), u.split([s.numel() for s in shapes.values()]), strict=True):
-            wanted[n] += part.view(s) / 2
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < 1e-8
+            expected[n] += part.view(s) / 2
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < 1e-8
 
 
 def test_the_inner_loop_is_pulled_back_to_its_start():
@@ -84,9 +84,9 @@ def test_the_inner_loop_is_pulled_back_to_its_start():
 
 def test_conjugate_gradient_stops_where_it_cannot_go_on():
     b = {"x": torch.tensor([1.0, 2.0, 0.0])}
-    for scale, wanted in ((0.0, 0.0), (-1.0, 0.0), (2.0, 0.5)):
-        found = conjugate_gradient(lambda d, scale=scale: {"x": scale * d["x"]}, b, 10)["x"]
-        assert torch.allclose(found, wanted * b["x"])
+    for scale, expected in ((0.0, 0.0), (-1.0, 0.0), (2.0, 0.5)):
+        result = conjugate_gradient(lambda d, scale=scale: {"x": scale * d["x"]}, b, 10)["x"]
+        assert torch.allclose(result, expected * b["x"])
     assert conjugate_gradient(lambda d: d, {"x": torch.zeros(3)}, 3)["x"].tolist() == [0, 0, 0]
 
 

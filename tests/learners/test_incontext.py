@@ -114,13 +114,13 @@ def test_it_equals_a_plain_computation(objective):
     if objective == "regress":
         tokens, label = tokens + lin(p, "number", target), None
     added, left = read(p, tokens, None, label, 2, 2)
-    wanted, _ = read(p, lin(p, "token", asked), left, None, 2, 2)
+    expected, _ = read(p, lin(p, "token", asked), left, None, 2, 2)
     if objective == "classify":
-        z, scale = asked + wanted, np.exp(params["log_scale"].item())
+        z, scale = asked + expected, np.exp(params["log_scale"].item())
         means = [(features + added)[target == c].mean(0) for c in range(3)]
-        wanted = np.stack([-scale * ((z - m) ** 2).sum(-1) for m in means], -1)
+        expected = np.stack([-scale * ((z - m) ** 2).sum(-1) for m in means], -1)
     got = method.answer(method.adapt(task.support), task.query).numpy()
-    assert np.allclose(got, wanted, rtol=0, atol=1e-8)
+    assert np.allclose(got, expected, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("objective", ["classify", "regress"])

@@ -31,10 +31,10 @@ def check(kept: Learner, again: Learner, plan: str, shots: int = 2) -> None:
     modalities = kept.network.modalities
     ways = 3 if kept.objective.name == "classify" else None
     batch = helpers.random_episode(modalities, tasks=3, ways=ways, shots=shots)
-    wanted = helpers.meta_gradient(kept, batch, plan)
-    assert helpers.relative_error(helpers.meta_gradient(again, batch, plan), wanted) < 1e-10
+    expected = helpers.meta_gradient(kept, batch, plan)
+    assert helpers.relative_error(helpers.meta_gradient(again, batch, plan), expected) < 1e-10
     kept.second_order = False  # first order is another gradient: the check can fail
-    assert helpers.relative_error(helpers.meta_gradient(kept, batch, plan), wanted) > 1e-6
+    assert helpers.relative_error(helpers.meta_gradient(kept, batch, plan), expected) > 1e-6
 
 
 FORMS = [

@@ -64,8 +64,8 @@ def test_the_gradient_is_that_of_the_loops_written_out(objective, form, checkpoi
         for _ in range(STEPS):
             here = {n: p.detach().requires_grad_() for n, p in task.items()}
             value = loss(answer(here, support.inputs["facts"].flatten(1)), support.target)
-            found = dict(zip(here, torch.autograd.grad(value, list(here.values())), strict=True))
-            for n, g in found.items():
+            result = dict(zip(here, torch.autograd.grad(value, list(here.values())), strict=True))
+            for n, g in result.items():
                 h, c, forget, take = memory[n]
                 read = torch.tensor([plain(x) + plain(value.item()) for x in g.flatten().tolist()], dtype=torch.float64)
                 if form == "lstm":
@@ -87,9 +87,9 @@ def test_the_gradient_is_that_of_the_loops_written_out(objective, form, checkpoi
                 task[n] = (gates[0] * w - gates[1] * g.reshape(-1, 1)).view_as(g)
                 memory[n] = [h, c, *gates]
         total.append(loss(answer(task, query.inputs["facts"].flatten(1)), query.target))
-    found = torch.autograd.grad(torch.stack(total).mean(), list(own.values()))
-    wanted = dict(zip(own, found, strict=True))
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < 1e-8
+    result = torch.autograd.grad(torch.stack(total).mean(), list(own.values()))
+    expected = dict(zip(own, result, strict=True))
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < 1e-8
 
 
 @pytest.mark.parametrize("form", ["lstm", "mlp"])

@@ -32,22 +32,22 @@ def test_predictions_equal_a_plain_computation(target, beta):
     support = task.support.select(slice(len(target)))
     y = support.target.copy_(torch.tensor(target)).numpy()
     x, asked = (method.features(method.params(), rows).detach().numpy() for rows in (support, task.query))
-    wanted = np.zeros((len(asked), 3))
+    expected = np.zeros((len(asked), 3))
     for k in range(3):
         rows, n = x[y == k], (y == k).sum()
         own = np.cov(rows.T) if n > 1 else np.zeros((8, 8))
         q = n / (n + 1) * own + 1 / (n + 1) * np.cov(x.T) + beta * np.eye(8)
         mean = rows.mean(0) if n else np.zeros(8)
-        wanted[:, k] = [-0.5 * (a - mean) @ np.linalg.inv(q) @ (a - mean) for a in asked]
-    assert np.allclose(method.answer(method.adapt(support), task.query), wanted, rtol=1e-8, atol=1e-8)
+        expected[:, k] = [-0.5 * (a - mean) @ np.linalg.inv(q) @ (a - mean) for a in asked]
+    assert np.allclose(method.answer(method.adapt(support), task.query), expected, rtol=1e-8, atol=1e-8)
 
 
 def test_a_large_beta_is_the_euclidean_distance():
     method = helpers.learner("mahalanobis", helpers.network(*INPUTS), beta=1e9)
     task = helpers.random_episode(INPUTS, tasks=1).task(0)
     state = method.adapt(task.support)
-    wanted = -0.5 * squared_distances(method.features(method.params(), task.query), state["means"]) / 1e9
-    assert torch.allclose(method.answer(state, task.query), wanted, rtol=1e-6, atol=0)
+    expected = -0.5 * squared_distances(method.features(method.params(), task.query), state["means"]) / 1e9
+    assert torch.allclose(method.answer(state, task.query), expected, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("shots", [1, 5])

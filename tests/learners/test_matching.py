@@ -32,16 +32,16 @@ def test_probabilities_equal_a_plain_computation(scale, target):
     method = helpers.learner("matching", helpers.network(*INPUTS), scale=scale)
     task = helpers.random_episode(INPUTS, tasks=1).task(0)
     y = task.support.target.copy_(torch.tensor(target))
-    wanted = attention(method, task) @ np.eye(3)[y.numpy()]
+    expected = attention(method, task) @ np.eye(3)[y.numpy()]
     answer = method.answer(method.adapt(task.support), task.query)
-    assert np.allclose(answer, np.log(wanted), rtol=1e-8, atol=1e-8)
+    assert np.allclose(answer, np.log(expected), rtol=1e-8, atol=1e-8)
 
 
 def test_numbers_equal_a_plain_computation():
     method = helpers.learner("matching", helpers.network(*INPUTS), "regress")
     task = helpers.random_episode(INPUTS, tasks=1, ways=None).task(0)
-    wanted = attention(method, task) @ task.support.target.numpy()
-    assert np.allclose(method.answer(method.adapt(task.support), task.query), wanted, rtol=1e-8, atol=1e-8)
+    expected = attention(method, task) @ task.support.target.numpy()
+    assert np.allclose(method.answer(method.adapt(task.support), task.query), expected, rtol=1e-8, atol=1e-8)
 
 
 def test_a_class_without_rows_is_behind_every_other_and_finite():

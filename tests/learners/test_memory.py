@@ -23,18 +23,18 @@ def test_rows_of_every_kind_of_input_come_back_as_they_were(ways, tmp_path):
     (tmp_path / "file").write_bytes(pack(dict(kept.named_parameters()), {}))
     again, _ = memory(ways)
     again.load_state_dict(read_tensors(tmp_path / "file")[0])
-    found = again.rows(dict(again.named_parameters()))
-    assert list(found.inputs) == list(rows.inputs)
+    result = again.rows(dict(again.named_parameters()))
+    assert list(result.inputs) == list(rows.inputs)
     for name, cells in rows.inputs.items():
-        assert found.inputs[name].dtype == cells.dtype, name
-        assert torch.equal(found.inputs[name], cells)
-    assert torch.equal(found.present, rows.present)
+        assert result.inputs[name].dtype == cells.dtype, name
+        assert torch.equal(result.inputs[name], cells)
+    assert torch.equal(result.present, rows.present)
     if ways is None:
-        assert torch.equal(found.target, rows.target)
-        assert found.label is None
+        assert torch.equal(result.target, rows.target)
+        assert result.label is None
     else:
-        assert torch.equal(found.label, rows.label)
-        assert found.target is None
+        assert torch.equal(result.label, rows.label)
+        assert result.target is None
 
 
 def test_nothing_trains_it_and_tokens_stay_whole_numbers():
@@ -42,9 +42,9 @@ def test_nothing_trains_it_and_tokens_stay_whole_numbers():
     kept.fill(rows)
     kept.double()
     assert not any(p.requires_grad for p in kept.parameters())
-    found = kept.rows(dict(kept.named_parameters()))
-    assert found.inputs["words"].dtype == torch.int64
-    assert found.inputs["photo"].dtype == torch.float64
+    result = kept.rows(dict(kept.named_parameters()))
+    assert result.inputs["words"].dtype == torch.int64
+    assert result.inputs["photo"].dtype == torch.float64
 
 
 def test_it_is_empty_until_it_is_filled_and_takes_as_many_rows_as_it_has_place_for():

@@ -130,8 +130,8 @@ def test_maml_equals_higher(form, steps, second_order, plan):
             at = list(fast.parameters(time=0 if second_order else -1))
             for theirs, g in zip(total, torch.autograd.grad(loss, at), strict=True):
                 total[theirs] += g / batch.tasks
-    wanted = {ours: total[theirs] for theirs, ours in of_learner.items()}
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < TOLERANCE
+    expected = {ours: total[theirs] for theirs, ours in of_learner.items()}
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < TOLERANCE
 
 
 @pytest.mark.parametrize("steps", STEPS)
@@ -149,8 +149,8 @@ def test_maml_equals_torchopt(name, objective, steps):
         loss = task_loss(objective, fast(task.query.inputs[name]), task.query.target)
         for theirs, g in zip(start, torch.autograd.grad(loss, list(start.values())), strict=True):
             total[theirs] += g / batch.tasks
-    wanted = {ours: total[theirs] for theirs, ours in of_learner.items()}
-    assert helpers.relative_error(helpers.meta_gradient(method, batch), wanted) < TOLERANCE
+    expected = {ours: total[theirs] for theirs, ours in of_learner.items()}
+    assert helpers.relative_error(helpers.meta_gradient(method, batch), expected) < TOLERANCE
 
 
 # -- a double loop written out, for what no library has ---------------------------------------------------
@@ -228,7 +228,7 @@ def test_gradient_equals_the_loops_written_out(form, steps, rates, second_order,
     name, prototypes, objective = form
     options = {"inner_steps": steps, "learned_inner_lr": rates, "second_order": second_order}
     method, batch = table_learner(name, prototypes, objective, **options)
-    wanted = written_out(
+    expected = written_out(
         method.params(),
         batch,
         steps=steps,
@@ -237,7 +237,7 @@ def test_gradient_equals_the_loops_written_out(form, steps, rates, second_order,
         second_order=second_order,
         objective=objective,
     )
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < TOLERANCE
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < TOLERANCE
 
 
 @pytest.mark.parametrize(("name", "prototypes", "objective"), GRID)
@@ -309,8 +309,8 @@ def test_protonet_equals_a_plain_computation(plan):
             scores = torch.stack([torch.exp(-0.3 * ((row - m) ** 2).sum()) for m in means])
             losses.append(-torch.log(scores[target] / scores.sum()))
     grads = torch.autograd.grad(torch.stack(losses).mean(), list(own.values()))
-    wanted = dict(zip(own, grads, strict=True))
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < TOLERANCE
+    expected = dict(zip(own, grads, strict=True))
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < TOLERANCE
 
 
 # -- the classic mistake ----------------------------------------------------------------------------------

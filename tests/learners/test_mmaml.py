@@ -43,11 +43,11 @@ def test_without_modulation_it_is_maml(objective, options):
     plain = built("maml", objective, **options)[0]
     plain.load_state_dict(method.state_dict(), strict=False)
     task = batch.task(0)
-    wanted = plain.answer(plain.adapt(task.support), task.query)
-    assert not torch.allclose(method.answer(method.adapt(task.support), task.query), wanted)
+    expected = plain.answer(plain.adapt(task.support), task.query)
+    assert not torch.allclose(method.answer(method.adapt(task.support), task.query), expected)
     with torch.no_grad():
         method.modulation.weight.zero_()
-    assert torch.allclose(method.answer(method.adapt(task.support), task.query), wanted, atol=1e-12)
+    assert torch.allclose(method.answer(method.adapt(task.support), task.query), expected, atol=1e-12)
 
 
 def families(seed: int, tasks: int) -> Episode:

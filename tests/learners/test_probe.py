@@ -42,8 +42,8 @@ def test_numbers_as_scikit_learn(strength):
     support, query = task(None)
     with torch.no_grad():
         x, asked = (method.network(rows).numpy() for rows in (support, query))
-    wanted = Ridge(alpha=1 / strength, solver="cholesky").fit(x, support.target.numpy()).predict(asked)
-    assert np.allclose(method.answer(method.adapt(support), query)[:, 0], wanted.ravel(), atol=1e-8)
+    expected = Ridge(alpha=1 / strength, solver="cholesky").fit(x, support.target.numpy()).predict(asked)
+    assert np.allclose(method.answer(method.adapt(support), query)[:, 0], expected.ravel(), atol=1e-8)
 
 
 def test_the_network_is_frozen_and_the_joint_training_is_that_of_finetune():
@@ -51,8 +51,8 @@ def test_the_network_is_frozen_and_the_joint_training_is_that_of_finetune():
     assert set(method.adapt(task(3)[0])) == {"weight", "bias"}
     batch = helpers.random_episode(INPUTS)
     tuned.load_state_dict(method.state_dict())
-    wanted = helpers.meta_gradient(tuned, batch)
-    assert helpers.relative_error(helpers.meta_gradient(method, batch), wanted) == 0
+    expected = helpers.meta_gradient(tuned, batch)
+    assert helpers.relative_error(helpers.meta_gradient(method, batch), expected) == 0
 
 
 @pytest.mark.parametrize("strength", [0.0, -1.0])

@@ -25,13 +25,13 @@ def test_predictions_equal_a_plain_computation(distance, scale):
     x, asked = (method.features(method.params(), rows).detach().numpy() for rows in (task.support, task.query))
     y = task.support.target.numpy()
     s = math.exp(method.log_scale.item()) if scale is None else scale
-    wanted = np.zeros((len(asked), 4))
+    expected = np.zeros((len(asked), 4))
     for i, q in enumerate(asked):
         for k in range(4):
             p = x[y == k].mean(0)
             angle = q @ p / (np.linalg.norm(q) * np.linalg.norm(p))
-            wanted[i, k] = s * angle if distance == "cosine" else -s * ((q - p) ** 2).sum()
-    assert np.allclose(method.answer(method.adapt(task.support), task.query), wanted, rtol=1e-8, atol=1e-8)
+            expected[i, k] = s * angle if distance == "cosine" else -s * ((q - p) ** 2).sum()
+    assert np.allclose(method.answer(method.adapt(task.support), task.query), expected, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize(("distance", "start"), [("euclidean", 8**-0.5), ("cosine", 10.0)])

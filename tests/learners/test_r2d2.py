@@ -27,16 +27,16 @@ def plain(method, task, y: np.ndarray) -> np.ndarray:
 def test_classes_equal_a_plain_computation(shots):
     method = helpers.learner("r2d2", helpers.network(*INPUTS))
     task = helpers.random_episode(INPUTS, tasks=1, shots=shots).task(0)
-    wanted = plain(method, task, np.eye(3)[task.support.target.numpy()])
-    assert np.allclose(method.answer(method.adapt(task.support), task.query), wanted, rtol=1e-8, atol=1e-8)
+    expected = plain(method, task, np.eye(3)[task.support.target.numpy()])
+    assert np.allclose(method.answer(method.adapt(task.support), task.query), expected, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("shots", [1, 9])
 def test_numbers_equal_a_plain_computation(shots):
     method = helpers.learner("r2d2", helpers.network(*INPUTS), "regress", ridge=0.3)
     task = helpers.random_episode(INPUTS, tasks=1, ways=None, shots=shots).task(0)
-    wanted = plain(method, task, task.support.target.numpy())
-    assert np.allclose(method.answer(method.adapt(task.support), task.query), wanted, rtol=1e-8, atol=1e-8)
+    expected = plain(method, task, task.support.target.numpy())
+    assert np.allclose(method.answer(method.adapt(task.support), task.query), expected, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("rows", [4, 300])
@@ -44,9 +44,9 @@ def test_single_precision_is_enough(rows):
     g = torch.Generator().manual_seed(0)
     x, y = (torch.randn(rows, k, generator=g, dtype=torch.float64) for k in (256, 3))
     strength = torch.tensor(1e-2, dtype=torch.float64)
-    wanted = ridge(x, y, strength)
+    expected = ridge(x, y, strength)
     got = ridge(x.float(), y.float(), strength.float())
-    assert (got - wanted).norm() / wanted.norm() < 1e-3
+    assert (got - expected).norm() / expected.norm() < 1e-3
 
 
 def test_what_is_not_a_number_is_no_error_here():

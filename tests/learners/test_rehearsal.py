@@ -96,15 +96,15 @@ def test_one_head_for_old_and_new_equals_a_loop_written_out(objective, name, opt
 def test_without_the_old_loss_it_is_fine_tuning(objective):
     support, query = task(3 if objective == "classify" else None)
     tuned = built("finetune", objective)
-    wanted = tuned.answer(tuned.adapt(support), query)
+    expected = tuned.answer(tuned.adapt(support), query)
     for name, none, some in (("transfer", {"old_weight": 0.0}, {}), ("joint", {"new_weight": 1.0}, {})):
         answers = []
         for options in (none, some):
             method = built(name, objective, **options)
             method.load_state_dict(tuned.state_dict(), strict=False)
             answers.append(method.answer(method.adapt(support), query))
-        assert torch.equal(answers[0], wanted)
-        assert (answers[1] - wanted).abs().max() > 1e-6
+        assert torch.equal(answers[0], expected)
+        assert (answers[1] - expected).abs().max() > 1e-6
 
 
 @pytest.mark.parametrize("name", ["transfer", "joint"])
@@ -137,8 +137,8 @@ def test_without_steps_it_is_plain_joint_training(name):
     method = built(name, "regress", fit_steps=0)
     support, query = task(None)
     with torch.no_grad():
-        wanted = method.network(query) @ method.head.weight.T + method.head.bias
-    assert torch.equal(method.answer(method.adapt(support), query), wanted)
+        expected = method.network(query) @ method.head.weight.T + method.head.bias
+    assert torch.equal(method.answer(method.adapt(support), query), expected)
 
 
 @pytest.mark.parametrize("name", ["finetune", "joint", "transfer"])
@@ -149,8 +149,8 @@ def test_numbers_of_all_tasks_train_one_network(name):
     output = torch.cat([method.network(r) @ method.head.weight.T + method.head.bias for r in rows])
     loss = F.mse_loss(output, torch.cat([r.target for r in rows]))
     trained = [n for n, p in method.named_parameters() if p.requires_grad]
-    wanted = dict(zip(trained, torch.autograd.grad(loss, [method.get_parameter(n) for n in trained]), strict=True))
-    assert helpers.relative_error(helpers.meta_gradient(method, batch), wanted) < 1e-12
+    expected = dict(zip(trained, torch.autograd.grad(loss, [method.get_parameter(n) for n in trained]), strict=True))
+    assert helpers.relative_error(helpers.meta_gradient(method, batch), expected) < 1e-12
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ def test_scores_and_loss_equal_a_plain_computation(difference):
     method = helpers.learner("relation", helpers.network(*INPUTS), hidden=12, difference=difference)
     task = helpers.random_episode(INPUTS, tasks=1).task(0)
     task.support.target[:2] = 0  # unequal shots
-    wanted = plain(method, task)
-    assert np.allclose(method.answer(method.adapt(task.support), task.query), wanted, rtol=1e-8, atol=1e-8)
-    sigmoids = 1 / (1 + np.exp(-wanted))
+    expected = plain(method, task)
+    assert np.allclose(method.answer(method.adapt(task.support), task.query), expected, rtol=1e-8, atol=1e-8)
+    sigmoids = 1 / (1 + np.exp(-expected))
     squared = ((sigmoids - np.eye(3)[task.query.target.numpy()]) ** 2).mean()
     assert method.loss(method.params(), task).item() == pytest.approx(squared, rel=1e-8)
 

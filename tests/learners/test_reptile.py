@@ -31,7 +31,7 @@ def test_the_gradient_is_where_torchs_adam_goes(objective, size, plan):
     ways = 3 if objective == "classify" else None
     method = built(objective, inner_steps=4, inner_batch=size, head="linear", ways=3)
     batch = helpers.random_episode(INPUTS, tasks=2, ways=ways, here=1.0)
-    wanted = {n: torch.zeros_like(p) for n, p in method.named_parameters()}
+    expected = {n: torch.zeros_like(p) for n, p in method.named_parameters()}
     for t in range(2):
         rows = concatenate(batch.support.task(t), batch.query.task(t))
         own = {n: p.detach().clone().requires_grad_() for n, p in method.named_parameters()}
@@ -47,8 +47,8 @@ def test_the_gradient_is_where_torchs_adam_goes(objective, size, plan):
             loss(answer, rows.target[chosen]).backward()
             optimiser.step()
         for n, p in method.named_parameters():
-            wanted[n] += (p - own[n]).detach() / 2
-    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), wanted) < 1e-8
+            expected[n] += (p - own[n]).detach() / 2
+    assert helpers.relative_error(helpers.meta_gradient(method, batch, plan), expected) < 1e-8
 
 
 def test_every_row_is_drawn_as_often_as_the_others():

@@ -34,8 +34,8 @@ def test_scores_equal_a_plain_computation(target):
     for q, scores in zip(embedded(method, task.query), answer.tolist(), strict=True):
         to = [-3 * apart(q, s) ** 2 for s in x]
         for k in range(3):
-            wanted = max((s for s, of in zip(to, y.tolist(), strict=True) if of == k), default=min(to) - 1)
-            assert scores[k] == pytest.approx(wanted, rel=1e-8)
+            expected = max((s for s, of in zip(to, y.tolist(), strict=True) if of == k), default=min(to) - 1)
+            assert scores[k] == pytest.approx(expected, rel=1e-8)
         assert y[np.argmax(to)] == np.argmax(scores)  # the nearest neighbour's class
 
 
@@ -69,8 +69,8 @@ def test_the_loss_is_that_of_all_pairs(objective):
             d = math.sqrt(apart(x[i], x[j]) ** 2 + 1e-6)
             numbers.append((d - abs(y[i] - y[j])) ** 2)
             (same if y[i] == y[j] else other).append(d**2 - 1e-6 if y[i] == y[j] else max(0, 1.3 - d) ** 2)
-    wanted = (np.mean(same) + np.mean(other)) / 2 if ways else np.mean(numbers)
-    assert method.loss(method.params(), task).item() == pytest.approx(wanted, rel=1e-8)
+    expected = (np.mean(same) + np.mean(other)) / 2 if ways else np.mean(numbers)
+    assert method.loss(method.params(), task).item() == pytest.approx(expected, rel=1e-8)
 
 
 def test_one_class_alone_has_no_pairs_of_two():

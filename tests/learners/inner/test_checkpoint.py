@@ -36,9 +36,9 @@ def test_values_and_gradients_are_those_of_the_function(mapped):
         result = torch.vmap(one)(tree) if mapped else one(tree)
         return result, list(torch.autograd.grad(total(result), [tree["x"], tree["y"]]))
 
-    (result, gradients), (wanted, theirs) = run(True), run(False)
-    assert torch.equal(result["count"][0], wanted["count"][0])
-    for ours, right in zip([result["z"], *gradients], [wanted["z"], *theirs], strict=True):
+    (result, gradients), (expected, theirs) = run(True), run(False)
+    assert torch.equal(result["count"][0], expected["count"][0])
+    for ours, right in zip([result["z"], *gradients], [expected["z"], *theirs], strict=True):
         assert torch.allclose(ours, right, rtol=1e-14, atol=1e-14)
 
 

@@ -46,7 +46,7 @@ def features(p: dict[str, Tensor], x: Tensor) -> Tensor:
     return h
 
 
-def wanted(
+def expected(
     method: Learner, batch: Episode, moves: set[str], *, steps: int, second_order: bool = True,
     weights: list[float] | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
@@ -114,7 +114,7 @@ PARTS = {
 def test_the_parts_named_are_moved_and_no_others(adapt, objective):
     method, batch = built(objective=objective, adapt=adapt, inner_steps=2, lora_rank=2)
     assert set(method.names) == PARTS[adapt]
-    check(method, batch, wanted(method, batch, PARTS[adapt], steps=2))
+    check(method, batch, expected(method, batch, PARTS[adapt], steps=2))
 
 
 @pytest.mark.parametrize("second_order", [True, False])
@@ -123,7 +123,7 @@ def test_the_parts_named_are_moved_and_no_others(adapt, objective):
 @pytest.mark.parametrize("rates", ["none", "tensor", "step", "element"])
 def test_step_sizes_of_every_kind(rates, head, steps, second_order):
     method, batch = built(learned_inner_lr=rates, inner_steps=steps, second_order=second_order, **head)
-    check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=steps, second_order=second_order))
+    check(method, batch, expected(method, batch, NETWORK | HEAD, steps=steps, second_order=second_order))
 
 
 FORMS = {
@@ -142,7 +142,7 @@ def test_the_members_of_the_family(name, fixed, steps):
     if fixed and name == "protomaml":
         pytest.skip("its head starts at prototypes")
     method, batch = built(name, inner_steps=steps, **options, **({"head": "linear", "ways": WAYS} if fixed else {}))
-    check(method, batch, wanted(method, batch, moves, steps=steps))
+    check(method, batch, expected(method, batch, moves, steps=steps))
 
 
 def test_meta_sgd_has_a_step_size_for_every_parameter_of_its_published_form():
@@ -159,20 +159,20 @@ def test_losses_after_all_steps_count_less_and_less(progress):
     weights = step_weights(3, progress, 0.3)
     assert sum(weights) == pytest.approx(1)
     assert weights == pytest.approx({0.0: [1 / 3] * 3, 0.15: [1 / 6, 1 / 6, 2 / 3]}.get(progress, [0, 0, 1]))
-    check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=3, weights=weights))
+    check(method, batch, expected(method, batch, NETWORK | HEAD, steps=3, weights=weights))
 
 
 @pytest.mark.parametrize(("progress", "second_order"), [(0.0, False), (0.39, False), (0.4, True), (1.0, True)])
 def test_the_order_of_the_derivative_is_annealed(progress, second_order):
     method, batch = built(inner_steps=2, first_order=0.4)
     method = method.at(progress)
-    check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=2, second_order=second_order))
+    check(method, batch, expected(method, batch, NETWORK | HEAD, steps=2, second_order=second_order))
 
 
 def test_more_steps_than_were_trained_with_take_the_last_step_sizes():
     method, batch = built(inner_steps=2, learned_inner_lr="step")
     method = method.with_steps(4)
-    check(method, batch, wanted(method, batch, NETWORK | HEAD, steps=4), plans=["loop"])
+    check(method, batch, expected(method, batch, NETWORK | HEAD, steps=4), plans=["loop"])
 
 
 def test_lora_starts_as_the_network_itself_and_reaches_convolutions():
