@@ -190,3 +190,13 @@ def test_what_is_too_small_is_refused_with_what_to_do():
         GroupTasks(np.zeros(4, int), np.arange(4), np.array([0, 0, 1, 1])).draw(rng, 1, 3, 1, 1)
     with pytest.raises(DataError, match=r"6 different rows .* has 4"):
         GroupTasks(np.zeros(4, int), np.arange(4)).draw(rng, 1, None, 3, 3)
+
+
+@pytest.mark.parametrize("each", [5, 60], ids=["few rows", "many rows"])
+def test_every_row_of_a_class_is_drawn(each):
+    """The last row as often as the others: each of the two ways of drawing, from small and from large classes."""
+    source = ClassTasks(np.repeat(np.arange(4), each), np.arange(4 * each))
+    draw = source.draw(np.random.default_rng(0), 1500, 3, 1, 2)
+    rows, counts = np.unique(np.concatenate([draw.support.ravel(), draw.query.ravel()]), return_counts=True)
+    assert rows.tolist() == list(range(4 * each))
+    assert counts.min() > counts.mean() / 2
