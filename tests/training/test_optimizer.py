@@ -17,9 +17,7 @@ def after_one_step(table: Path, out: Path, **options) -> Run:
     return train(table, target="species", out=out, **once, **options)
 
 
-def test_weight_decay_shrinks_every_parameter_by_its_share_of_the_step(
-    birds: Path, tmp_path: Path, monkeypatch
-) -> None:
+def test_weight_decay_shrinks_every_parameter(birds: Path, tmp_path: Path, monkeypatch) -> None:
     own, before = torch.optim.AdamW.step, []
 
     def step(self, *args, **kwargs):
