@@ -68,3 +68,27 @@ def test_it_is_said_that_there_is_no_validation(twelve, tmp_path):
     with pytest.warns(UserWarning, match="no validation part: the parameters of the last step are kept"):
         training = prepared(twelve[:40], tmp_path / "run")
     assert (training.tasks.ways, training.tasks.val_ways) == (3, None)
+
+
+def test_every_training_cell_has_a_noise_level_of_its_own(run: Run) -> None:
+    """From nearly clean to nearly nothing but noise, so that no level up to the one given is unknown later."""
+    data = run.dataset()
+    config = dataclasses.replace(run.config, noise={"image": 1.0}, tasks=8)
+    noisy = task_loaders(data, config).train
+    clean = task_loaders(data, dataclasses.replace(config, noise={})).train
+    distances = []
+    for step in range(4):
+        pairs = zip(
+            (noisy.batch(step).support, noisy.batch(step).query),
+            (clean.batch(step).support, clean.batch(step).query),
+            strict=True,
+        )
+        for a, b in pairs:
+            column = list(data.store.modalities).index("photo")
+            difference = (a.inputs["photo"] - b.inputs["photo"]).flatten(2).square().mean(-1).sqrt()
+            distances.append(difference[b.present[..., column]])
+    level = torch.cat(distances) / torch.cat(distances).max()
+    assert level.min() < 0.15
+    assert level.max() == 1
+    quarters = torch.histc(level, 4, 0, 1) / len(level)
+    assert (quarters > 0.05).all()
