@@ -1,4 +1,4 @@
-"""How many classes the tasks of each part have, and what a user is told of it."""
+"""The training and validation tasks that a config describes: their classes, their noise, and the notes to the user."""
 
 from __future__ import annotations
 
