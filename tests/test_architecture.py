@@ -53,6 +53,7 @@ NOT_OURS = {
 #: True technical terms: (file, word).
 TERMS = {
     ("worlds/ward", "outcome"),  # of a patient
+    ("worlds/ward", "outcomes"),
     ("worlds/driving", "gain"),  # of a radar
     ("worlds/driving", "lead"),  # the vehicle ahead
 }
