@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 from support import tables
 
 from omnishot.errors import DataError, UsageError
+from omnishot.runs.run import Run
+from omnishot.training.task_loaders import task_loaders
 from omnishot.training.train import Training, prepare
 
 
