@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from omnishot.core.distributed import Ranks, join
 from omnishot.core.storage import pack, write_atomic, write_json
+from omnishot.core.warn import warn_user
 from omnishot.errors import DataError
 from omnishot.experiment import dataset
 from omnishot.experiment.build import build_learner, fixed_ways, pick_device
@@ -162,7 +162,7 @@ def prepare(
     data = _decode(rows, resolved_config, frozen, device, ranks, progress)
     tasks = task_loaders(data, resolved_config)
     for note in tasks.notes if ranks.rank == 0 else ():
-        warnings.warn(note, stacklevel=3)
+        warn_user(note)
     learner = _learner(resolved_config, data, tasks, device)
     source = str(Path(table).resolve()) if isinstance(table, str | Path) else None
     return Training(folder, resolved_config, data, learner, tasks, source, ranks, resume, progress)
