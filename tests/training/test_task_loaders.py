@@ -53,7 +53,7 @@ def test_figures_are_of_as_many_ways_as_the_part_allows(twelve, tmp_path):
 
 
 def test_a_fixed_head_has_the_same_ways_everywhere(twelve, tmp_path):
-    fixed = {"learner": "maml", "head": "fixed", "inner_steps": 1}
+    fixed = {"learner": "maml", "head": "linear", "inner_steps": 1}
     with pytest.warns(UserWarning, match="fixed number of classes: training tasks have 2 classes, not 5, because"):
         training = prepared(twelve, tmp_path / "run", **fixed)
     assert (training.tasks.ways, training.tasks.val_ways) == (2, 2)
@@ -62,9 +62,9 @@ def test_a_fixed_head_has_the_same_ways_everywhere(twelve, tmp_path):
     with pytest.raises(DataError, match=r"5 ways need 5 classes .* has 2"):
         prepared(twelve, tmp_path / "other", **fixed, ways=5)
     with pytest.warns(UserWarning, match="validation has 2 classes"):
-        assert prepared(twelve, tmp_path / "other", learner="maml").tasks.ways == 5
+        assert prepared(twelve, tmp_path / "other", learner="protomaml").tasks.ways == 5
     fresh = [{**row, "kind": f"new {row['kind']}"} for row in twelve[:24]]
-    with pytest.raises(UsageError, match="fixed to 2 classes, the task has 3"):
+    with pytest.raises(UsageError, match="linear head is for 2 classes, the task has 3"):
         run.evaluate(fresh, ways=3, episodes=2)
 
 

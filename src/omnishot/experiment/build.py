@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,14 +98,11 @@ def restore_modality(name: str, settings: Mapping[str, Any], frozen: Mapping[str
     return freeze(of, module, settings["encoder"], settings["encoder_options"], settings["trained_on"])
 
 
-def has_fixed_head(config: Config) -> bool:
-    """Whether the learner predicts a fixed number of classes: it is built for `ways`, and not with another head."""
-    learner_class = LEARNERS.load(config.learner)
-    accepted = keywords(learner_class)
-    if "ways" not in accepted or "head" not in accepted:
-        return "ways" in accepted
-    default = inspect.signature(learner_class).parameters["head"].default
-    return config.options.get("head", default) == "fixed"
+def has_fixed_head(config: Config, objective: Objective) -> bool:
+    """Whether the learner predicts a fixed number of classes: it is built for `ways`, with no head for any number."""
+    head = config.options.get("head", LEARNERS.options(config.learner).get("head", "linear"))
+    takes_ways = "ways" in keywords(LEARNERS.load(config.learner))
+    return takes_ways and (head or objective.published_head) == "linear"
 
 
 def fixed_ways(ways: Any) -> int | None:

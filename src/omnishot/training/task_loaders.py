@@ -103,7 +103,7 @@ def _ways(config: Config, data: Dataset, tasks: Mapping[str, Tasks]) -> tuple[Ra
     """
     if tasks["train"].ways is None:
         return None, []
-    fixed = has_fixed_head(config)
+    fixed = has_fixed_head(config, data.objective)
     most = {part: of_part.ways or 0 for part, of_part in tasks.items() if fixed or part == "train"}
     if config.ways is not None:
         for part in most:
