@@ -64,7 +64,8 @@ def options() -> list[str]:
 
 
 def error_of(stderr: str) -> list[str]:
-    return [line for line in stderr.splitlines() if line.startswith("omnishot: ")]
+    lines = [line for line in stderr.splitlines() if line.startswith("omnishot: ")]
+    return [line for line in lines if not line.startswith("omnishot: warning: ")]
 
 
 @pytest.fixture(scope="module")
