@@ -248,8 +248,8 @@ MUTATIONS = [
     Mutation(
         "evaluation takes classes that were trained on",
         "runs/run.py",
-        'if shared and split != "train":',
-        "if False:",
+        "        if shared:\n            who =",
+        "        if False:\n            who =",
         "tests/runs/test_run.py",
     ),
     # -- figures

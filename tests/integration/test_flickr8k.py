@@ -60,7 +60,7 @@ def test_import_train_evaluate_and_what_follows(omnishot, published, tmp_path):
     assert omnishot("report", run, "--curves", 2).code == 0
     page = Path(run / "report.html").read_text()
     assert "Support" in page
-    assert "before adapting" in page
+    assert "before adaptation" in page
 
 
 def test_more_sentences_than_one_need_no_objective_and_one_does(omnishot, tmp_path):

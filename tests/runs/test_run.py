@@ -197,7 +197,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(quick):
     for figure in (*one, *two):
         figure.pop("seconds")
     assert one == two
-    assert first.evaluate(episodes=4, seed=6).mean != first.evaluate(episodes=4, seed=5).mean
+    assert first.evaluate(episodes=4, seed=6).metrics != first.evaluate(episodes=4, seed=5).metrics
 
 
 def test_a_loaded_run_gives_the_same_figures(run):
