@@ -112,11 +112,12 @@ def crossed(names: Iterable[str], others: Iterable[str]) -> list[Any]:
     """
     names, others = list(names), list(others)
     quick = next((name for name in ("mlp", "impute") if name in others), others[0])
+    own = [name for name in names if name in OWN_READING]
+    fast = {(name, quick) for name in own} | set(rotated([name for name in own if name in EVERYWHERE], others, 3))
     full = [
-        pytest.param(name, other, marks=() if name in EVERYWHERE or other == quick else pytest.mark.slow)
-        for name in names
+        pytest.param(name, other, marks=() if (name, other) in fast else pytest.mark.slow)
+        for name in own
         for other in others
-        if name in OWN_READING
     ]
     return full + [pytest.param(*pair) for pair in rotated([n for n in names if n not in OWN_READING], others)]
 
